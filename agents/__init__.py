@@ -1,0 +1,1 @@
+"""Who learns: the Agent contract, world models, behaviours, returns and distributions."""

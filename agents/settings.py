@@ -1,0 +1,103 @@
+"""The settings of an agent, with the defaults of the TensorFlow 2 reference of Dreamer (Hafner et al. 2019)."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+AGENTS = ("dreamer",)
+
+
+class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
+    """A named block of settings; an unknown key is an error."""
+
+
+class DynamicsSettings(Group):
+    """The recurrent state-space model (RSSM): prior and posterior over latent states."""
+
+    kind: Literal["rssm", "ed2"] = Field("rssm", description="Plain recurrent prior, or one sub-model per action group")
+    groups: Literal["single", "full"] | list[list[int]] = Field(
+        "full", description="ED2's action groups: all in one, one per action dimension, or lists of action indices"
+    )
+    deterministic: int = Field(200, ge=1, description="Units of the deterministic state, the GRU's")
+    stochastic: int = Field(30, ge=1, description="Dimensions of the Gaussian stochastic state")
+    hidden: int = Field(200, ge=1, description="Units of the dense layers around the GRU")
+    min_std: float = Field(0.1, ge=0, description="Lower bound of a latent's standard deviation")
+    free_nats: float = Field(3.0, ge=0, description="Nats of KL below which the model is not penalised")
+    kl_scale: float = Field(1.0, ge=0, description="Weight of the KL of posterior from prior")
+
+
+class RepresentationSettings(Group):
+    """What shapes the latent state, and the size of the image encoder and decoder."""
+
+    objective: Literal["pixels", "contrastive", "reward"] = Field(
+        "pixels", description="Reconstruct images, tell them apart (InfoNCE), or predict the reward only"
+    )
+    depth: int = Field(32, ge=1, description="Channels of the encoder's first convolution; the last has 8 times as many")
+
+
+class RewardSettings(Group):
+    """The reward head: a unit-variance Gaussian over the latent features."""
+
+    layers: int = Field(2, ge=0, description="Hidden layers")
+    units: int = Field(400, ge=1, description="Units of a hidden layer")
+    transform: Literal["none", "tanh"] = Field("none", description="Applied to the reward before it is learned")
+
+
+class ContinuationSettings(Group):
+    """The optional discount head: a Bernoulli over going on, its target softened by the discount."""
+
+    predict: bool = Field(False, description="Learn the discount instead of using the constant")
+    layers: int = Field(3, ge=0, description="Hidden layers")
+    units: int = Field(400, ge=1, description="Units of a hidden layer")
+    scale: float = Field(10.0, ge=0, description="Weight of its loss in the model's")
+
+
+class BehaviorSettings(Group):
+    """Actor and value, learned in imagination."""
+
+    horizon: int = Field(15, ge=2, le=1000, description="Imagined steps")
+    discount: float = Field(0.99, ge=0, le=1, description="Discount of a step (gamma)")
+    lambda_: float = Field(0.95, ge=0, le=1, alias="lambda", description="Mixing of n-step returns (lambda)")
+    value: Literal["critic", "none"] = Field(
+        "critic", description="Lambda-returns with a learned value, or the plain sum of imagined rewards"
+    )
+    actor_layers: int = Field(4, ge=0, description="Hidden layers of the actor")
+    actor_units: int = Field(400, ge=1, description="Units of an actor's hidden layer")
+    value_layers: int = Field(3, ge=0, description="Hidden layers of the value model")
+    value_units: int = Field(400, ge=1, description="Units of a value model's hidden layer")
+    init_std: float = Field(5.0, gt=0, description="Standard deviation of a fresh actor before the tanh")
+    min_std: float = Field(1e-4, gt=0, description="Lower bound of the actor's standard deviation")
+    mean_scale: float = Field(5.0, gt=0, description="Bound of the actor's mean before the tanh")
+
+
+class ExplorationSettings(Group):
+    """How collected actions differ from the actor's own."""
+
+    noise: float = Field(0.3, ge=0, description="Standard deviation of Gaussian noise added to collected actions")
+
+
+class OptimizerSettings(Group):
+    """Three Adam optimisers: model, value and actor."""
+
+    model_rate: float = Field(6e-4, gt=0, description="Learning rate of the world model")
+    value_rate: float = Field(8e-5, gt=0, description="Learning rate of the value model")
+    actor_rate: float = Field(8e-5, gt=0, description="Learning rate of the actor")
+    epsilon: float = Field(1e-7, gt=0, description="Adam's epsilon")
+    clip: float = Field(100.0, gt=0, description="Global norm that each group's gradients are clipped to")
+
+
+class AgentSettings(Group):
+    """Everything that an agent needs to know of its experiment."""
+
+    agent: Literal["dreamer"] = Field("dreamer", description="The agent that learns")
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
+        "float32", description="Arithmetic of the networks; float16 scales its losses"
+    )
+    jit: bool = Field(False, description="Compile the training step with XLA (GPUs; slower on a CPU)")
+    dynamics: DynamicsSettings = DynamicsSettings()
+    representation: RepresentationSettings = RepresentationSettings()
+    reward: RewardSettings = RewardSettings()
+    continuation: ContinuationSettings = ContinuationSettings()
+    behavior: BehaviorSettings = BehaviorSettings()
+    exploration: ExplorationSettings = ExplorationSettings()
+    optimizer: OptimizerSettings = OptimizerSettings()

@@ -1,0 +1,1 @@
+"""What it means: scores, statistics, figures and tables."""

@@ -1,0 +1,49 @@
+"""The settings of an environment, and the names of all tasks; nothing here imports MuJoCo."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+# Every task of dm_control 1.0.50, by domain; a test compares them with dm_control's own.
+DMC_TASKS: dict[str, tuple[str, ...]] = {
+    "acrobot": ("swingup", "swingup_sparse"),
+    "ball_in_cup": ("catch",),
+    "cartpole": ("balance", "balance_sparse", "swingup", "swingup_sparse", "two_poles", "three_poles"),
+    "cheetah": ("run",),
+    "dog": ("stand", "walk", "trot", "run", "fetch"),
+    "finger": ("spin", "turn_easy", "turn_hard"),
+    "fish": ("upright", "swim"),
+    "hopper": ("stand", "hop"),
+    "humanoid": ("stand", "walk", "run", "run_pure_state"),
+    "humanoid_CMU": ("stand", "walk", "run"),
+    "lqr": ("lqr_2_1", "lqr_6_2"),
+    "manipulator": ("bring_ball", "bring_peg", "insert_ball", "insert_peg"),
+    "pendulum": ("swingup",),
+    "point_mass": ("easy", "hard"),
+    "quadruped": ("walk", "run", "escape", "fetch"),
+    "reacher": ("easy", "hard"),
+    "stacker": ("stack_2", "stack_4"),
+    "swimmer": ("swimmer6", "swimmer15"),
+    "walker": ("stand", "walk", "run"),
+}
+# The papers' short names of dm_control's domains.
+DMC_ALIASES = {"cup": "ball_in_cup"}
+TOY_TASKS = ("toy_reach_1", "toy_reach_2", "toy_reach_4", "toy_reach_8", "toy_grid")
+
+TASKS: tuple[str, ...] = (
+    *(f"dmc_{domain}_{task}" for domain, tasks in DMC_TASKS.items() for task in tasks),
+    *(f"dmc_{alias}_{task}" for alias, domain in DMC_ALIASES.items() for task in DMC_TASKS[domain]),
+    *TOY_TASKS,
+)
+
+
+class EnvSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
+    """Everything that an environment needs to know of its experiment, besides its task and seed."""
+
+    action_repeat: int = Field(2, ge=1, le=100, description="Environment steps that an action is held for")
+    envs: int = Field(1, ge=1, le=256, description="Environments that collect side by side, each in its own process")
+    time_limit: int = Field(1000, ge=1, description="Environment steps after which an episode is cut off")
+    renderer: Literal["auto", "egl", "osmesa", "glfw", "raycast"] = Field(
+        "auto", description="What draws dm_control's pixels; auto takes a GPU's EGL, else the CPU ray caster"
+    )
+    supersampling: int = Field(1, ge=1, le=8, description="Rays per pixel side of the ray caster, averaged")

@@ -1,0 +1,77 @@
+"""The settings of a run: its length, schedule, replay, evaluation and records."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
+    """A named block of settings; an unknown key is an error."""
+
+
+class TrainSettings(Group):
+    """When gradient steps are taken, and on how much data; counted in environment steps."""
+
+    prefill: int = Field(5000, ge=1, description="Environment steps of random actions before training")
+    pretrain: int = Field(100, ge=0, description="Gradient steps between prefill and collection")
+    every: int = Field(1000, ge=1, description="Environment steps between two phases of training")
+    updates: int = Field(100, ge=1, description="Gradient steps in a phase of training")
+    batch_size: int = Field(50, ge=1, description="Sequences in a batch")
+    batch_length: int = Field(50, ge=2, description="Agent steps in a sequence")
+
+
+class EvalSettings(Group):
+    """Evaluation of the actor's mode, without exploration, on environments of its own."""
+
+    every: int = Field(10_000, ge=1, description="Environment steps between two evaluations")
+    episodes: int = Field(1, ge=1, description="Episodes behind one evaluation")
+    video: bool = Field(True, description="Write the evaluation and the open-loop prediction as GIFs to TensorBoard")
+
+
+class ReplaySettings(Group):
+    """The store of past episodes that batches are drawn from."""
+
+    size: int = Field(5_000_000, ge=1, description="Environment steps kept; the oldest episodes go first")
+    memory: float = Field(16.0, gt=0, description="GiB of episodes held in memory; the rest is read from disk")
+    sampling: Literal["chunks", "episodes"] = Field(
+        "chunks", description="Draw uniformly over all chunks, or an episode first and then a chunk of it"
+    )
+
+
+class CheckpointSettings(Group):
+    """How often a run can be taken up again, and how much of its past is kept."""
+
+    every: int = Field(10_000, ge=1, description="Environment steps between two checkpoints")
+    keep: int = Field(2, ge=1, description="Newest checkpoints kept")
+
+
+class RecordSettings(Group):
+    """What a run writes of itself."""
+
+    every: int = Field(1000, ge=1, description="Environment steps between two lines of training metrics")
+
+
+class RunSettings(Group):
+    """Everything that the training loop needs to know of its experiment."""
+
+    steps: int = Field(5_000_000, ge=1, description="Environment steps of the run, action repeat counted in")
+    train: TrainSettings = TrainSettings()
+    eval: EvalSettings = EvalSettings()
+    replay: ReplaySettings = ReplaySettings()
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    record: RecordSettings = RecordSettings()
+
+
+# Settings without effect on what is learned or measured: a run whose other settings agree is the same run.
+NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep", "record.every")
+
+
+class SlurmSettings(Group):
+    """What a run asks of a Slurm cluster."""
+
+    partition: str | None = Field(None, description="Partition to submit to")
+    account: str | None = Field(None, description="Account to charge")
+    gpus: int = Field(1, ge=0, description="GPUs of a job")
+    cpus: int = Field(8, ge=1, description="CPU cores of a job")
+    memory: float = Field(32.0, gt=0, description="GiB of memory of a job")
+    hours: float = Field(24.0, gt=0, description="Time limit of a job in hours")
