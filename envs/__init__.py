@@ -1,1 +1,33 @@
 """In which world: dm_control, toy tasks, and the CPU ray caster that draws them."""
+
+import difflib
+from typing import TYPE_CHECKING
+
+from envs.settings import TASKS, EnvSettings
+
+if TYPE_CHECKING:
+    from envs.pixels import PixelEnv
+
+
+def make_env(task: str, settings: EnvSettings, seed: int = 0) -> "PixelEnv":
+    """Build the environment of a task; imports only the library that this task needs.
+
+    Args:
+        task: A name of `envs.settings.TASKS`.
+        settings: Action repeat, time limit and renderer.
+        seed: Seed of the episodes until the first `reset(seed=...)`.
+
+    Raises:
+        ValueError: No task has this name; the message holds the nearest one.
+        envs.renderer.RendererError: The renderer of the settings cannot be loaded.
+    """
+    if task not in TASKS:
+        nearest = difflib.get_close_matches(task, TASKS, n=1, cutoff=0)[0]
+        raise ValueError(f"unknown task {task!r}; the nearest name is {nearest!r}")
+    if task.startswith("dmc_"):
+        from envs.dmc import DmcEnv
+
+        return DmcEnv(task, settings, seed)
+    from envs.toy import make_toy
+
+    return make_toy(task, settings, seed)

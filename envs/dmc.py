@@ -1,0 +1,79 @@
+"""The tasks of the DeepMind Control Suite (Tassa et al. 2018), seen through 64x64 pixels."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from envs.pixels import SIZE, Image, PixelEnv
+from envs.renderer import choose_renderer
+from envs.settings import DMC_ALIASES, DMC_TASKS, EnvSettings
+
+# Task name -> dm_control's domain and task.
+_TASKS = {
+    f"dmc_{name}_{task}": (domain, task)
+    for name, domain in ({domain: domain for domain in DMC_TASKS} | DMC_ALIASES).items()
+    for task in DMC_TASKS[domain]
+}
+# Cameras of the Dreamer papers: quadruped's third follows it, everyone else's first.
+_CAMERAS = {"quadruped": 2}
+# lqr draws its springs when it is built: one seed for all, so that training, evaluation and resumed runs meet one system.
+_MODEL_SEED = 0
+
+
+class DmcEnv(PixelEnv):
+    """A task of dm_control, with actions scaled from [-1, 1] to the actuators' ranges.
+
+    An actuator without a range (lqr's) takes the number in [-1, 1] as it is. The time limit is ours alone; dm_control's
+    own, at most 1000 environment steps for each task, is switched off.
+
+    Args:
+        task: `dmc_<domain>_<task>`.
+        settings: Action repeat, time limit, renderer, supersampling.
+        seed: Seed of the episodes until the first `reset(seed=...)`.
+
+    Raises:
+        envs.renderer.RendererError: The renderer cannot be loaded.
+    """
+
+    def __init__(self, task: str, settings: EnvSettings, seed: int = 0) -> None:
+        self.renderer = choose_renderer(settings.renderer)
+        from dm_control import suite  # reads MUJOCO_GL when it is imported
+
+        domain, name = _TASKS[task]
+        self._env = suite.load(domain, name, task_kwargs={"random": _MODEL_SEED, "time_limit": float("inf")})
+        self._camera = _CAMERAS.get(domain, 0)
+        self._picture = self._painter(settings)
+        model = self._env.physics.model
+        limited = model.actuator_ctrllimited.astype(bool)
+        self._low, self._high = np.where(limited[:, None], model.actuator_ctrlrange, (-1.0, 1.0)).T
+        super().__init__(gymnasium.spaces.Box(-1.0, 1.0, (model.nu,), np.float32), settings, seed)
+
+    def _start(self) -> None:
+        # The one source of chance in dm_control; seeded anew, since its draws of an episode are not counted.
+        self._env.task.random.seed(int(self.np_random.integers(2**32)))
+        self._env.reset()
+
+    def _advance(self, action: Any) -> tuple[float, float]:
+        moment = self._env.step(self._low + (action + 1.0) / 2.0 * (self._high - self._low))
+        return float(moment.reward), float(moment.discount)
+
+    def _draw(self) -> Image:
+        return self._picture()
+
+    def _painter(self, settings: EnvSettings) -> Callable[[], Image]:
+        """What draws the present state with the chosen renderer."""
+        physics, camera = self._env.physics, self._camera
+        if self.renderer != "raycast":
+            return lambda: np.array(physics.render(SIZE, SIZE, camera_id=camera))
+        from envs.raycast import Raycaster
+
+        # quadruped_escape asks for an OpenGL context to hand its terrain to, and can do without one.
+        physics._make_rendering_contexts = lambda: None
+        raycaster = Raycaster(physics.model.ptr, SIZE, SIZE, settings.supersampling)
+        return lambda: raycaster.render(physics.data.ptr, camera)
+
+    def close(self) -> None:
+        """Free the physics and its OpenGL context."""
+        self._env.close()

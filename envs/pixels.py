@@ -1,0 +1,101 @@
+"""What all our environments share: an episode seen through pixels, one step an agent step.
+
+A subclass says how an episode starts, what one environment step does and what is seen. Action repeat, time limit,
+counting and seeding stand here only.
+"""
+
+from abc import abstractmethod
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.error import ResetNeeded
+from numpy.typing import NDArray
+
+from envs.settings import EnvSettings
+
+Image = NDArray[np.uint8]
+SIZE = 64
+
+
+class PixelEnv(gymnasium.Env[Image, Any]):
+    """An environment of gymnasium's API whose observation is one uint8 image (64, 64, 3).
+
+    `step` holds the action for `action_repeat` environment steps, sums their rewards and draws once. It stops short at
+    a true end or at the time limit. `info["steps"]` counts the environment steps that the call really took, and
+    `info["discount"]` is 0.0 at a true end and 1.0 otherwise, truncation included.
+
+    After `reset(seed=s)` the episode is a function of `s` and the actions alone: resetting with the same seed and
+    playing the same actions restores any state.
+
+    Args:
+        action_space: Box [-1, 1] of float32, or Discrete.
+        settings: Action repeat and time limit.
+        seed: Seed of the episodes until the first `reset(seed=...)`.
+    """
+
+    def __init__(self, action_space: gymnasium.Space[Any], settings: EnvSettings, seed: int) -> None:
+        self.observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
+        self.action_space = action_space
+        self.time_limit = settings.time_limit
+        self._action_repeat = settings.action_repeat
+        self._elapsed = 0
+        self._running = False
+        self._np_random, self._np_random_seed = gymnasium.utils.seeding.np_random(seed)
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Begin an episode, drawing whatever is random from `self.np_random`."""
+
+    @abstractmethod
+    def _advance(self, action: Any) -> tuple[float, float]:
+        """Take one environment step; returns its reward, and a discount of 0 where the episode truly ends."""
+
+    @abstractmethod
+    def _draw(self) -> Image:
+        """Draw the present state into a new image."""
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Image, dict[str, Any]]:
+        """Start an episode; without a seed, the next one of the present random stream. Knows no options."""
+        super().reset(seed=seed, options=options)
+        self._elapsed = 0
+        self._running = True
+        self._start()
+        return self._draw(), {"steps": 0, "discount": 1.0}
+
+    def step(self, action: Any) -> tuple[Image, float, bool, bool, dict[str, Any]]:
+        """Hold an action for `action_repeat` environment steps, or fewer if the episode ends.
+
+        Args:
+            action: A vector of the action space, clipped to its bounds; or the index of a choice.
+
+        Raises:
+            gymnasium.error.ResetNeeded: The episode is over, or none has begun.
+            ValueError: The action has a wrong shape, is no number, or is none of the choices.
+        """
+        if not self._running:
+            raise ResetNeeded("call reset() before step(): no episode is running")
+        action = self._checked(action)
+        reward, discount, steps = 0.0, 1.0, 0
+        while steps < self._action_repeat and self._elapsed < self.time_limit and discount > 0:
+            gain, discount = self._advance(action)
+            reward += gain
+            steps += 1
+            self._elapsed += 1
+        terminated = discount == 0
+        truncated = not terminated and self._elapsed >= self.time_limit
+        self._running = not (terminated or truncated)
+        return self._draw(), reward, terminated, truncated, {"steps": steps, "discount": discount}
+
+    def _checked(self, action: Any) -> Any:
+        """The action within its space's bounds."""
+        space = self.action_space
+        if isinstance(space, gymnasium.spaces.Discrete):
+            if not space.contains(action):
+                raise ValueError(f"the action must be an integer from 0 to {space.n - 1}, not {action!r}")
+            return int(action)
+        assert isinstance(space, gymnasium.spaces.Box)
+        vector = np.asarray(action, np.float32)
+        if vector.shape != space.shape or not np.isfinite(vector).all():
+            raise ValueError(f"the action must be {space.shape[0]} finite numbers, not {action!r}")
+        return np.clip(vector, space.low, space.high)
