@@ -1,0 +1,259 @@
+#!/usr/bin/env python
+"""The command line over suites and runs: what should happen now?
+
+    launch.py validate SUITE...     check suites
+    launch.py run SUITE             train what is not done yet
+    launch.py status SUITE          how far every run is
+    launch.py eval RUN_FOLDER       play a trained agent
+    launch.py schema                the format as a JSON Schema, for editors
+
+Exit codes: 0 done, 1 a run failed, 2 a mistake of the user, 130 interrupted.
+"""
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from suites.errors import UserError, hint
+
+if TYPE_CHECKING:
+    from runs.status import RunStatus
+    from suites.plan import RunSpec
+
+MAX_ROWS = 200  # rows of a table before it is grouped, and groups before it is cut
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that offers the nearest name for a wrong one."""
+
+    names: set[str] = set()  # verbs and options of all verbs
+
+    def error(self, message: str) -> NoReturn:
+        """Prints usage and the mistake, and exits with 2."""
+        wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: .*?(--?[\w-]+)", message)
+        meant = hint(wrong.group(1) or wrong.group(2), sorted(self.names)) if wrong else ""
+        super().error(message + meant)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one verb of the command line and returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    verb: Callable[[argparse.Namespace], int] = arguments.verb
+    try:
+        code = verb(arguments)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, say head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """Checks suites; a wrong one does not keep the others from being checked."""
+    from suites.plan import plan
+    from suites.schema import load_suite
+
+    code = 0
+    for path in arguments.suites:
+        try:
+            print(f"{path}: {_summary(plan(load_suite(path)))}")
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 2
+    return code
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains the runs of a suite that are not done, or shows them."""
+    specs = _specs(arguments)
+    if arguments.dry_run:
+        from runs.status import statuses
+
+        _print_table(statuses(specs, arguments.results))
+        print(_summary(specs))
+        return 0
+    from runs.local import launch
+
+    return launch(
+        specs,
+        arguments.results,
+        workers=arguments.workers,
+        retry_failed=arguments.retry_failed,
+        replace=arguments.replace,
+    )
+
+
+def status(arguments: argparse.Namespace) -> int:
+    """Prints how far every run of a suite is."""
+    from runs.status import statuses
+
+    found = statuses(_specs(arguments), arguments.results)
+    if arguments.json:
+        import json
+
+        names = ("task", "variant", "seed", "state", "step", "steps")
+        rows = [{**{name: getattr(row, name) for name in names}, "return": row.return_} for row in found]
+        print(json.dumps({"runs": rows}))
+    else:
+        _print_table(found)
+    return 0
+
+
+def evaluate(arguments: argparse.Namespace) -> int:
+    """Plays a trained agent and prints its returns."""
+    if not arguments.folder.is_dir():
+        raise UserError(f"{arguments.folder}: no such run folder; needed is results/<suite>/<task>/<variant>/<seed>")
+    from runs.evaluate import evaluate as play
+
+    returns = play(arguments.folder, arguments.episodes, arguments.video)
+    for episode, value in enumerate(returns, 1):
+        print(f"episode {episode}: return {value:.1f}")
+    print(f"mean return of {len(returns)} episodes: {sum(returns) / len(returns):.1f}")
+    if arguments.video:
+        print(f"video: {arguments.video}")
+    return 0
+
+
+def schema(arguments: argparse.Namespace) -> int:
+    """Prints or writes the JSON Schema of the suite format."""
+    from suites.editor import render
+
+    if arguments.write:
+        arguments.write.write_text(render(), encoding="utf-8")
+        print(f"wrote {arguments.write}")
+    else:
+        print(render(), end="")
+    return 0
+
+
+def _specs(arguments: argparse.Namespace) -> "list[RunSpec]":
+    from suites.plan import plan, selection
+    from suites.schema import load_suite
+
+    return plan(load_suite(arguments.suite, arguments.set), selection(arguments.only))
+
+
+def _summary(specs: "Sequence[RunSpec]") -> str:
+    def count(name: str) -> str:
+        number = len({getattr(spec, name) for spec in specs})
+        return f"{number:,} {name}{'s' if number != 1 else ''}"
+
+    steps = sum(spec.settings.steps for spec in specs)
+    grid = " x ".join(count(name) for name in ("task", "variant", "seed"))
+    return f"{len(specs):,} run{'s' if len(specs) != 1 else ''} ({grid}), {steps:,} environment steps"
+
+
+def _print_table(found: "Sequence[RunStatus]") -> None:
+    """Prints a row for each run, or for each task, variant and state when there are too many runs."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    many = len(found) > MAX_ROWS
+    for header in ("task", "variant", "seeds" if many else "seed", "state"):
+        table.add_column(header, overflow="fold")
+    for header in ("step", "steps", "return"):
+        table.add_column(header, justify="right", no_wrap=True)
+    groups: dict[tuple[object, ...], list[RunStatus]] = {}
+    for row in found:
+        groups.setdefault((row.task, row.variant, row.state, *([] if many else [row.seed])), []).append(row)
+    for rows in list(groups.values())[:MAX_ROWS]:
+        first = rows[0]
+        returns = [row.return_ for row in rows if row.return_ is not None]
+        table.add_row(
+            first.task,
+            first.variant,
+            _ranges(sorted(row.seed for row in rows)),
+            first.state,
+            f"{sum(row.step for row in rows):,}",
+            f"{sum(row.steps for row in rows):,}",
+            f"{sum(returns) / len(returns):.1f}" if returns else "-",
+        )
+    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    if len(groups) > MAX_ROWS:
+        print(f"... and {len(groups) - MAX_ROWS:,} more rows (--only shows fewer, status --json shows all)")
+
+
+def _ranges(seeds: Sequence[int]) -> str:
+    """Returns sorted seeds in words, runs of neighbours shortened: `0-4, 7`."""
+    spans: list[list[int]] = []
+    for seed in seeds:
+        if spans and seed == spans[-1][1] + 1:
+            spans[-1][1] = seed
+        else:
+            spans.append([seed, seed])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="launch.py", description="Check, run and watch suites of Dreamer ablations.", allow_abbrev=False
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB", dest="name")
+
+    def verb(name: str, function: Callable[[argparse.Namespace], int], text: str) -> Parser:
+        child: Parser = verbs.add_parser(name, help=text, description=text.capitalize() + ".", allow_abbrev=False)
+        child.set_defaults(verb=function)
+        return child
+
+    def suite(child: Parser) -> None:
+        child.add_argument("suite", type=Path, metavar="SUITE", help="YAML file, say suites/demo.yaml")
+        child.add_argument(
+            "--only", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
+            help="keep some runs: task=..., variant=..., seed=...; several values with commas, patterns with *",
+        )  # fmt: skip
+        child.add_argument(
+            "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+            help="override settings of all runs, say steps=1e5 behavior.horizon=10",
+        )  # fmt: skip
+        child.add_argument(
+            "--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (%(default)s)"
+        )
+
+    child = verb("validate", validate, "check suites, without running anything")
+    child.add_argument("suites", type=Path, nargs="+", metavar="SUITE", help="YAML files")
+
+    child = verb("run", run, "train the runs of a suite that are not done yet")
+    suite(child)
+    child.add_argument("--dry-run", action="store_true", help="show the runs and stop")
+    child.add_argument("--workers", type=_positive, default=1, metavar="N", help="runs side by side (%(default)s)")
+    child.add_argument("--retry-failed", action="store_true", help="start failed runs again from their last checkpoint")
+    child.add_argument(
+        "--replace", action="store_true", help="move aside runs whose settings have changed, and start anew"
+    )
+
+    child = verb("status", status, "show how far every run is")
+    suite(child)
+    child.add_argument("--json", action="store_true", help="print JSON")
+
+    child = verb("eval", evaluate, "play a trained agent")
+    child.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
+    child.add_argument("--episodes", type=_positive, default=10, metavar="N", help="episodes to play (%(default)s)")
+    child.add_argument("--video", type=Path, metavar="GIF", help="write the first episode as a GIF")
+
+    child = verb("schema", schema, "print the suite format as a JSON Schema")
+    child.add_argument("--write", type=Path, metavar="FILE", help="write it there, say suites/suite.schema.json")
+
+    children = verbs.choices.values()
+    Parser.names = set(verbs.choices).union(*(child._option_string_actions for child in children))
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 1")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""The settings of a model by dotted key: found, checked, and explained when they are wrong."""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+
+from suites.document import Key, Node, Place
+from suites.errors import hint
+
+Model = TypeVar("Model", bound=BaseModel)
+# Dotted key -> checked value with its place; what one block of a suite says. Later layers override earlier ones.
+Layer = Mapping[Key, Node]
+
+
+class Leaf:
+    """One setting: its dotted key, type, bounds and description."""
+
+    def __init__(self, key: str, field: FieldInfo) -> None:
+        self.key = key
+        self._field = field
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        annotation: Any = self._field.annotation
+        for bound in self._field.metadata:
+            annotation = Annotated[annotation, bound]
+        return TypeAdapter(annotation, config=ConfigDict(strict=True))
+
+    @cached_property
+    def schema(self) -> dict[str, Any]:
+        """Its JSON Schema, with description and default."""
+        schema = self._adapter.json_schema()
+        return {**schema, "description": self._field.description, "default": self._field.get_default()}
+
+    def check(self, node: Node) -> None:
+        """Checks a value.
+
+        Raises:
+            UserError: At the wrong part of the value, with what is allowed.
+        """
+        try:
+            self._adapter.validate_python(node.plain())
+        except ValidationError as error:
+            wrong = max((_descend(node, detail["loc"]) for detail in error.errors()), key=lambda part: part[0])[1]
+            inside = "" if wrong is node else f": {wrong.described()} in it is wrong"
+            raise wrong.place.error(
+                f"{self.key} is {node.described()}{inside}; allowed: {allowed(self.schema)}{_meant(node, self.schema)}"
+            ) from None
+
+
+class Catalog(Generic[Model]):
+    """All settings of a pydantic model, its nested models included.
+
+    Attributes:
+        leaves: Dotted key -> setting.
+        groups: Dotted keys of the nested models.
+    """
+
+    def __init__(self, model: type[Model], noun: str) -> None:
+        self._model = model
+        self._noun = noun
+        self.leaves: dict[str, Leaf] = {}
+        self.groups: set[str] = set()
+        for key, field in _fields(model, ""):
+            if _is_group(field):
+                self.groups.add(key)
+            else:
+                self.leaves[key] = Leaf(key, field)
+
+    def layer(self, node: Node) -> dict[Key, Node]:
+        """Returns the checked settings of a mapping whose keys may be dotted, nested or both.
+
+        Raises:
+            UserError: For an unknown or repeated key, or a value of the wrong type or out of bounds.
+        """
+        layer = self.flatten(node)
+        for key, value in layer.items():
+            self.leaves[key].check(value)
+        return layer
+
+    def flatten(self, node: Node) -> dict[Key, Node]:
+        """Returns the same as `layer`, but with its values unchecked."""
+        flat: dict[Key, Node] = {}
+        self._flatten(node, "", flat)
+        return flat
+
+    def _flatten(self, node: Node, prefix: str, flat: dict[Key, Node]) -> None:
+        if node.value is None:
+            return  # a block whose lines are all comments
+        if not isinstance(node.value, dict):
+            what = prefix.rstrip(".") or f"the block of {self._noun}s"
+            raise node.place.error(f"{what} is {node.described()}; allowed: a mapping of {self._noun}s")
+        for key, value in node.value.items():
+            dotted = Key(prefix + key, key.place)
+            if dotted in self.groups:
+                self._flatten(value, f"{dotted}.", flat)
+            elif dotted not in self.leaves:
+                known = [known for known in self.leaves if known.startswith(prefix)]
+                meant = hint(dotted, known) or hint(dotted, self.leaves)
+                raise key.place.error(f"unknown {self._noun} {dotted}{meant or self._choices(prefix)}")
+            elif dotted in flat:
+                first = next(known for known in flat if known == dotted)
+                raise key.place.error(f"{dotted} is given twice, first at {first.place}; give it once")
+            else:
+                flat[dotted] = value
+
+    def _choices(self, prefix: str) -> str:
+        names = dict.fromkeys(
+            key.removeprefix(prefix).partition(".")[0] for key in self.leaves if key.startswith(prefix)
+        )
+        return f"; allowed: {', '.join(names)}"
+
+    def build(self, layer: Layer, place: Place) -> Model:
+        """Returns the model with the settings of a layer and defaults for the rest.
+
+        Raises:
+            UserError: For settings that contradict each other, at one of them or else at `place`.
+        """
+        data: dict[str, Any] = {}
+        for key, node in layer.items():
+            *groups, name = key.split(".")
+            block = data
+            for group in groups:
+                block = block.setdefault(group, {})
+            block[name] = node.plain()
+        try:
+            return self._model.model_validate(data)
+        except ValidationError as error:
+            detail = error.errors()[0]
+            at = ".".join(str(part) for part in detail["loc"])
+            near = next((key.place for key in layer if at and f"{key}.".startswith(f"{at}.")), place)
+            raise near.error(f"{at or self._noun + 's'}: {detail['msg']}") from None
+
+
+def values(model: BaseModel) -> dict[str, Any]:
+    """Returns a model's settings as dotted key -> value."""
+    return dict(_leaves(model.model_dump(mode="json", by_alias=True), type(model), ""))
+
+
+def _leaves(data: Mapping[str, Any], model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if _is_group(field):
+            yield from _leaves(data[key], field.annotation, f"{prefix}{key}.")  # type: ignore[arg-type]
+        else:
+            yield prefix + key, data[key]
+
+
+def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
+    """Yields the dotted key of every field, groups before their settings."""
+    for name, field in model.model_fields.items():
+        key = prefix + (field.alias or name)
+        yield key, field
+        if _is_group(field):
+            yield from _fields(field.annotation, f"{key}.")  # type: ignore[arg-type]
+
+
+def _is_group(field: FieldInfo) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def _descend(node: Node, location: tuple[int | str, ...]) -> tuple[int, Node]:
+    """Returns how deep a pydantic location leads into a value, and the part that it leads to."""
+    depth = 0
+    for part in location:  # names in it are branches of a union, not keys: a setting's value holds no mappings
+        if isinstance(part, int) and isinstance(node.value, list):
+            node, depth = node.value[part], depth + 1
+    return depth, node
+
+
+def allowed(schema: Mapping[str, Any]) -> str:
+    """Returns in words what a JSON Schema of one setting allows."""
+    if "anyOf" in schema:
+        return " or ".join(allowed(option) for option in schema["anyOf"])
+    if "const" in schema:
+        return str(schema["const"])
+    if "enum" in schema:
+        return " | ".join(str(choice) for choice in schema["enum"])
+    if schema["type"] == "array":
+        return f"a list whose entries are each {allowed(schema['items'])}"
+    names = {
+        "integer": "an integer",
+        "number": "a number",
+        "boolean": "true or false",
+        "string": "text",
+        "null": "null",
+    }
+    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
+    limits = [f"{words} {schema[name]:g}" for name, words in bounds.items() if name in schema]
+    return " ".join([names[schema["type"]], " and ".join(limits)]).strip()
+
+
+def _meant(node: Node, schema: Mapping[str, Any]) -> str:
+    """Returns a hint at the right value for a text that stands in its place."""
+    if not isinstance(node.value, str):
+        return ""
+    if schema.get("type") == "boolean":
+        words = dict.fromkeys(("yes", "on", "y", "1", "true"), "true") | dict.fromkeys(
+            ("no", "off", "n", "0", "false"), "false"
+        )
+        meant = words.get(node.value.lower())
+        return f"; did you mean {meant}?" if meant else ""
+    options = schema.get("anyOf", [schema])
+    return hint(node.value, [str(name) for option in options for name in option.get("enum", [option.get("const", "")])])
+
+
+def text(value: Any) -> str:
+    """Returns a plain value as it stands in the name of a sweep's variant: `5`, `0.95`, `true`, `critic`, `[[0]]`."""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,24 @@
+"""A user's mistake, and the nearest right name to offer for it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """A mistake of the user; a command line prints it without a traceback and exits with 2."""
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Returns `; did you mean X?` for the known name nearest to the one given, or nothing.
+
+    A dotted name also counts as near when only its last part is: `horizon` finds `behavior.horizon`.
+    """
+    known = list(known)
+    close = get_close_matches(name, known, n=1, cutoff=0.7)
+    if not close:
+        last_parts: dict[str, str] = {}
+        for candidate in known:
+            last_parts.setdefault(candidate.rpartition(".")[2].lower(), candidate)
+        last = get_close_matches(name.rpartition(".")[2].lower(), list(last_parts), n=1, cutoff=0.75)
+        close = [last_parts[match] for match in last]
+    return f"; did you mean {close[0]}?" if close else ""

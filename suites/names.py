@@ -1,0 +1,48 @@
+"""Names that become folders under results/: which are safe, and which two would be one folder."""
+
+import unicodedata
+
+from suites.document import Key, Place
+from suites.errors import UserError
+
+MAX_BYTES = 200  # a file system takes 255, and writers add suffixes
+PATTERN = r"^[^\s.\-/\\][^/\\]*$"  # as much of the rule as a regular expression says well, for editors
+
+
+def check_name(name: str, what: str, place: Place) -> str:
+    """Returns a name that is safe as a folder's.
+
+    Raises:
+        UserError: At the place, for any other.
+    """
+    wrong = None
+    if not name.strip():
+        wrong = "is empty"
+    elif any(part in name for part in ("/", "\\", "..")):
+        wrong = "would leave the results folder"
+    elif name[0] in ".-":
+        wrong = f"begins with {name[0]!r}"
+    elif name != name.strip() or not name.isprintable():
+        wrong = "has characters that do not show"
+    elif len(name.encode()) > MAX_BYTES:
+        wrong = f"is longer than {MAX_BYTES} bytes"
+    if wrong:
+        shown = name if len(name) <= 60 else f"{name[:57]}..."
+        raise place.error(
+            f"the {what} {shown!r} {wrong}; allowed: letters, digits and signs, "
+            "but no slash, '..', leading '.' or '-', or blank at either end"
+        )
+    return name
+
+
+def check_apart(names: dict[str, Key], name: Key, what: str) -> None:
+    """Adds a name to those seen, by the folder it gets where case does not count.
+
+    Raises:
+        UserError: With both places, for two names of one folder.
+    """
+    folder = unicodedata.normalize("NFC", name).casefold()
+    if folder in names:
+        first = names[folder]
+        raise UserError(f"{name.place}: the {what} {name!s} collides with {first!s} at {first.place}; rename one")
+    names[folder] = name

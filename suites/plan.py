@@ -1,0 +1,141 @@
+"""A suite as the list of its runs: plain frozen data that can be counted, compared and written down."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from suites.catalog import values
+from suites.document import Node, dump, parse
+from suites.errors import UserError, hint
+from suites.schema import NO_EFFECT, SETTINGS, Settings, Suite
+
+SELECTORS = ("task", "variant", "seed")
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: everything that decides what it learns.
+
+    Attributes:
+        suite: Name of the suite.
+        task: Name of the task.
+        variant: Name of the variant, the sweep's point included.
+        seed: Seed of everything random in the run.
+        settings: All settings, defaults included.
+    """
+
+    suite: str
+    task: str
+    variant: str
+    seed: int
+    settings: Settings
+
+    @property
+    def hash(self) -> str:
+        """16 hexadecimal digits that change with the task, the seed and every setting that affects the result."""
+        identity = json.dumps([self.task, self.seed, self.settings.identity])
+        return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+    def folder(self, results: Path) -> Path:
+        """Returns the run's folder under the root of all results."""
+        return results / self.suite / self.task / self.variant / str(self.seed)
+
+    def to_yaml(self) -> str:
+        """Returns the run as the text of its spec.yaml; the hash is for people and scripts."""
+        head = {"suite": self.suite, "task": self.task, "variant": self.variant, "seed": self.seed, "hash": self.hash}
+        return dump({**head, "settings": self.settings.model_dump(mode="json", by_alias=True)})
+
+    @classmethod
+    def from_yaml(cls, text: str) -> "RunSpec":
+        """Returns the run of a spec.yaml; settings that did not exist when it was written get their defaults.
+
+        Raises:
+            UserError: For a text that `to_yaml` could not have written.
+        """
+        root = parse(text, "spec.yaml")
+        keys: dict[str, type] = {"suite": str, "task": str, "variant": str, "seed": int, "hash": str, "settings": dict}
+        if not isinstance(root.value, dict):
+            raise root.place.error(f"a run is {root.described()}; allowed: a mapping of {', '.join(keys)}")
+        for key, type_ in keys.items():
+            node: Node | None = root.value.get(key)
+            if node is None or not isinstance(node.value, type_):
+                found = "missing" if node is None else node.described()
+                raise (node or root).place.error(f"{key} is {found}; it was not written by this program")
+        settings = SETTINGS.build(SETTINGS.layer(root.value["settings"]), root.place)
+        return cls(
+            **{key: root.value[key].value for key in SELECTORS}, suite=root.value["suite"].value, settings=settings
+        )
+
+
+def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}) -> list[RunSpec]:
+    """Returns the runs of a suite, by task, variant and seed.
+
+    Args:
+        suite: The suite.
+        only: Selector (task, variant or seed) -> names or shell-style patterns of what to keep.
+
+    Raises:
+        UserError: For an unknown selector, or a pattern that matches nothing.
+    """
+    for selector in only:
+        if selector not in SELECTORS:
+            raise UserError(f"unknown selector {selector}{hint(selector, SELECTORS)}; allowed: {', '.join(SELECTORS)}")
+    tasks = _select(suite.tasks, only.get("task"), "task")
+    variants = _select(list(suite.grid), only.get("variant"), "variant")
+    seeds = _select([str(seed) for seed in suite.seeds], only.get("seed"), "seed")
+    return [
+        RunSpec(suite.name, task, variant, int(seed), settings)
+        for task in tasks
+        for variant in variants
+        for settings in [suite.resolve(task, variant)]
+        for seed in seeds
+    ]
+
+
+def selection(items: Iterable[str]) -> dict[str, list[str]]:
+    """Reads the command line's selectors: `task=a,b`, `variant=horizon=*`, `seed=0`.
+
+    Raises:
+        UserError: For one that is not of this form.
+    """
+    only: dict[str, list[str]] = {}
+    for item in items:
+        selector, equals, wanted = item.partition("=")
+        if not equals:
+            raise UserError(
+                f"--only {item}: no value; needed is one of {', '.join(f'{name}=NAME' for name in SELECTORS)}"
+            )
+        only.setdefault(selector, []).append(wanted)
+    return only
+
+
+def difference(one: RunSpec, other: RunSpec) -> dict[str, tuple[Any, Any]]:
+    """Returns what sets two runs apart where it affects the result: dotted key -> both values."""
+    left = {"task": one.task, "seed": one.seed, **values(one.settings)}
+    right = {"task": other.task, "seed": other.seed, **values(other.settings)}
+    return {key: (left[key], right[key]) for key in left if left[key] != right[key] and key not in NO_EFFECT}
+
+
+def _select(names: Sequence[str], wanted: Sequence[str] | None, selector: str) -> list[str]:
+    """Returns the names that any pattern matches, in their own order.
+
+    A pattern that is a name as it stands means that name; any other is a list of patterns with commas between.
+    """
+    if wanted is None:
+        return list(names)
+    known = set(names)
+    chosen: set[str] = set()
+    for entry in wanted:
+        for pattern in [entry] if entry in known else entry.split(","):
+            matching = {pattern} if pattern in known else {name for name in names if fnmatchcase(name, pattern)}
+            if not matching:
+                shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+                raise UserError(
+                    f"--only {selector}={pattern}: no such {selector}{hint(pattern, names)}; allowed: {shown}"
+                )
+            chosen |= matching
+    return [name for name in names if name in chosen]

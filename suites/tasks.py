@@ -1,0 +1,62 @@
+"""Names of tasks and of task lists."""
+
+from collections.abc import Collection
+from functools import cache
+from pathlib import Path
+
+from envs.settings import DMC_ALIASES, TASKS
+from suites.document import Node, Place, read
+from suites.errors import hint
+
+
+@cache
+def task_lists() -> dict[str, tuple[str, ...]]:
+    """Returns the named lists of tasks in tasks.yaml."""
+    lists = read(Path(__file__).parent / "tasks.yaml").value
+    return {str(name): tuple(entry.value for entry in tasks.value) for name, tasks in lists.items()}
+
+
+def expand(node: Node) -> tuple[str, ...]:
+    """Returns the tasks that the name of a task or task list stands for.
+
+    Raises:
+        UserError: For an unknown name.
+    """
+    lists = task_lists()
+    return lists[node.value] if isinstance(node.value, str) and node.value in lists else (_known(node),)
+
+
+def expand_all(entries: Collection[Node]) -> dict[str, Place]:
+    """Returns the tasks of a suite with the places that named them. Lists may overlap, but each entry must add a task.
+
+    Raises:
+        UserError: For an unknown name, or one that adds nothing.
+    """
+    tasks: dict[str, Place] = {}
+    seen: dict[str, Place] = {}
+    for entry in entries:
+        new = [task for task in expand(entry) if canonical(task) not in seen]
+        if not new:
+            first = seen[canonical(expand(entry)[0])]
+            raise entry.place.error(f"{entry.value} is in the suite already, from {first}; name it once")
+        for task in new:
+            tasks[task] = seen[canonical(task)] = entry.place
+    return tasks
+
+
+def canonical(task: str) -> str:
+    """Returns a task's name with the papers' short name of its domain written out."""
+    for alias, domain in DMC_ALIASES.items():
+        if task.startswith(f"dmc_{alias}_"):
+            return f"dmc_{domain}_{task.removeprefix(f'dmc_{alias}_')}"
+    return task
+
+
+def _known(node: Node) -> str:
+    if not isinstance(node.value, str):
+        raise node.place.error(f"a task is {node.described()}; allowed: the name of a task or task list")
+    if node.value not in TASKS:
+        lists = list(task_lists())
+        rule = ", ".join(["dmc_<domain>_<task>", "toy_<task>", *lists])
+        raise node.place.error(f"unknown task {node.value}; allowed: {rule}{hint(node.value, [*TASKS, *lists])}")
+    return node.value
