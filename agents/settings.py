@@ -32,7 +32,9 @@ class RepresentationSettings(Group):
     objective: Literal["pixels", "contrastive", "reward"] = Field(
         "pixels", description="Reconstruct images, tell them apart (InfoNCE), or predict the reward only"
     )
-    depth: int = Field(32, ge=1, description="Channels of the encoder's first convolution; the last has 8 times as many")
+    depth: int = Field(
+        32, ge=1, description="Channels of the encoder's first convolution; the last has 8 times as many"
+    )
 
 
 class RewardSettings(Group):

@@ -1,0 +1,84 @@
+"""Actor and value, learned from trajectories that the world model imagines."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from agents.actor import Actor
+from agents.distributions import TanhNormal, unit_normal_log_prob
+from agents.heads import ScalarHead
+from agents.layers import LayerFactory, flatten_leading
+from agents.randomness import Noise
+from agents.returns import lambda_return, reward_sum, trajectory_weights
+from agents.rssm import State
+from agents.settings import BehaviorSettings
+from agents.world_model import Metrics, WorldModel
+
+ENTROPY_SAMPLES = 100
+
+
+class Losses(NamedTuple):
+    """The scalar losses of actor and value (None without a value model), and metrics."""
+
+    actor: tf.Tensor
+    value: tf.Tensor | None
+    metrics: Metrics
+
+
+class Behavior:
+    """Improves the actor by gradients through imagined states, rewards and values."""
+
+    def __init__(self, make: LayerFactory, settings: BehaviorSettings, features: int, action_size: int):
+        self._settings = settings
+        self._action_size = action_size
+        self.actor = Actor(make, features, settings, action_size)
+        self.value: ScalarHead | None = None
+        if settings.value == "critic":
+            self.value = ScalarHead(make, "value", features, settings.value_layers, settings.value_units)
+
+    def losses(self, model: WorldModel, start: State, noise: Noise) -> Losses:
+        """Imagine from states (N, ...) and judge what comes."""
+        states, first = self.imagine(model, start, noise)
+        features = tf.stack([state.features for state in states])  # (H, N, F)
+        reward = model.reward.predict(features)
+        count = start.deter.shape[0]
+        entropy = first.entropy(noise.normal("entropy", (ENTROPY_SAMPLES, count, self._action_size)))
+        metrics = {"behavior/reward": tf.reduce_mean(reward), "behavior/entropy": tf.reduce_mean(entropy)}
+        if self.value is None:
+            returns = reward_sum(reward)
+            actor_loss, value_loss = -tf.reduce_mean(returns), None
+        else:
+            value = self.value.predict(features)
+            discount = model.discount(features)
+            returns = lambda_return(reward[:-1], value[:-1], discount[:-1], value[-1], self._settings.lambda_)
+            weights = tf.stop_gradient(trajectory_weights(discount[:-1]))
+            actor_loss = -tf.reduce_mean(weights * returns)
+            # The features need no stop: only the value's own weights follow this loss.
+            value_loss = -tf.reduce_mean(weights * unit_normal_log_prob(value[:-1], tf.stop_gradient(returns)))
+            metrics |= {"loss/value": value_loss, "behavior/value": tf.reduce_mean(value)}
+        metrics |= {"loss/actor": actor_loss, "behavior/return": tf.reduce_mean(returns)}
+        return Losses(actor_loss, value_loss, metrics)
+
+    def imagine(self, model: WorldModel, start: State, noise: Noise) -> tuple[list[State], TanhNormal]:
+        """The states (N, ...) of `horizon` steps that the actor takes from `start`, and its choice at the start."""
+        horizon, count = self._settings.horizon, start.deter.shape[0]
+        action_noise = noise.normal("imagined_action", (horizon, count, self._action_size))
+        state_noise = noise.normal("imagined_state", (horizon, count, model.rssm.stoch_size))
+        states, choices, state = [], [], start
+        for draw, state_draw in zip(tf.unstack(action_noise), tf.unstack(state_noise), strict=True):
+            # The actor learns from what its actions lead to, not from how it came to where it is.
+            choices.append(self.actor.actions(tf.stop_gradient(state.features)))
+            state = model.rssm.img_step(state, choices[-1].sample(draw), state_draw)
+            states.append(state)
+        return states, choices[0]
+
+
+def starts(state: State, skip_last: bool) -> State:
+    """The states (B, L, ...) that imagination starts from, without gradient, as (N, ...).
+
+    Args:
+        state: posterior states of a batch.
+        skip_last: leave out each sequence's last state, which may be terminal where discounts are learned.
+    """
+    chosen = state.map(lambda x: x[:, :-1]) if skip_last else state
+    return chosen.map(lambda x: tf.stop_gradient(flatten_leading(x)))

@@ -1,0 +1,82 @@
+"""The distributions of Dreamer that a library does not offer in the form needed: in float32, with given noise."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import tensorflow as tf
+
+HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
+
+
+class Gaussian(NamedTuple):
+    """A diagonal Gaussian, mean and standard deviation (..., D) in float32."""
+
+    mean: tf.Tensor
+    std: tf.Tensor
+
+    def map(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "Gaussian":
+        """The Gaussian with a function applied to both parts."""
+        return Gaussian(function(self.mean), function(self.std))
+
+    def sample(self, noise: tf.Tensor) -> tf.Tensor:
+        """A reparametrised draw from standard normal noise (..., D)."""
+        return self.mean + self.std * noise
+
+    def log_prob(self, x: tf.Tensor) -> tf.Tensor:
+        """Log-density of x (..., D), summed over D."""
+        z = (x - self.mean) / self.std
+        return -tf.reduce_sum(0.5 * z * z + tf.math.log(self.std) + HALF_LOG_TAU, -1)
+
+    def entropy(self) -> tf.Tensor:
+        """Entropy in nats (...)."""
+        return tf.reduce_sum(tf.math.log(self.std) + HALF_LOG_TAU + 0.5, -1)
+
+    def kl(self, other: "Gaussian") -> tf.Tensor:
+        """KL of this one from `other` in nats (...)."""
+        ratio = self.std / other.std
+        shift = (self.mean - other.mean) / other.std
+        return tf.reduce_sum(0.5 * (ratio * ratio + shift * shift - 1) - tf.math.log(ratio), -1)
+
+
+def unit_normal_log_prob(mean: tf.Tensor, x: tf.Tensor, axes: int = 0) -> tf.Tensor:
+    """Log-density of x under Normal(mean, 1), summed over the last `axes` axes."""
+    error = tf.math.squared_difference(x, mean)
+    summed = tf.reduce_sum(error, list(range(-axes, 0))) if axes else error
+    return -0.5 * summed - math.prod(x.shape[x.shape.rank - axes :]) * HALF_LOG_TAU
+
+
+def bernoulli_log_prob(logit: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
+    """Log-probability of a target in [0, 1], which may be soft, under the Bernoulli of a logit."""
+    return -tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logit)
+
+
+class TanhNormal(NamedTuple):
+    """tanh of a diagonal Gaussian (..., A): actions in (-1, 1). Draws come from noise, so that they can be keyed."""
+
+    base: Gaussian
+
+    def sample(self, noise: tf.Tensor) -> tf.Tensor:
+        """A reparametrised action (..., A) from standard normal noise (..., A)."""
+        return tf.tanh(self.base.sample(noise))
+
+    def log_prob(self, action: tf.Tensor) -> tf.Tensor:
+        """Log-density (...) of an action in (-1, 1)."""
+        # An action rounded to -1 or 1 would have infinite pre-image.
+        return self._log_prob_before(tf.atanh(tf.clip_by_value(action, -0.99999997, 0.99999997)))
+
+    def mode(self, noise: tf.Tensor) -> tf.Tensor:
+        """The most probable (..., A) of the samples that noise (S, ..., A) gives; the true mode has no closed form."""
+        before = self.base.sample(noise)
+        best = tf.argmax(self._log_prob_before(before), 0)  # (...)
+        chosen = tf.one_hot(best, noise.shape[0], axis=0)  # (S, ...)
+        return tf.tanh(tf.reduce_sum(before * chosen[..., None], 0))
+
+    def entropy(self, noise: tf.Tensor) -> tf.Tensor:
+        """Entropy in nats (...), estimated by the samples that noise (S, ..., A) gives."""
+        return -tf.reduce_mean(self._log_prob_before(self.base.sample(noise)), 0)
+
+    def _log_prob_before(self, before: tf.Tensor) -> tf.Tensor:
+        """Log-density of tanh(before); log(1 - tanh^2 x) = 2 (log 2 - x - softplus(-2 x)) holds for any x."""
+        log_slope = 2 * (math.log(2) - before - tf.nn.softplus(-2 * before))
+        return self.base.log_prob(before) - tf.reduce_sum(log_slope, -1)

@@ -1,0 +1,39 @@
+"""Dense networks over latent features: reward, continuation, value, and the actor's body."""
+
+from itertools import pairwise
+
+import keras
+import tensorflow as tf
+
+from agents.layers import LayerFactory, flatten_leading
+
+
+class MLP(keras.layers.Layer):
+    """Hidden layers with ELU and a linear output in float32."""
+
+    def __init__(self, make: LayerFactory, name: str, inputs: int, layers: int, units: int, outputs: int):
+        super().__init__(name=name)
+        sizes = [inputs] + [units] * layers
+        self.hidden = [
+            make.dense(f"{name}_hidden{index + 1}", before, after, tf.nn.elu)
+            for index, (before, after) in enumerate(pairwise(sizes))
+        ]
+        self.out = make.dense(f"{name}_out", sizes[-1], outputs)
+
+    def outputs(self, features: tf.Tensor) -> tf.Tensor:
+        """Features (..., F) to float32 outputs (..., O)."""
+        x = flatten_leading(features)
+        for layer in self.hidden:
+            x = layer(x)
+        return tf.reshape(tf.cast(self.out(x), tf.float32), (*features.shape[:-1], self.out.units))
+
+
+class ScalarHead(MLP):
+    """A network with one output: the mean of a unit Normal, or the logit of a Bernoulli."""
+
+    def __init__(self, make: LayerFactory, name: str, inputs: int, layers: int, units: int):
+        super().__init__(make, name, inputs, layers, units, outputs=1)
+
+    def predict(self, features: tf.Tensor) -> tf.Tensor:
+        """Features (..., F) to float32 numbers (...)."""
+        return self.outputs(features)[..., 0]

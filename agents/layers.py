@@ -1,0 +1,93 @@
+"""Layers that are built at once, with seeded weights and the run's arithmetic."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from agents.randomness import derive_seed
+
+Activation = Callable[[tf.Tensor], tf.Tensor] | None
+
+
+class LayerFactory:
+    """Makes Keras layers whose weights depend on the run's seed and on their own name only.
+
+    Attributes:
+        compute_dtype: the arithmetic of the networks: float32, float16 or bfloat16. Weights are always float32.
+    """
+
+    def __init__(self, seed: int, precision: str = "float32"):
+        self._seed = seed
+        self._policy = keras.DTypePolicy(precision)
+        self.compute_dtype: str = self._policy.compute_dtype
+
+    def dense(
+        self,
+        name: str,
+        inputs: int,
+        units: int,
+        activation: Activation = None,
+        *,
+        use_bias: bool = True,
+        fan_in: int | None = None,
+    ) -> keras.layers.Dense:
+        """A dense layer. `fan_in` scales the weights of a layer that is one share of a wider one."""
+        layer = keras.layers.Dense(
+            units,
+            activation,
+            use_bias,
+            kernel_initializer=self.glorot(name, fan_in or inputs, units),
+            name=name,
+            dtype=self._policy,
+        )
+        layer.build((None, inputs))
+        return layer
+
+    def conv(
+        self, name: str, inputs: tuple[int, int, int], filters: int, kernel: int, activation: Activation
+    ) -> keras.layers.Conv2D:
+        """A convolution of stride 2 without padding over images of shape `inputs` (height, width, channels)."""
+        return self._convolution(keras.layers.Conv2D, name, inputs, filters, kernel, activation)
+
+    def deconv(
+        self, name: str, inputs: tuple[int, int, int], filters: int, kernel: int, activation: Activation = None
+    ) -> keras.layers.Conv2DTranspose:
+        """A transposed convolution of stride 2 without padding."""
+        return self._convolution(keras.layers.Conv2DTranspose, name, inputs, filters, kernel, activation)
+
+    def glorot(self, name: str, fan_in: int, fan_out: int) -> keras.initializers.Initializer:
+        """Uniform weights of variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
+        limit = float(np.sqrt(6 / (fan_in + fan_out)))
+        return keras.initializers.RandomUniform(-limit, limit, seed=derive_seed(self._seed, name))
+
+    def orthogonal(self, name: str) -> keras.initializers.Initializer:
+        """Orthogonal weights (Saxe et al. 2014), Keras' choice for recurrent kernels."""
+        return keras.initializers.Orthogonal(seed=derive_seed(self._seed, name))
+
+    def _convolution(
+        self,
+        kind: type[keras.layers.Layer],
+        name: str,
+        inputs: tuple[int, int, int],
+        filters: int,
+        kernel: int,
+        activation: Activation,
+    ) -> keras.layers.Layer:
+        layer = kind(
+            filters,
+            kernel,
+            strides=2,
+            activation=activation,
+            kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(self._seed, name)),
+            name=name,
+            dtype=self._policy,
+        )
+        layer.build((None, *inputs))
+        return layer
+
+
+def flatten_leading(x: tf.Tensor, keep: int = 1) -> tf.Tensor:
+    """Merge all axes but the last `keep` into one."""
+    return tf.reshape(x, (-1, *x.shape[x.shape.rank - keep :]))

@@ -1,0 +1,24 @@
+"""Random numbers as a pure function of a run's seed, a stream's name and a counter."""
+
+import hashlib
+
+import tensorflow as tf
+
+
+def derive_seed(seed: int, name: str, bits: int = 31) -> int:
+    """A seed for one use, from the run's seed and the name of the use; independent names give independent seeds."""
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> (64 - bits)
+
+
+class Noise:
+    """Standard normal draws of one graph call: each name is its own stream, each counter its own place in it."""
+
+    def __init__(self, seed: int, counter: tf.Tensor):
+        self._seed = seed
+        self._counter = tf.cast(counter, tf.int64)
+
+    def normal(self, name: str, shape: tuple[int, ...]) -> tf.Tensor:
+        """Draws of a stream, float32; the same name, counter and shape give the same numbers."""
+        key = tf.constant(derive_seed(self._seed, name, bits=63), tf.int64)
+        return tf.random.stateless_normal(shape, tf.stack([key, self._counter]))

@@ -1,0 +1,37 @@
+"""Returns of imagined trajectories. Time is the first axis: index t holds what the t-th imagined state brings."""
+
+import tensorflow as tf
+
+
+def lambda_return(
+    reward: tf.Tensor, value: tf.Tensor, discount: tf.Tensor, bootstrap: tf.Tensor, lambda_: float
+) -> tf.Tensor:
+    """V_lambda of "Dream to Control", equation 6, by its recursion from the last step.
+
+    V_t = r_t + d_t ((1 - lambda) v_{t+1} + lambda V_{t+1}), where v and V behind the last step are the bootstrap.
+
+    Args:
+        reward: r (T, N).
+        value: v (T, N) of the same states as the rewards.
+        discount: d (T, N).
+        bootstrap: value (N) of the state that follows the last reward.
+        lambda_: mixing of n-step returns, 0 (one step) to 1 (all steps).
+
+    Returns:
+        V (T, N).
+    """
+    next_values = [*tf.unstack(value)[1:], bootstrap]
+    returns = [bootstrap]
+    for r, d, v in zip(*map(reversed, (tf.unstack(reward), tf.unstack(discount), next_values)), strict=True):
+        returns.append(r + d * ((1 - lambda_) * v + lambda_ * returns[-1]))
+    return tf.stack(returns[:0:-1])
+
+
+def reward_sum(reward: tf.Tensor) -> tf.Tensor:
+    """V_R of "Dream to Control", equation 4: the sum of a state's reward and all that follow, no discount (T, N)."""
+    return tf.cumsum(reward, axis=0, reverse=True)
+
+
+def trajectory_weights(discount: tf.Tensor) -> tf.Tensor:
+    """How likely each state is to be reached: the product of the discounts (T, N) before it; 1 at the first."""
+    return tf.math.cumprod(discount, axis=0, exclusive=True)

@@ -1,0 +1,31 @@
+"""How the deterministic state goes on: a dense layer over stochastic state and action, then a GRU."""
+
+import keras
+import tensorflow as tf
+
+from agents.gru import GRU
+from agents.layers import LayerFactory
+from agents.settings import DynamicsSettings
+
+
+class Transition(keras.layers.Layer):
+    """h' = GRU(elu(W_s s + W_a a + b), h).
+
+    The action's share W_a a + b knows nothing of the state, so that a known sequence's is one product for all steps.
+    """
+
+    def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int):
+        super().__init__(name="transition")
+        stoch, hidden = settings.stochastic, settings.hidden
+        inputs = stoch + action_size
+        self.stoch = make.dense("transition_stoch", stoch, hidden, use_bias=False, fan_in=inputs)
+        self.action = make.dense("transition_action", action_size, hidden, fan_in=inputs)
+        self.gru = GRU(make, "transition_gru", hidden, settings.deterministic)
+
+    def action_share(self, action: tf.Tensor) -> tf.Tensor:
+        """The part of the dense layer that comes from actions (..., A), to be handed to `step`; (..., hidden)."""
+        return self.action(action)
+
+    def step(self, deter: tf.Tensor, stoch: tf.Tensor, action_share: tf.Tensor) -> tf.Tensor:
+        """The next deterministic state (N, D) from the state (N, D), (N, S) and one step's share (N, hidden)."""
+        return self.gru.step(tf.nn.elu(self.stoch(stoch) + action_share), deter)

@@ -1,0 +1,67 @@
+"""Image encoder and decoder: the convolutional networks of World Models (Ha and Schmidhuber 2018)."""
+
+import keras
+import tensorflow as tf
+
+from agents.layers import LayerFactory, flatten_leading
+
+IMAGE_SHAPE = (64, 64, 3)
+
+
+def normalize(image: tf.Tensor) -> tf.Tensor:
+    """Images uint8 0..255 to float32 -0.5..0.5."""
+    return tf.cast(image, tf.float32) / 255 - 0.5
+
+
+class Encoder(keras.layers.Layer):
+    """Four convolutions 4x4 of stride 2, ReLU, channels doubling from `depth`: 64x64x3 to 2 * 2 * 8 depth numbers."""
+
+    def __init__(self, make: LayerFactory, depth: int):
+        super().__init__(name="encoder")
+        self.convolutions = []
+        height, width, channels = IMAGE_SHAPE
+        for index in range(4):
+            filters = depth * 2**index
+            name = f"encoder_conv{index + 1}"
+            self.convolutions.append(make.conv(name, (height, width, channels), filters, 4, tf.nn.relu))
+            height, width, channels = (height - 4) // 2 + 1, (width - 4) // 2 + 1, filters
+        self.size = height * width * channels
+
+    def encode(self, image: tf.Tensor) -> tf.Tensor:
+        """Normalised images (..., 64, 64, 3) to embeddings (..., size) in the networks' arithmetic."""
+        x = flatten_leading(image, keep=3)
+        for convolution in self.convolutions:
+            x = convolution(x)
+        return tf.reshape(x, (*image.shape[:-3], self.size))
+
+
+class Decoder(keras.layers.Layer):
+    """A linear layer to 1x1x32 depth, then transposed convolutions 5, 5, 6, 6 of stride 2: 5x5, 13x13, 30x30, 64x64."""
+
+    def __init__(self, make: LayerFactory, features: int, depth: int):
+        super().__init__(name="decoder")
+        self.linear = make.dense("decoder_linear", features, 32 * depth)
+        self.first = make.deconv("decoder_deconv1", (1, 1, 32 * depth), 4 * depth, 5)
+        self.deconvolutions = [
+            make.deconv("decoder_deconv2", (5, 5, 4 * depth), 2 * depth, 5, tf.nn.relu),
+            make.deconv("decoder_deconv3", (13, 13, 2 * depth), depth, 6, tf.nn.relu),
+            make.deconv("decoder_deconv4", (30, 30, depth), IMAGE_SHAPE[-1], 6),
+        ]
+
+    def decode(self, features: tf.Tensor) -> tf.Tensor:
+        """Features (..., F) to the mean image, float32 (..., 64, 64, 3)."""
+        x = self.grow(self.linear(flatten_leading(features)))
+        for deconvolution in self.deconvolutions:
+            x = deconvolution(x)
+        return tf.cast(tf.reshape(x, (*features.shape[:-1], *IMAGE_SHAPE)), tf.float32)
+
+    def grow(self, x: tf.Tensor) -> tf.Tensor:
+        """The first transposed convolution, (N, C) to (N, 5, 5, 4 depth).
+
+        On a single pixel it is one matrix product, which takes a seventh of the convolution's time on a CPU.
+        """
+        kernel = tf.cast(self.first.kernel.value, x.dtype)  # (5, 5, 4 depth, C)
+        size, _, filters, channels = kernel.shape
+        grown = tf.matmul(x, tf.reshape(kernel, (-1, channels)), transpose_b=True)
+        grown = tf.reshape(grown, (-1, size, size, filters))
+        return tf.nn.relu(tf.nn.bias_add(grown, tf.cast(self.first.bias.value, x.dtype)))
