@@ -18,7 +18,7 @@ _TASKS = {
 }
 # Cameras of the Dreamer papers: quadruped's third follows it, everyone else's first.
 _CAMERAS = {"quadruped": 2}
-# lqr draws its springs when it is built: one seed for all, so that training, evaluation and resumed runs meet one system.
+# lqr draws its springs when it is built: one seed for all, so that training and evaluation meet the same system.
 _MODEL_SEED = 0
 
 

@@ -1,0 +1,213 @@
+"""Several environments of one task side by side."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import gymnasium
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from envs import make_env
+from envs.pixels import SIZE, Image
+from envs.renderer import choose_renderer
+from envs.settings import EnvSettings
+
+_PATIENCE = 5.0  # seconds that a worker may take to end by itself
+
+
+class WorkerError(RuntimeError):
+    """A worker process failed, with its traceback in the message, or died."""
+
+
+@dataclass(frozen=True)
+class StepResults:
+    """One agent step of N environments; row i is environment i."""
+
+    images: Image  # uint8 (N, 64, 64, 3)
+    rewards: NDArray[np.float32]  # (N,), summed over the environment steps
+    terminated: NDArray[np.bool_]  # (N,), a true end
+    truncated: NDArray[np.bool_]  # (N,), cut off at the time limit
+    discounts: NDArray[np.float32]  # (N,), 0 at a true end, else 1
+    steps: NDArray[np.int64]  # (N,), environment steps really taken
+
+
+class ParallelEnvs:
+    """`count` environments of one task: a single one in this process, more in a worker process each.
+
+    Nothing is reset by itself: an environment whose episode is over must be reset before the next `step`. Use it as a
+    context manager, or call `close`. Workers also end when this process does, however it ends.
+
+    Args:
+        task: A name of `envs.settings.TASKS`.
+        settings: Settings of each environment.
+        count: How many, at least 1.
+
+    Raises:
+        WorkerError: A worker could not build its environment.
+        envs.renderer.RendererError: The renderer of the settings cannot be loaded.
+    """
+
+    def __init__(self, task: str, settings: EnvSettings, count: int) -> None:
+        self.count = count
+        self._places: list[_Place] = []
+        if count == 1:
+            self._places = [_Here(task, settings)]
+        else:
+            if task.startswith("dmc_"):  # once for all workers
+                settings = settings.model_copy(update={"renderer": choose_renderer(settings.renderer)})
+            self._places = [_Worker(task, settings, index) for index in range(count)]
+        self._action_space: gymnasium.Space[Any] = self._receive(range(count))[0]
+
+    @property
+    def observation_shape(self) -> tuple[int, int, int]:
+        """Shape of one environment's image."""
+        return (SIZE, SIZE, 3)
+
+    @property
+    def action_space(self) -> gymnasium.Space[Any]:
+        """The action space of one environment."""
+        return self._action_space
+
+    def reset(self, index: int, seed: int) -> Image:
+        """Start an episode of one environment; returns its image (64, 64, 3)."""
+        self._places[index].send("reset", seed=seed)
+        [(image, _)] = self._receive([index])
+        return image
+
+    def reset_all(self, seeds: Sequence[int]) -> Image:
+        """Start an episode of each environment, with a seed each; returns images (N, 64, 64, 3)."""
+        for place, seed in zip(self._places, seeds, strict=True):
+            place.send("reset", seed=seed)
+        return np.stack([image for image, _ in self._receive(range(self.count))])
+
+    def step(self, actions: ArrayLike) -> StepResults:
+        """Take one agent step in each environment.
+
+        Args:
+            actions: (N, A) numbers, or (N,) indices of choices.
+
+        Raises:
+            WorkerError: A worker failed or died. All workers have been ended then.
+        """
+        for place, action in zip(self._places, np.asarray(actions), strict=True):
+            place.send("step", action=action)
+        images, rewards, terminated, truncated, infos = zip(*self._receive(range(self.count)), strict=True)
+        return StepResults(
+            images=np.stack(images),
+            rewards=np.array(rewards, np.float32),
+            terminated=np.array(terminated),
+            truncated=np.array(truncated),
+            discounts=np.array([info["discount"] for info in infos], np.float32),
+            steps=np.array([info["steps"] for info in infos], np.int64),
+        )
+
+    def close(self) -> None:
+        """End all environments and their processes."""
+        for place in self._places:
+            place.hang_up()
+        for place in self._places:
+            place.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _receive(self, indices: Sequence[int]) -> list[Any]:
+        """The answers of some environments. After a failure the others' answers would be stale: all are ended."""
+        try:
+            return [self._places[index].receive() for index in indices]
+        except BaseException:
+            self.close()
+            raise
+
+
+class _Place(Protocol):
+    """Where one environment lives. Each `send`, and its birth, is answered by one `receive`."""
+
+    def send(self, method: str, **arguments: Any) -> None: ...
+
+    def receive(self) -> Any: ...
+
+    def hang_up(self) -> None: ...
+
+    def wait(self) -> None: ...
+
+
+class _Here:
+    """An environment in this process; its exceptions are raised as they are."""
+
+    def __init__(self, task: str, settings: EnvSettings) -> None:
+        self._env = make_env(task, settings)
+        self._answer: Any = self._env.action_space
+
+    def send(self, method: str, **arguments: Any) -> None:
+        self._answer = getattr(self._env, method)(**arguments)
+
+    def receive(self) -> Any:
+        return self._answer
+
+    def hang_up(self) -> None:
+        self._env.close()
+
+    def wait(self) -> None:
+        pass
+
+
+class _Worker:
+    """An environment in a process of its own: a fresh interpreter, which never loads what this one has (TensorFlow)."""
+
+    def __init__(self, task: str, settings: EnvSettings, index: int) -> None:
+        self._name = f"environment {index} of {task}"
+        self._connection, theirs = Pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "envs.worker", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
+        )
+        theirs.close()  # so that the worker's end closes with the worker
+        self._post((task, settings))
+
+    def send(self, method: str, **arguments: Any) -> None:
+        self._post((method, arguments))
+
+    def receive(self) -> Any:
+        try:
+            failed, value = self._connection.recv()
+        except (EOFError, ConnectionError):
+            raise WorkerError(f"{self._name} died: {self._cause_of_death()}") from None
+        if failed:
+            raise WorkerError(f"{self._name} failed:\n{value}")
+        return value
+
+    def hang_up(self) -> None:
+        self._connection.close()
+
+    def wait(self) -> None:
+        try:
+            self._process.wait(_PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _post(self, message: Any) -> None:
+        with contextlib.suppress(ConnectionError):  # the worker is gone: `receive` says why
+            self._connection.send(message)
+
+    def _cause_of_death(self) -> str:
+        self.wait()
+        code = self._process.returncode
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
