@@ -1,0 +1,156 @@
+"""What is wrong with the data, said before any statistic is shown, with the rule that was applied."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.protocol import BEST_RETURNS, best_return
+from analysis.scores import RUN, Scores, usable
+from analysis.settings import AnalysisSettings
+from analysis.statistics import compared_tasks
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One kind of defect in the data.
+
+    Attributes:
+        title: What was found, with its count.
+        rule: What the analysis does about it.
+        items: Where it was found.
+    """
+
+    title: str
+    rule: str
+    items: tuple[str, ...] = ()
+
+
+def check(scores: Scores, settings: AnalysisSettings) -> list[Finding]:
+    """Looks for everything that makes a comparison weaker than it seems; an empty list is good news."""
+    table = usable(scores)
+    findings = [*_runs(scores, table, settings), *_evaluations(scores)]
+    if not table.empty:
+        findings += [*_seeds(table), *_comparison(scores, table, settings)]
+    return findings
+
+
+def to_markdown(findings: Iterable[Finding], protocol: str) -> str:
+    """All findings with all their items, as a document."""
+    parts = ["# Checks of the data", protocol]
+    for finding in findings:
+        parts += [f"## {finding.title}", f"Rule: {finding.rule}", "\n".join(f"- {item}" for item in finding.items)]
+    if len(parts) == 2:
+        parts.append("Nothing was found: all runs are there, finished, equally long, and free of NaN.")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _runs(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings) -> Iterator[Finding]:
+    """Runs that are not there, not finished, or of unequal length."""
+    runs = scores.runs.merge(table.groupby(RUN, as_index=False)["step"].max(), on=RUN, how="left")
+    missing = runs["state"] == "missing"
+    if items := _names(runs[missing]):
+        yield Finding(f"{len(items)} of {len(runs)} runs are missing", "they have no folder and are left out", items)
+    if items := _names(runs[runs["step"].isna() & ~missing]):
+        yield Finding(f"{_count(items, 'run')} without any evaluation", "left out", items)
+    short = runs["step"] <= (1 - settings.final_window) * runs["planned"]
+    unfinished = runs[(~runs["state"].isin(["done", "missing", ""]) | short) & runs["step"].notna()]
+    if not unfinished.empty:
+        items = tuple(
+            f"{name}: {state or 'state unknown'}, evaluated up to step {step:,.0f} of {planned:,.0f}"
+            for name, state, step, planned in zip(
+                _names(unfinished), unfinished["state"], unfinished["step"], unfinished["planned"], strict=True
+            )
+        )
+        rule = "they count with the last evaluations that they have, so their scores are those of younger agents"
+        yield Finding(f"{_count(items, 'run')} unfinished", rule, items)
+    ends = runs.groupby("task")["step"].agg(["min", "max"])
+    ragged = ends[ends["min"] <= (1 - settings.final_window) * ends["max"]]
+    if not ragged.empty:
+        items = tuple(f"{task}: from {low:,.0f} to {high:,.0f} steps" for task, low, high in ragged.itertuples())
+        rule = "each run's final score is taken at its own end; a curve is dotted where it rests on fewer seeds"
+        yield Finding(f"runs of unequal length on {_count(items, 'task')}", rule, items)
+    if scores.unplanned:
+        items = tuple(str(folder) for folder in scores.unplanned)
+        yield Finding(f"{_count(items, 'run folder')} that the suite does not plan", "not read", items)
+
+
+def _evaluations(scores: Scores) -> Iterator[Finding]:
+    """Evaluations that cannot be used."""
+    bad = scores.table[~(scores.table["score"].abs() < math.inf)]
+    if not bad.empty:
+        yield Finding(f"{len(bad)} evaluations without a finite return (NaN)", "left out", _counts(bad))
+    twice = scores.table[scores.table.duplicated([*RUN, "step"], keep="last")]
+    if not twice.empty:
+        rule = "the last evaluation at a step counts"
+        yield Finding(f"{len(twice)} evaluations at a step that a run reached again", rule, _counts(twice))
+    torn = scores.runs[scores.runs["torn"] > 0]
+    if not torn.empty:
+        items = tuple(f"{name}: {lines}" for name, lines in zip(_names(torn), torn["torn"], strict=True))
+        yield Finding(f"torn lines in the metrics of {_count(items, 'run')}", "passed over", items)
+
+
+def _seeds(table: pd.DataFrame) -> Iterator[Finding]:
+    """Seeds that are too few, or not the same."""
+    seeds = {
+        f"{task}, {variant}": sorted(set(runs["seed"])) for (task, variant), runs in table.groupby(["task", "variant"])
+    }
+    single = tuple(f"{pair}: seed {found[0]}" for pair, found in seeds.items() if len(found) == 1)
+    if single:
+        rule = "no interval is given (nan): one seed does not show how much seeds differ"
+        yield Finding(f"a single seed on {len(single)} of {len(seeds)} pairs of task and variant", rule, single)
+    if len(set(map(tuple, seeds.values()))) > 1:
+        items = tuple(f"{pair}: seeds {_list(found)}" for pair, found in seeds.items())
+        rule = (
+            "means by task use all seeds; an aggregate takes equally many of each task, the lowest, "
+            "as many as the variant's poorest task has"
+        )
+        yield Finding("seeds differ between variants or tasks", rule, items)
+
+
+def _comparison(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings) -> Iterator[Finding]:
+    """What makes variants differ besides their settings."""
+    tasks, variants = sorted(set(table["task"])), list(dict.fromkeys(scores.runs["variant"]))
+    present = set(zip(table["task"], table["variant"], strict=True))
+    items = tuple(f"{task}: no {v}" for task in tasks for v in variants if (task, v) not in present)
+    if items:
+        common = compared_tasks(table)
+        rule = (
+            f"aggregates are over the {len(common)} of {len(tasks)} tasks that every variant with a score has"
+            if common
+            else "no task is common to all variants: each aggregate is over its variant's own tasks, "
+            "and they must not be compared"
+        )
+        yield Finding(f"{_count(items, 'pair')} of task and variant without a score", rule, items)
+    renderers = scores.runs[scores.runs["renderer"] != ""].groupby("renderer")
+    if len(renderers) > 1:
+        items = tuple(f"{renderer}: {_count(_names(runs), 'run')}" for renderer, runs in renderers)
+        rule = "they are compared all the same: pixels of two renderers are not quite alike"
+        yield Finding("compared runs used different renderers", rule, items)
+    if settings.normalization == "dmc":
+        if unknown := tuple(task for task in tasks if not task.startswith(tuple(BEST_RETURNS))):
+            rule = "divided by 1000, as dm_control's are; `normalization: none` takes returns as they are"
+            yield Finding(f"{_count(unknown, 'task')} whose best return is not known", rule, unknown)
+        beyond = table[(table["score"] < 0) | (table["score"] > table["task"].map(best_return))]
+        if not beyond.empty:
+            rule = "kept, though normalised they lie outside [0, 1]; the optimality gap cuts them at 1"
+            yield Finding(f"{len(beyond)} returns below 0 or above the best of their task", rule, _counts(beyond))
+
+
+def _names(runs: pd.DataFrame) -> tuple[str, ...]:
+    return tuple("/".join(map(str, name)) for name in zip(*(runs[key] for key in RUN), strict=True))
+
+
+def _counts(evaluations: pd.DataFrame) -> tuple[str, ...]:
+    """How many evaluations of each run."""
+    counts = evaluations.groupby(RUN, as_index=False).size()
+    return tuple(f"{name}: {size}" for name, size in zip(_names(counts), counts["size"], strict=True))
+
+
+def _count(items: tuple[str, ...], noun: str) -> str:
+    return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
+
+
+def _list(items: Iterable[object]) -> str:
+    return ", ".join(map(str, items))

@@ -1,0 +1,175 @@
+"""Evaluation returns of many runs, as one tidy table, from run folders or from score files."""
+
+import gzip
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.errors import AnalysisError
+
+EVALUATIONS = ["task", "variant", "seed", "step", "score"]
+RUNS = ["task", "variant", "seed", "planned", "state", "renderer", "episodes", "torn"]
+RUN = ["task", "variant", "seed"]  # what names a run
+
+
+@dataclass(frozen=True)
+class ExpectedRun:
+    """A run that a suite plans, whether or not its folder exists."""
+
+    task: str
+    variant: str
+    seed: int
+    folder: Path
+    steps: int  # planned environment steps
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What was read, before anything is left out.
+
+    Attributes:
+        table: One row an evaluation: task, variant, seed, step (environment steps), score (the mean return of the
+            evaluation's episodes, NaN where the file has none).
+        runs: One row a run: task, variant, seed, planned (environment steps, NaN if unknown), state (`missing` if
+            there is no folder, empty if unknown), renderer (empty if unknown), episodes (of an evaluation, NaN if
+            unknown), torn (lines that are no JSON object).
+        source: Where the scores come from, for captions.
+        unplanned: Run folders that were found beside the planned ones, and were not read.
+    """
+
+    table: pd.DataFrame
+    runs: pd.DataFrame
+    source: str
+    unplanned: tuple[Path, ...] = ()
+
+
+def read_runs(expected: Sequence[ExpectedRun], suite: str, root: Path) -> Scores:
+    """Reads the folders of all planned runs.
+
+    Args:
+        expected: The planned runs.
+        suite: The suite's name.
+        root: The suite's folder, `<root>/<task>/<variant>/<seed>`; runs in it that nobody planned are listed.
+    """
+    evaluations: list[tuple[Any, ...]] = []
+    runs: list[tuple[Any, ...]] = []
+    for run in expected:
+        name = (run.task, run.variant, run.seed)
+        lines, torn = _read_evaluations(run.folder / "metrics.jsonl")
+        evaluations += [(*name, line["step"], _number(line["eval/return"])) for line in lines]
+        episodes = _number(lines[-1].get("eval/episodes")) if lines else math.nan
+        state = _read_object(run.folder / "state.json").get("state", "") if run.folder.is_dir() else "missing"
+        renderer = _read_object(run.folder / "provenance.json").get("renderer") or ""
+        runs.append((*name, run.steps, str(state), str(renderer), episodes, torn))
+    planned = {run.folder for run in expected}
+    found = (path.parent for path in root.glob("*/*/*/metrics.jsonl") if path.parent.name.isdigit())
+    unplanned = tuple(sorted(folder for folder in found if folder not in planned))
+    return _scores(evaluations, runs, f"suite {suite}", unplanned)
+
+
+def read_score_files(paths: Sequence[Path]) -> Scores:
+    """Reads score files of the Dreamer family: a JSON list of {task, method, seed, xs, ys}, plain or gzip.
+
+    Raises:
+        AnalysisError: If a file cannot be read or is not of that form.
+    """
+    evaluations: list[tuple[Any, ...]] = []
+    names: dict[tuple[str, str, int], None] = {}
+    for path in paths:
+        for name, points in _read_score_file(path):
+            names[name] = None
+            evaluations += [(*name, step, score) for step, score in points]
+    runs = [(*name, math.nan, "", "", math.nan, 0) for name in names]
+    return _scores(evaluations, runs, "score files " + ", ".join(path.name for path in paths))
+
+
+def usable(scores: Scores) -> pd.DataFrame:
+    """The evaluations that statistics are made from, sorted by task, variant, seed and step.
+
+    The rule: an evaluation without a finite return is left out; of several at one step of a run, the last counts.
+    """
+    table = scores.table[scores.table["score"].abs() < math.inf]
+    return table.drop_duplicates([*RUN, "step"], keep="last").sort_values([*RUN, "step"], ignore_index=True)
+
+
+def _scores(evaluations: list[Any], runs: list[Any], source: str, unplanned: tuple[Path, ...] = ()) -> Scores:
+    table = pd.DataFrame(evaluations, columns=EVALUATIONS).astype({"seed": int, "step": float, "score": float})
+    frame = pd.DataFrame(runs, columns=RUNS).astype({"seed": int, "planned": float, "episodes": float, "torn": int})
+    return Scores(table, frame, source, unplanned)
+
+
+def _read_evaluations(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The lines of a run's metrics that hold an evaluation, and the number of torn lines."""
+    lines, torn = [], 0
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return [], 0
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read: {error.strerror}") from error
+    for text in raw.splitlines():
+        if not text.strip() or (b'"eval/return"' not in text and text.endswith(b"}")):
+            continue  # most lines hold training metrics: they need no parsing
+        try:
+            line = json.loads(text)
+        except ValueError:
+            torn += 1
+            continue
+        if not isinstance(line, dict) or not _is_number(line.get("step")):
+            torn += 1
+        elif "eval/return" in line:
+            lines.append(line)
+    return lines, torn
+
+
+def _read_object(path: Path) -> Mapping[str, Any]:
+    """A JSON object, or an empty one where there is none: what it tells is helpful, not necessary."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _read_score_file(path: Path) -> Iterator[tuple[tuple[str, str, int], list[tuple[float, float]]]]:
+    expected = "a score file is a JSON list of {task, method, seed, xs, ys}, plain or gzip"
+    try:
+        raw = path.read_bytes()
+        content = json.loads(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}; {expected}") from error
+    except (ValueError, EOFError) as error:
+        raise AnalysisError(f"{path}: not JSON ({error}); {expected}") from error
+    if not isinstance(content, list):
+        raise AnalysisError(f"{path}: holds {type(content).__name__} at its top; {expected}")
+    for index, entry in enumerate(content):
+        where = f"{path}: entry {index}"
+        if not isinstance(entry, dict):
+            raise AnalysisError(f"{where} is {type(entry).__name__}, not an object; {expected}")
+        if absent := [key for key in ("task", "method", "seed", "xs", "ys") if key not in entry]:
+            raise AnalysisError(f"{where} lacks {', '.join(absent)}; {expected}")
+        xs, ys = entry["xs"], entry["ys"]
+        if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
+            raise AnalysisError(f"{where}: xs and ys must be lists of the same length")
+        if not all(_is_number(x) for x in xs):
+            raise AnalysisError(f"{where}: xs must be numbers, the environment steps")
+        if not all(y is None or _is_number(y) for y in ys):
+            raise AnalysisError(f"{where}: ys must be numbers, the returns; null where there is none")
+        try:
+            seed = int(entry["seed"])
+        except (TypeError, ValueError):
+            raise AnalysisError(f"{where}: the seed must be an integer, not {entry['seed']!r}") from None
+        yield (str(entry["task"]), str(entry["method"]), seed), [(x, _number(y)) for x, y in zip(xs, ys, strict=True)]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> float:
+    return float(value) if _is_number(value) else math.nan

@@ -1,0 +1,91 @@
+"""Tables for people, in Markdown and LaTeX; the CSV files hold the same numbers in full."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis.figures import STATISTIC_TITLES
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text in rows and columns, under a heading and over a note."""
+
+    heading: str
+    note: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def aggregate_table(aggregates: pd.DataFrame, protocol: str) -> Table:
+    """A row a variant, a column a statistic, each value with its interval."""
+    statistics = list(dict.fromkeys(aggregates["statistic"]))
+    rows = []
+    for variant, group in aggregates.groupby("variant", sort=False):
+        cells = {row["statistic"]: _cell(row, "value", 3) for row in group.to_dict("records")}
+        first = group.iloc[0]
+        rows.append([str(variant), *(cells[name] for name in statistics), str(first["runs"]), str(first["tasks"])])
+    columns = ["variant", *(STATISTIC_TITLES[name] for name in statistics), "runs per task", "tasks"]
+    return Table("Aggregate scores (normalised)", protocol, columns, rows)
+
+
+def task_table(tasks: pd.DataFrame, protocol: str) -> Table:
+    """A row a task, a column a variant: the mean return, its interval and the number of seeds."""
+    variants = list(dict.fromkeys(tasks["variant"]))
+    rows = []
+    for task, group in tasks.groupby("task", sort=False):
+        cells = {row["variant"]: f"{_cell(row, 'mean', 1)}, n={row['seeds']}" for row in group.to_dict("records")}
+        rows.append([str(task), *(cells.get(name, "-") for name in variants)])
+    return Table("Final returns by task (raw, not normalised)", protocol, ["task", *variants], rows)
+
+
+def to_markdown(table: Table) -> str:
+    """A heading, the table in GitHub's form with its columns aligned, and the note."""
+    rows = [[cell.replace("|", r"\|") for cell in row] for row in (table.columns, *table.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join([f"## {table.heading}", "", *lines, "", table.note, ""])
+
+
+def to_latex(table: Table) -> str:
+    """A floating booktabs table, ready to be copied into a paper."""
+    body = [r" & ".join(map(escape_latex, row)) + r" \\" for row in table.rows]
+    return "\n".join([
+        r"\begin{table}[htbp]", r"\centering\small",
+        rf"\caption{{{escape_latex(table.heading)}. {escape_latex(table.note)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule",
+        " & ".join(map(escape_latex, table.columns)) + r" \\", r"\midrule", *body,
+        r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
+    ])  # fmt: skip
+
+
+def latex_document(tables: Sequence[Table]) -> str:
+    """All tables as a document that compiles as it is."""
+    head = [r"\documentclass{article}", r"\usepackage[utf8]{inputenc}", r"\usepackage[T1]{fontenc}",
+            r"\usepackage{booktabs}", r"\usepackage[landscape,margin=1cm]{geometry}", r"\begin{document}"]  # fmt: skip
+    return "\n".join([*head, *map(to_latex, tables), r"\end{document}", ""])
+
+
+def escape_latex(text: str) -> str:
+    """Text that LaTeX prints as it stands."""
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def _cell(row: Mapping[Hashable, Any], name: str, digits: int) -> str:
+    interval = "" if pd.isna(row["low"]) else f" [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
+    return f"{row[name]:.{digits}f}{interval}"
