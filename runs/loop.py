@@ -1,0 +1,376 @@
+"""One run from its first step to its last: prefill, pretrain, then collect, train, evaluate, record, checkpoint.
+
+All of it is counted in environment steps. Between two calls of the agent the whole state of a run is the agent's
+arrays, the driver's arrays, the counters in `Progress` and the episodes on disk. So a checkpoint can be taken at any of
+these points, and a run that goes on from one repeats exactly what the killed one did.
+"""
+
+import logging
+import math
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+import agents.registry
+import envs
+import envs.parallel
+from agents.agent import ActionSpec, Agent, PolicyState
+from envs.pixels import PixelEnv
+from runs import lock, provenance, state
+from runs.checkpoint import Checkpoint, Checkpoints
+from runs.driver import Actions, Driver, Images, Trace, action_spec, play
+from runs.machine import choose_renderer, prepare_tensorflow
+from runs.pipeline import Batches
+from runs.progress import Progress
+from runs.record import METRICS, Recorder
+from runs.replay import Replay
+from runs.seeds import Stream, derive
+from runs.state import Phase, State
+from suites.errors import UserError
+from suites.plan import RunSpec
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT = 5.0  # seconds between two writings of state.json
+
+
+class Stopped(Exception):  # noqa: N818  # an event, not an error
+    """The run was asked to stop, and has saved itself."""
+
+
+class DivergedError(Exception):
+    """A loss or a gradient is not a number any more."""
+
+
+class Stop:
+    """A wish to stop, from a signal handler or another thread."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def __call__(self, number: int = 0, frame: FrameType | None = None) -> None:
+        """Notes the wish; has the signature of a signal handler."""
+        self.wanted = True
+
+
+@dataclass
+class Parts:
+    """What a run is made of, besides its progress."""
+
+    agent: Agent
+    spec: ActionSpec
+    driver: Driver
+    evaluation: PixelEnv
+    replay: Replay
+    batches: Batches
+    checkpoints: Checkpoints
+    recorder: Recorder
+
+
+def run(spec: RunSpec, folder: Path, stop: Stop | None = None) -> None:
+    """Trains one run to its end in this process, from its newest checkpoint if it has one.
+
+    Args:
+        spec: What to run.
+        folder: Its folder.
+        stop: Asks the run to save itself and end early.
+
+    Raises:
+        Stopped: it was asked to, and can be taken up again.
+        runs.lock.BusyError: another process runs it.
+        DivergedError: a loss is NaN or infinite; the last checkpoint is kept.
+        UserError: the settings make training impossible.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock.held(folder):
+        Attempt(spec, folder, stop or Stop()).run()
+
+
+class Attempt:
+    """One process's share of a run: it may start in the middle and end early."""
+
+    def __init__(self, spec: RunSpec, folder: Path, stop: Stop):
+        """Changes nothing yet."""
+        self.spec = spec
+        self.settings = spec.settings
+        self.folder = folder
+        self.stop = stop
+        before = state.read(folder)
+        self.progress = Progress(step=before.step, last_return=before.return_)  # until the checkpoint is read
+        self._began = time.monotonic()
+        self._beat = -math.inf
+        self._window = (0, self._began)  # step and time at the last line of training metrics
+        self._fps: float | None = None
+
+    def run(self) -> None:
+        """Trains to the end, and says in state.json and provenance.json how it ended."""
+        provenance.close(self.folder, state.read(self.folder).heartbeat)
+        self._tell("running")
+        try:
+            with self._assembled() as parts:
+                self._train(parts)
+        except Stopped:
+            self._tell("pending")
+            provenance.end(self.folder, self.progress.step, "stopped")
+            raise
+        except BaseException as error:
+            message = str(error) or type(error).__name__
+            trace = "" if isinstance(error, UserError) else traceback.format_exc()
+            self._tell("failed", message, trace)
+            provenance.end(self.folder, self.progress.step, f"failed: {message}")
+            raise
+        self._tell("done")
+        provenance.end(self.folder, self.progress.step, "done")
+
+    @contextmanager
+    def _assembled(self) -> Iterator[Parts]:
+        """Builds everything, and goes back to the newest checkpoint."""
+        settings, seed = self.settings, self.spec.seed
+        renderer = choose_renderer(self.spec)
+        device = prepare_tensorflow(seed)
+        with ExitStack() as stack:
+            evaluation = envs.make_env(self.spec.task, settings)
+            stack.callback(evaluation.close)
+            parallel = stack.enter_context(envs.parallel.ParallelEnvs(self.spec.task, settings, settings.envs))
+            self._check_length(evaluation.time_limit)
+            image_shape = parallel.observation_shape
+            spec = action_spec(evaluation.action_space)
+            agent = agents.registry.make_agent(settings, image_shape, spec, seed)
+            driver = Driver(parallel, spec, seed, agent.initial_state(settings.envs))
+            checkpoints = Checkpoints(self.folder / "checkpoints", settings.checkpoint.keep)
+            replay = self._restore(checkpoints, agent, driver)
+            provenance.begin(self.folder, self.progress.step, device, renderer)
+            recorder = stack.enter_context(Recorder(self.folder, self.progress.position, self.progress.step))
+            batches = Batches(replay, seed, settings.train.batch_size, image_shape, spec.size)
+            stack.callback(batches.close)
+            yield Parts(agent, spec, driver, evaluation, replay, batches, checkpoints, recorder)
+
+    def _check_length(self, time_limit: int) -> None:
+        settings = self.settings
+        longest = -(-time_limit // settings.action_repeat) + 1
+        if longest < settings.train.batch_length:
+            raise UserError(
+                f"train.batch_length = {settings.train.batch_length} is impossible: an episode of {self.spec.task} has "
+                f"at most {longest} records (time limit {time_limit}, action_repeat {settings.action_repeat})"
+            )
+
+    def _restore(self, checkpoints: Checkpoints, agent: Agent, driver: Driver) -> Replay:
+        """Takes up the newest checkpoint, and trims what is newer; without any, starts anew."""
+        settings = self.settings
+        found = checkpoints.newest()
+        if found is None:
+            damaged = checkpoints.clear()
+            if damaged:
+                logger.warning("%s: no checkpoint can be read; starting anew, the old data is set aside", self.folder)
+                set_aside(self.folder, "episodes", METRICS)
+            self.progress = Progress()
+            driver.start()
+        else:
+            step, checkpoint = found
+            checkpoints.clear(after=step)
+            self.progress = Progress.from_json(checkpoint.progress)
+            agent.load(checkpoint.agent)
+            driver.load(checkpoint.driver)
+            logger.info("going on from the checkpoint at step %d", step)
+        replay = Replay(
+            self.folder / "episodes",
+            settings.train.batch_length,
+            settings.replay.size // settings.action_repeat,
+            settings.replay.memory,
+            settings.replay.sampling,
+        )
+        replay.restore(self.progress.replay_first, self.progress.replay_next)
+        self._window = (self.progress.step, time.monotonic())
+        return replay
+
+    def _train(self, parts: Parts) -> None:
+        progress, settings = self.progress, self.settings
+        while True:
+            self._update(parts)
+            self._evaluate(parts)
+            self._record(parts)
+            if progress.step >= settings.steps:
+                break
+            if self._due(progress.saved, settings.checkpoint.every) and progress.step > 0:
+                self._save(parts)
+            self._stop_if_wanted(parts)
+            self._collect(parts)
+        if progress.saved != progress.step:
+            self._save(parts)
+
+    def _collect(self, parts: Parts) -> None:
+        """Takes one agent step in every environment; what it makes due is noted as debt."""
+        progress, train = self.progress, self.settings.train
+        before = progress.step
+        if progress.pretrained:
+            taken, ended = parts.driver.policy_step(lambda images, state: parts.agent.policy(images, state, True))
+        else:
+            taken, ended = parts.driver.random_step()
+        progress.step += taken
+        for index, trace in ended:
+            parts.replay.add(trace.episode(), index)
+            progress.episodes += 1
+            if progress.evaluations == 0:
+                progress.last_return = trace.score
+            parts.recorder.line(progress.step, {"train/return": trace.score, "train/length": trace.steps})
+        if progress.pretrained:
+            progress.debt = train.updates * crossings(before, progress.step, train.every)
+        elif progress.step >= train.prefill and len(parts.replay):
+            parts.replay.snapshot()  # too short episodes are an error now, not when training begins
+            progress.pretrained, progress.debt = True, train.pretrain
+        self._heartbeat()
+
+    def _update(self, parts: Parts) -> None:
+        """Pays off the gradient steps that are owed."""
+        progress = self.progress
+        if progress.debt == 0:
+            return
+        for batch in parts.batches.draw(parts.replay.snapshot(), progress.updates, progress.debt):
+            self._stop_if_wanted(parts)
+            metrics = parts.agent.train(batch)
+            self._check_finite(metrics)
+            progress.updates += 1
+            progress.debt -= 1
+            progress.add(metrics)
+            self._heartbeat()
+
+    def _check_finite(self, metrics: dict[str, float]) -> None:
+        """A gradient may overflow while a loss scale is in force: the agent skips that step and lowers the scale."""
+        scaled = metrics.get("optimizer/loss_scale", 1.0) > 1.0
+        for name, value in metrics.items():
+            expected = ("loss/",) if scaled else ("loss/", "gradient/")
+            if name.startswith(expected) and not math.isfinite(value):
+                raise DivergedError(
+                    f"{name} is {value} at step {self.progress.step}, update {self.progress.updates}; "
+                    "the last checkpoint is kept"
+                )
+
+    def _evaluate(self, parts: Parts) -> None:
+        """Plays episodes with the actor's mode: first after pretraining, then at multiples, and at the end."""
+        progress, settings = self.progress, self.settings
+        at_end = progress.step >= settings.steps and progress.evaluated != progress.step
+        if not at_end and not (progress.pretrained and self._due(progress.evaluated, settings.eval.every)):
+            return
+        before = parts.agent.save()
+        try:
+            traces = [self._play(parts, number) for number in range(settings.eval.episodes)]
+        except Stopped:
+            parts.agent.load(before)  # as if the evaluation had not begun
+            self._save(parts)
+            raise
+        report = parts.agent.report(self._report_batch(parts)) if progress.pretrained else None
+        progress.evaluations += 1
+        progress.evaluated = progress.step
+        progress.last_return = float(np.mean([trace.score for trace in traces]))
+        line = {
+            "eval/return": progress.last_return,
+            "eval/returns": [trace.score for trace in traces],
+            "eval/episodes": len(traces),
+            "eval/length": float(np.mean([trace.steps for trace in traces])),
+        }
+        parts.recorder.line(progress.step, line | (report.metrics if report else {}))
+        if settings.eval.video:
+            parts.recorder.video(progress.step, "eval/episode", np.stack(traces[0].images))
+            for name, video in (report.videos if report else {}).items():
+                parts.recorder.video(progress.step, name, video)
+        logger.info("step %d: evaluation return %.1f", progress.step, progress.last_return)
+
+    def _play(self, parts: Parts, number: int) -> Trace:
+        """Plays one episode of an evaluation.
+
+        Raises:
+            Stopped: the run was asked to stop; nothing is saved yet.
+        """
+
+        def act(images: Images, state: PolicyState) -> tuple[Actions, PolicyState]:
+            if self.stop.wanted:
+                raise Stopped
+            self._heartbeat()
+            return parts.agent.policy(images, state, False)
+
+        count = self.progress.evaluations * self.settings.eval.episodes + number
+        seed = derive(self.spec.seed, Stream.EVAL, count)
+        return play(parts.evaluation, act, parts.agent.initial_state(1), parts.spec, seed)
+
+    def _report_batch(self, parts: Parts) -> dict[str, np.ndarray]:
+        return parts.batches.one(parts.replay.snapshot(), Stream.REPORT, self.progress.evaluations)
+
+    def _record(self, parts: Parts) -> None:
+        """Writes a line of training metrics, averaged since the last one."""
+        progress = self.progress
+        if not self._due(progress.recorded, self.settings.record.every):
+            return
+        now = time.monotonic()
+        step, since = self._window
+        self._fps = (progress.step - step) / max(now - since, 1e-9)
+        self._window = (progress.step, now)
+        progress.recorded = progress.step
+        line = {
+            **progress.take_averages(),
+            "train/updates": progress.updates,
+            "time/fps": self._fps,
+            "time/hours": self._seconds() / 3600,
+        }
+        parts.recorder.line(progress.step, line)
+
+    def _save(self, parts: Parts) -> None:
+        """Writes a checkpoint, then deletes the episodes that no kept checkpoint counts."""
+        progress = self.progress
+        progress.saved = progress.step
+        progress.position = parts.recorder.sync()
+        progress.replay_first, progress.replay_next = parts.replay.first, parts.replay.next
+        counters = progress.to_json() | {"seconds": self._seconds()}
+        parts.checkpoints.save(progress.step, Checkpoint(parts.agent.save(), parts.driver.save(), counters))
+        kept = parts.checkpoints.progresses()
+        parts.replay.discard(before=min(counted.get("replay_first", 0) for counted in kept))
+
+    def _stop_if_wanted(self, parts: Parts) -> None:
+        if self.stop.wanted:
+            self._save(parts)
+            raise Stopped
+
+    def _due(self, last: int, every: int) -> bool:
+        """Whether a multiple of `every` has been passed since a mark; a mark of -1 was never made."""
+        return last < 0 or crossings(last, self.progress.step, every) > 0
+
+    def _seconds(self) -> float:
+        return self.progress.seconds + time.monotonic() - self._began
+
+    def _heartbeat(self) -> None:
+        if time.monotonic() - self._beat > HEARTBEAT:
+            self._tell("running")
+
+    def _tell(self, phase: Phase, error: str | None = None, trace: str | None = None) -> None:
+        self._beat = time.monotonic()
+        progress = self.progress
+        told = State(
+            phase,
+            progress.step,
+            self.settings.steps,
+            progress.last_return,
+            self._fps if phase == "running" else None,
+            error=error,
+            traceback=trace,
+        )
+        state.write(self.folder, told)
+
+
+def set_aside(folder: Path, *names: str) -> None:
+    """Moves what a lost run wrote out of the way of a new one."""
+    aside = folder / f"set_aside-{datetime.now():%Y%m%d-%H%M%S}"
+    for name in names:
+        if (folder / name).exists():
+            aside.mkdir(exist_ok=True)
+            (folder / name).rename(aside / name)
+
+
+def crossings(before: int, now: int, every: int) -> int:
+    """How many multiples of `every` lie in (before, now]: counted so, uneven steps never make a schedule drift."""
+    return now // every - before // every

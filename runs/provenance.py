@@ -1,0 +1,148 @@
+"""provenance.json: which code, packages, machine and attempts a run came from."""
+
+import os
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from runs import atomic
+
+NAME = "provenance.json"
+ROOT = Path(__file__).parent.parent
+PACKAGES = (
+    "tensorflow",
+    "tensorflow-probability",
+    "tf-keras",
+    "keras",
+    "numpy",
+    "dm_control",
+    "mujoco",
+    "gymnasium",
+    "numba",
+    "pydantic",
+    "pillow",
+)
+DIFF_LIMIT = 1_000_000  # characters
+
+
+def close(folder: Path, heartbeat: float | None) -> None:
+    """Notes that the newest attempt was killed, if it has no end: its end is the last heartbeat (seconds)."""
+    content = atomic.read_json(folder / NAME)
+    if content is not None and content.get("attempts") and content["attempts"][-1]["end"] is None:
+        content["attempts"][-1] |= {"end": _now() if heartbeat is None else _iso(heartbeat), "reason": "killed"}
+        atomic.write_json(folder / NAME, content)
+
+
+def begin(folder: Path, step: int, device: str, renderer: str | None) -> None:
+    """Notes a new attempt, and what it runs with.
+
+    Args:
+        folder: The run's folder.
+        step: Environment steps that the attempt starts from.
+        device: What the agent computes on.
+        renderer: What draws the pixels, None where the task draws its own.
+    """
+    before = atomic.read_json(folder / NAME) or {}
+    attempts = list(before.get("attempts", []))
+    attempts.append(
+        {
+            "start": _now(),
+            "end": None,
+            "reason": None,
+            "step": step,
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "slurm": {name: value for name, value in sorted(os.environ.items()) if name in SLURM},
+        }
+    )
+    content = {
+        **source(),
+        "versions": versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "cpu": cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "device": device,
+        "renderer": renderer,
+        "command": shlex.join([sys.executable, *sys.argv]),
+        "attempts": attempts,
+    }
+    atomic.write_json(folder / NAME, content)
+
+
+def end(folder: Path, step: int, reason: str) -> None:
+    """Notes the end of the newest attempt, at which step and why."""
+    content = atomic.read_json(folder / NAME)
+    if content is None or not content.get("attempts"):
+        return
+    content["attempts"][-1] |= {"end": _now(), "end_step": step, "reason": reason}
+    atomic.write_json(folder / NAME, content)
+
+
+def source() -> dict[str, Any]:
+    """The commit of this code, and how the working tree differs from it; None where git cannot tell."""
+    commit, diff = _git("rev-parse", "HEAD"), _git("diff", "HEAD")
+    if diff is not None and len(diff) > DIFF_LIMIT:
+        diff = diff[:DIFF_LIMIT] + "\n[cut off]\n"
+    untracked = _git("ls-files", "--others", "--exclude-standard")
+    return {
+        "commit": commit.strip() if commit else None,
+        "dirty": None if diff is None else bool(diff or untracked),
+        "diff": diff,
+        "untracked": untracked.splitlines()[:1000] if untracked else [],
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the packages that a result may depend on."""
+    found: dict[str, str | None] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def cpu() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+SLURM = (
+    "SLURM_JOB_ID",
+    "SLURM_ARRAY_JOB_ID",
+    "SLURM_ARRAY_TASK_ID",
+    "SLURM_RESTART_COUNT",
+    "SLURM_JOB_PARTITION",
+    "SLURMD_NODENAME",
+)
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(ROOT), *arguments]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

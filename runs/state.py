@@ -1,0 +1,72 @@
+"""state.json: what a run is doing, for everyone who watches it from outside."""
+
+import dataclasses
+import os
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from runs import atomic, lock
+
+NAME = "state.json"
+Phase = Literal["pending", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a run stands; `step` and `steps` count environment steps, `heartbeat` is in seconds of the epoch."""
+
+    state: Phase = "pending"
+    step: int = 0
+    steps: int = 0
+    return_: float | None = None
+    fps: float | None = None
+    heartbeat: float | None = None
+    pid: int | None = None
+    host: str | None = None
+    error: str | None = None
+    traceback: str | None = None
+    signal: str | None = None  # of a run that was killed by one: it did not fail by itself
+
+
+def write(folder: Path, state: State) -> None:
+    """Writes a run's state, stamped with this process and now."""
+    stamped = dataclasses.replace(state, heartbeat=time.time(), pid=os.getpid(), host=socket.gethostname())
+    content = {name.rstrip("_"): value for name, value in dataclasses.asdict(stamped).items()}
+    atomic.write_json(folder / NAME, content)
+
+
+def read(folder: Path) -> State:
+    """A run's state; a missing, torn or foreign file is a pending run's.
+
+    A run that calls itself running while nobody holds its lock was killed, and is pending: it can be taken up again.
+    """
+    content = atomic.read_json(folder / NAME) or {}
+    known: dict[str, object] = {}
+    for name, kinds in FIELDS.items():
+        value = content.get(name.rstrip("_"))
+        if isinstance(value, kinds) and not isinstance(value, bool):
+            known[name] = value
+    if known.get("state") not in get_args(Phase):
+        known.pop("state", None)
+    state = State(**known)  # type: ignore[arg-type]  # checked against FIELDS
+    if state.state == "running" and not lock.is_held(folder):
+        return dataclasses.replace(state, state="pending", fps=None)
+    return state
+
+
+FIELDS: dict[str, type | tuple[type, ...]] = {
+    "state": str,
+    "step": int,
+    "steps": int,
+    "return_": (int, float),
+    "fps": (int, float),
+    "heartbeat": (int, float),
+    "pid": int,
+    "host": str,
+    "error": str,
+    "traceback": str,
+    "signal": str,
+}

@@ -1,0 +1,82 @@
+"""The process of one run: `python -m runs.worker <folder>` runs the spec.yaml of a folder."""
+
+import argparse
+import logging
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runs import state
+from suites.errors import UserError
+from suites.plan import RunSpec
+
+SPEC = "spec.yaml"
+# Exit codes besides 0 (done).
+FAILED, MISTAKE, BUSY, STOPPED = 1, 2, 3, 4
+
+
+def read_spec(folder: Path) -> RunSpec:
+    """The spec of a run folder.
+
+    Raises:
+        UserError: the folder is no run's, or its spec cannot be read.
+    """
+    try:
+        text = (folder / SPEC).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{folder} is not a run: no readable {SPEC} in it ({error})") from error
+    try:
+        return RunSpec.from_yaml(text)
+    except UserError as error:
+        raise UserError(f"{folder / SPEC}: {error}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a folder; returns the process's exit code."""
+    parser = argparse.ArgumentParser(prog="runs.worker", description="Run the spec.yaml of a folder, in this process.")
+    parser.add_argument("folder", type=Path, help="run folder: results/<suite>/<task>/<variant>/<seed>")
+    folder = parser.parse_args(arguments).folder
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        spec = read_spec(folder)
+        if state.read(folder).state == "done":
+            print(f"{folder} is done")
+            return 0
+        return _run(spec, folder)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
+
+
+def _run(spec: RunSpec, folder: Path) -> int:
+    stopping: list[int] = []
+    # Before the slow imports: a signal that comes meanwhile is remembered.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stopping.append(received))
+    from runs.lock import BusyError
+    from runs.loop import Stop, Stopped, run
+
+    stop = Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    if stopping:
+        stop()
+    try:
+        run(spec, folder, stop)
+    except Stopped:
+        print(f"stopped; run it again to go on from step {state.read(folder).step}")
+        return STOPPED
+    except BusyError as error:
+        print(error, file=sys.stderr)
+        return BUSY
+    except UserError:
+        raise
+    except Exception:
+        logging.exception("the run failed")
+        return FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
