@@ -1,0 +1,165 @@
+"""What every environment of ours must do, as checks that take a way to make one."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.error import ResetNeeded
+from gymnasium.utils.env_checker import check_env
+
+from envs.pixels import Image, PixelEnv
+
+Make = Callable[..., PixelEnv]  # takes settings as keywords
+
+
+class Moment(NamedTuple):
+    image: Image
+    reward: float
+    terminated: bool
+    truncated: bool
+    info: dict[str, Any]
+
+
+def draw_actions(env: PixelEnv, count: int, seed: int = 0) -> list[Any]:
+    env.action_space.seed(seed)
+    return [env.action_space.sample() for _ in range(count)]
+
+
+def play(env: PixelEnv, seed: int, actions: Sequence[Any]) -> list[Moment]:
+    """An episode's beginning: its reset, then its steps until it ends or the actions do."""
+    image, info = env.reset(seed=seed)
+    moments = [Moment(image, 0.0, False, False, info)]
+    for action in actions:
+        moments.append(Moment(*env.step(action)))
+        if moments[-1].terminated or moments[-1].truncated:
+            break
+    return moments
+
+
+def same(first: Sequence[Moment], second: Sequence[Moment]) -> bool:
+    return len(first) == len(second) and all(
+        np.array_equal(a.image, b.image) and a[1:] == b[1:] for a, b in zip(first, second, strict=True)
+    )
+
+
+def check_gymnasium(make: Make) -> None:
+    check_env(make(), skip_render_check=True)
+
+
+def check_types(make: Make) -> None:
+    env = make(action_repeat=2)
+    assert env.observation_space == gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
+    if isinstance(env.action_space, gymnasium.spaces.Box):
+        assert env.action_space.dtype == np.float32
+        assert (env.action_space.low == -1).all()
+        assert (env.action_space.high == 1).all()
+    first, *later = play(env, 0, draw_actions(env, 3))
+    assert first.info == {"steps": 0, "discount": 1.0}
+    for moment in (first, *later):
+        assert moment.image.shape == (64, 64, 3)
+        assert moment.image.dtype == np.uint8
+        assert moment.image.std() > 1, "a picture of one colour shows nothing"
+        assert [type(item) for item in moment[1:4]] == [float, bool, bool]
+        assert set(moment.info) == {"steps", "discount"}
+        assert moment.info["discount"] == (0.0 if moment.terminated else 1.0)
+
+
+def check_seeds(make: Make) -> None:
+    """The same seed gives the same episode to a fresh environment and to a used one; another seed another."""
+    used, fresh = make(), make()
+    actions = draw_actions(used, 4)
+    other = play(used, 7, actions[::-1])
+    episode = play(used, 3, actions)
+    assert same(episode, play(fresh, 3, actions))
+    assert not same(episode, other)
+
+
+def check_stream(make: Make) -> None:
+    """Without seeds, episodes differ, and the stream of them is that of the last seed."""
+    env = make()
+    streams = []
+    for _ in range(2):
+        env.reset(seed=5)
+        streams.append([env.reset()[0] for _ in range(2)])
+    np.testing.assert_array_equal(streams[0], streams[1])
+    assert (streams[0][0] != streams[0][1]).any()
+
+
+def check_action_repeat(make: Make) -> None:
+    """A step with action repeat 3 is three single steps: rewards summed, the last picture shown."""
+    held, single = make(action_repeat=3), make(action_repeat=1)
+    for action in draw_actions(held, 3):
+        long = play(held, 1, [action])
+        short = play(single, 1, [action] * 3)
+        assert long[1].info["steps"] == len(short) - 1
+        assert long[1].reward == pytest.approx(sum(moment.reward for moment in short), abs=1e-12)
+        np.testing.assert_array_equal(long[1].image, short[-1].image)
+
+
+def check_time_limit(make: Make) -> None:
+    """The limit counts environment steps, cuts an action short, and is no true end."""
+    env = make(action_repeat=2, time_limit=5)
+    for seed in range(10):
+        moments = play(env, seed, draw_actions(env, 10, seed))
+        if moments[-1].truncated:
+            break
+    assert [moment.info["steps"] for moment in moments] == [0, 2, 2, 1]
+    assert [moment.truncated for moment in moments] == [False, False, False, True]
+    assert not moments[-1].terminated
+    assert moments[-1].info["discount"] == 1.0
+
+
+def check_order(make: Make) -> None:
+    env = make(action_repeat=1, time_limit=1)
+    [action] = draw_actions(env, 1)
+    with pytest.raises(ResetNeeded):
+        env.step(action)
+    play(env, 0, [action])
+    with pytest.raises(ResetNeeded):
+        env.step(action)
+
+
+def check_images_are_kept(make: Make) -> None:
+    """No later step writes into a picture that was handed out."""
+    env = make()
+    moments: list[Moment] = []
+    kept = []
+    env.reset(seed=0)
+    for action in draw_actions(env, 3):
+        moments.append(Moment(*env.step(action)))
+        kept.append(moments[-1].image.copy())
+    env.reset(seed=1)
+    for moment, copy in zip(moments, kept, strict=True):
+        np.testing.assert_array_equal(moment.image, copy)
+
+
+def check_actions(make: Make) -> None:
+    """Numbers beyond the bounds are clipped; what is no action is refused."""
+    env = make()
+    env.reset(seed=0)
+    if isinstance(env.action_space, gymnasium.spaces.Discrete):
+        for action in (-1, env.action_space.n, 0.5):
+            with pytest.raises(ValueError, match="must be an integer from 0 to"):
+                env.step(action)
+        return
+    assert env.action_space.shape
+    for wrong in (np.zeros(env.action_space.shape[0] + 1), np.full(env.action_space.shape, np.nan)):
+        with pytest.raises(ValueError, match="finite numbers"):
+            env.step(wrong)
+    bound = np.ones(env.action_space.shape)
+    assert same(play(env, 2, [bound, -bound]), play(env, 2, [10 * bound, -10 * bound]))
+
+
+CHECKS: tuple[Callable[[Make], None], ...] = (
+    check_gymnasium,
+    check_types,
+    check_seeds,
+    check_stream,
+    check_action_repeat,
+    check_time_limit,
+    check_order,
+    check_images_are_kept,
+    check_actions,
+)
