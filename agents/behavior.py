@@ -1,7 +1,6 @@
 """Actor and value, learned from trajectories that the world model imagines."""
 
-from typing import NamedTuple
-
+import keras
 import tensorflow as tf
 
 from agents.actor import Actor
@@ -12,17 +11,9 @@ from agents.randomness import Noise
 from agents.returns import lambda_return, reward_sum, trajectory_weights
 from agents.rssm import State
 from agents.settings import BehaviorSettings
-from agents.world_model import Metrics, WorldModel
+from agents.world_model import Losses, Metrics, WorldModel
 
 ENTROPY_SAMPLES = 100
-
-
-class Losses(NamedTuple):
-    """The scalar losses of actor and value (None without a value model), and metrics."""
-
-    actor: tf.Tensor
-    value: tf.Tensor | None
-    metrics: Metrics
 
 
 class Behavior:
@@ -36,8 +27,14 @@ class Behavior:
         if settings.value == "critic":
             self.value = ScalarHead(make, "value", features, settings.value_layers, settings.value_units)
 
-    def losses(self, model: WorldModel, start: State, noise: Noise) -> Losses:
-        """Imagine from states (N, ...) and judge what comes."""
+    @property
+    def groups(self) -> dict[str, list[keras.Variable]]:
+        """The weights that each loss trains."""
+        networks = {"actor": self.actor, "value": self.value}
+        return {name: network.trainable_variables for name, network in networks.items() if network is not None}
+
+    def losses(self, model: WorldModel, start: State, noise: Noise) -> tuple[Losses, Metrics]:
+        """Imagine from states (N, ...) and judge what comes: scalar losses by group, and metrics."""
         states, first = self.imagine(model, start, noise)
         features = tf.stack([state.features for state in states])  # (H, N, F)
         reward = model.reward.predict(features)
@@ -46,18 +43,20 @@ class Behavior:
         metrics = {"behavior/reward": tf.reduce_mean(reward), "behavior/entropy": tf.reduce_mean(entropy)}
         if self.value is None:
             returns = reward_sum(reward)
-            actor_loss, value_loss = -tf.reduce_mean(returns), None
+            losses = {"actor": -tf.reduce_mean(returns)}
         else:
             value = self.value.predict(features)
             discount = model.discount(features)
             returns = lambda_return(reward[:-1], value[:-1], discount[:-1], value[-1], self._settings.lambda_)
             weights = tf.stop_gradient(trajectory_weights(discount[:-1]))
-            actor_loss = -tf.reduce_mean(weights * returns)
-            # The features need no stop: only the value's own weights follow this loss.
-            value_loss = -tf.reduce_mean(weights * unit_normal_log_prob(value[:-1], tf.stop_gradient(returns)))
-            metrics |= {"loss/value": value_loss, "behavior/value": tf.reduce_mean(value)}
-        metrics |= {"loss/actor": actor_loss, "behavior/return": tf.reduce_mean(returns)}
-        return Losses(actor_loss, value_loss, metrics)
+            losses = {
+                "actor": -tf.reduce_mean(weights * returns),
+                # The features need no stop: only the value's own weights follow this loss.
+                "value": -tf.reduce_mean(weights * unit_normal_log_prob(value[:-1], tf.stop_gradient(returns))),
+            }
+            metrics["behavior/value"] = tf.reduce_mean(value)
+        metrics["behavior/return"] = tf.reduce_mean(returns)
+        return losses, metrics | {f"loss/{name}": loss for name, loss in losses.items()}
 
     def imagine(self, model: WorldModel, start: State, noise: Noise) -> tuple[list[State], TanhNormal]:
         """The states (N, ...) of `horizon` steps that the actor takes from `start`, and its choice at the start."""

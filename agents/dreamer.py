@@ -1,6 +1,7 @@
 """Dreamer (Hafner et al. 2019): learns a world model from images and a behaviour inside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -16,7 +17,7 @@ from agents.randomness import Noise
 from agents.rssm import State
 from agents.settings import AgentSettings
 from agents.vision import IMAGE_SHAPE, normalize
-from agents.world_model import Experience, Metrics, WorldModel
+from agents.world_model import Experience, Losses, Metrics, WorldModel
 
 MODE_SAMPLES = 100
 # An open-loop video shows this many sequences, of which the model sees the first steps.
@@ -49,9 +50,9 @@ class Dreamer:
         self._acts = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._variables = self._name_variables()
         jit = settings.jit or None
-        self._train_graph = tf.function(self._train, jit_compile=jit)
-        self._report_graph = tf.function(self._report, jit_compile=jit)
-        self._policy_graph = tf.function(self._policy, jit_compile=jit)
+        self._train_graph = tf.function(self._train, autograph=False, jit_compile=jit)
+        self._report_graph = tf.function(self._report, autograph=False, jit_compile=jit)
+        self._policy_graph = tf.function(self._policy, autograph=False, jit_compile=jit)
 
     def initial_state(self, count: int) -> PolicyState:
         """The state of `count` environments that have just been reset: zeros, and no action before."""
@@ -100,26 +101,21 @@ class Dreamer:
     def _train(self, batch: Experience) -> Metrics:
         noise = Noise(self._seed, self._updates)
         gradients: dict[str, list[tf.Tensor]] = {}
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(self._optimizers["model"].weights)
-            loss, state, metrics = self.model.loss(batch, noise)
-            scaled = self._loss_scale.scale(loss)
-        gradients["model"] = tape.gradient(scaled, self._optimizers["model"].weights)
 
+        def differentiate(tape: tf.GradientTape, losses: Losses) -> None:
+            for name, loss in losses.items():
+                weights = self._optimizers[name].weights
+                gradients[name] = tape.gradient(loss, weights, output_gradients=self._loss_scale.value)
+
+        # Each tape follows only the weights that its losses train: all else is constant to them.
+        with follow(self.model.groups) as tape:
+            losses, state, metrics = self.model.losses(batch, noise)
+        differentiate(tape, losses)
         start = starts(state, skip_last=self._settings.continuation.predict)
-        behavior_groups = [self._optimizers[name] for name in ("actor", "value") if name in self._optimizers]
-        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-            tape.watch([optimizer.weights for optimizer in behavior_groups])
-            losses = self.behavior.losses(self.model, start, noise)
-            scaled_losses = {
-                name: self._loss_scale.scale(loss)
-                for name, loss in (("actor", losses.actor), ("value", losses.value))
-                if loss is not None
-            }
-        for name, scaled in scaled_losses.items():
-            gradients[name] = tape.gradient(scaled, self._optimizers[name].weights)
-        metrics |= losses.metrics
-        return metrics | self._step(gradients)
+        with follow(self.behavior.groups) as tape:
+            losses, behavior_metrics = self.behavior.losses(self.model, start, noise)
+        differentiate(tape, losses)
+        return metrics | behavior_metrics | self._step(gradients)
 
     def _step(self, gradients: Mapping[str, list[tf.Tensor]]) -> Metrics:
         """Apply all groups' gradients, or none if one is not finite while losses are scaled."""
@@ -188,24 +184,23 @@ class Dreamer:
 
     def _make_optimizers(self) -> dict[str, Adam]:
         settings = self._settings.optimizer
-        groups = {
-            "model": (self.model.trainable_variables, settings.model_rate),
-            "actor": (self.behavior.actor.trainable_variables, settings.actor_rate),
+        rates = {
+            "model": settings.model_rate,
+            "decoder": settings.model_rate,
+            "actor": settings.actor_rate,
+            "value": settings.value_rate,
         }
-        if self.behavior.value is not None:
-            groups["value"] = (self.behavior.value.trainable_variables, settings.value_rate)
+        groups = self.model.groups | self.behavior.groups
         return {
-            name: Adam(name, weights, rate, settings.epsilon, settings.clip) for name, (weights, rate) in groups.items()
+            name: Adam(name, weights, rates[name], settings.epsilon, settings.clip) for name, weights in groups.items()
         }
 
     def _name_variables(self) -> dict[str, tf.Variable]:
         variables = {"updates": self._updates, "acts": self._acts, **self._loss_scale.variables}
         for optimizer in self._optimizers.values():
             variables |= optimizer.variables
-        layers: list[keras.layers.Layer | None] = [self.model, self.behavior.actor, self.behavior.value]
-        for layer in layers:
-            if layer is not None:
-                variables |= {weight.path: weight.value for weight in layer.trainable_variables}
+        for weights in (self.model.groups | self.behavior.groups).values():
+            variables |= {weight.path: weight.value for weight in weights}
         return variables
 
 
@@ -214,6 +209,14 @@ def experience(batch: Mapping[str, Any]) -> Experience:
     image = tf.convert_to_tensor(batch["image"])
     others = (tf.cast(batch[name], tf.float32) for name in ("action", "reward", "discount"))
     return Experience(image, *others)
+
+
+@contextmanager
+def follow(groups: Mapping[str, list[keras.Variable]]) -> Iterator[tf.GradientTape]:
+    """A tape for the gradients of several losses, over these weights only."""
+    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+        tape.watch([weight.value for weights in groups.values() for weight in weights])
+        yield tape
 
 
 def scalars(metrics: Metrics) -> dict[str, float]:

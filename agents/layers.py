@@ -1,10 +1,11 @@
 """Layers that are built at once, with seeded weights and the run's arithmetic."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
+from keras.initializers import Initializer
 
 from agents.randomness import derive_seed
 
@@ -57,12 +58,12 @@ class LayerFactory:
         """A transposed convolution of stride 2 without padding."""
         return self._convolution(keras.layers.Conv2DTranspose, name, inputs, filters, kernel, activation)
 
-    def glorot(self, name: str, fan_in: int, fan_out: int) -> keras.initializers.Initializer:
+    def glorot(self, name: str, fan_in: int, fan_out: int) -> Initializer:
         """Uniform weights of variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
         limit = float(np.sqrt(6 / (fan_in + fan_out)))
         return keras.initializers.RandomUniform(-limit, limit, seed=derive_seed(self._seed, name))
 
-    def orthogonal(self, name: str) -> keras.initializers.Initializer:
+    def orthogonal(self, name: str) -> Initializer:
         """Orthogonal weights (Saxe et al. 2014), Keras' choice for recurrent kernels."""
         return keras.initializers.Orthogonal(seed=derive_seed(self._seed, name))
 
@@ -91,3 +92,14 @@ class LayerFactory:
 def flatten_leading(x: tf.Tensor, keep: int = 1) -> tf.Tensor:
     """Merge all axes but the last `keep` into one."""
     return tf.reshape(x, (-1, *x.shape[x.shape.rank - keep :]))
+
+
+def add_weight(
+    owner: keras.layers.Layer, name: str, shape: tuple[int, ...], initializer: Initializer | Sequence[Initializer]
+) -> keras.Variable:
+    """A weight of a layer; a sequence of initialisers stacks one such weight each on a leading axis."""
+    if isinstance(initializer, Initializer):
+        value = initializer(shape)
+    else:
+        value = tf.stack([each(shape) for each in initializer])
+    return owner.add_weight(name=name, shape=value.shape, initializer=lambda shape, dtype: value)

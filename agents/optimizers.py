@@ -70,10 +70,6 @@ class LossScale:
             "loss_scale/good_steps": self._good_steps,
         }
 
-    def scale(self, loss: tf.Tensor) -> tf.Tensor:
-        """The loss to differentiate."""
-        return loss * self.value if self.enabled else loss
-
     def unscale(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
         """The gradients of the loss, from those of the scaled one."""
         return [gradient / self.value for gradient in gradients] if self.enabled else list(gradients)

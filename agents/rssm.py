@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from agents.decomposed import DecomposedTransition
 from agents.distributions import Gaussian
 from agents.layers import LayerFactory
 from agents.settings import DynamicsSettings
@@ -42,7 +43,8 @@ class RSSM(keras.layers.Layer):
         stoch, deter, hidden = settings.stochastic, settings.deterministic, settings.hidden
         self.stoch_size = stoch
         self.feature_size = stoch + deter
-        self.transition = Transition(make, settings, action_size)
+        kind = DecomposedTransition if settings.kind == "ed2" else Transition
+        self.transition: DecomposedTransition | Transition = kind(make, settings, action_size)
         self.prior_hidden = make.dense("prior_hidden", deter, hidden, tf.nn.elu)
         self.prior_out = make.dense("prior_out", hidden, 2 * stoch)
         # Two shares of one dense layer over [deterministic state, embedding].

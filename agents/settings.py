@@ -35,6 +35,8 @@ class RepresentationSettings(Group):
     depth: int = Field(
         32, ge=1, description="Channels of the encoder's first convolution; the last has 8 times as many"
     )
+    contrast_layers: int = Field(3, ge=0, description="Hidden layers of the contrastive objective's q(state | image)")
+    contrast_units: int = Field(400, ge=1, description="Units of such a hidden layer")
 
 
 class RewardSettings(Group):

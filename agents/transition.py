@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from agents.gru import GRU
-from agents.layers import LayerFactory
+from agents.layers import LayerFactory, flatten_leading
 from agents.settings import DynamicsSettings
 
 
@@ -24,7 +24,8 @@ class Transition(keras.layers.Layer):
 
     def action_share(self, action: tf.Tensor) -> tf.Tensor:
         """The part of the dense layer that comes from actions (..., A), to be handed to `step`; (..., hidden)."""
-        return self.action(action)
+        share = self.action(flatten_leading(action))
+        return tf.reshape(share, (*action.shape[:-1], share.shape[-1]))
 
     def step(self, deter: tf.Tensor, stoch: tf.Tensor, action_share: tf.Tensor) -> tf.Tensor:
         """The next deterministic state (N, D) from the state (N, D), (N, S) and one step's share (N, hidden)."""

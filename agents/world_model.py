@@ -5,6 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
+from agents.contrastive import StateFromImage, info_nce
 from agents.distributions import Gaussian, bernoulli_log_prob, unit_normal_log_prob
 from agents.heads import ScalarHead
 from agents.layers import LayerFactory, flatten_leading
@@ -13,7 +14,9 @@ from agents.rssm import RSSM, State
 from agents.settings import AgentSettings
 from agents.vision import Decoder, Encoder, normalize
 
+# Scalars by name; losses by the group of weights that they train.
 Metrics = dict[str, tf.Tensor]
+Losses = dict[str, tf.Tensor]
 
 
 class Experience(NamedTuple):
@@ -31,6 +34,7 @@ class WorldModel(keras.layers.Layer):
     def __init__(self, make: LayerFactory, settings: AgentSettings, action_size: int):
         super().__init__(name="world_model")
         self._settings = settings
+        self._objective = settings.representation.objective
         depth = settings.representation.depth
         self.encoder = Encoder(make, depth)
         self.rssm = RSSM(make, settings.dynamics, action_size, self.encoder.size)
@@ -41,45 +45,72 @@ class WorldModel(keras.layers.Layer):
         if settings.continuation.predict:
             head = settings.continuation
             self.continuation = ScalarHead(make, "continuation", features, head.layers, head.units)
+        self.contrast: StateFromImage | None = None
+        if self._objective == "contrastive":
+            size, objective = self.encoder.size, settings.representation
+            layers, units = objective.contrast_layers, objective.contrast_units
+            self.contrast = StateFromImage(make, size, layers, units, features)
+
+    @property
+    def groups(self) -> dict[str, list[keras.Variable]]:
+        """The weights that each loss trains: a decoder that only makes videos has its own, and its own clipped norm."""
+        if self._objective == "pixels":
+            return {"model": self.trainable_variables}
+        decoder = self.decoder.trainable_variables
+        paths = {weight.path for weight in decoder}
+        return {"model": [w for w in self.trainable_variables if w.path not in paths], "decoder": decoder}
 
     def observe(self, batch: Experience, noise: Noise) -> State:
         """Posterior states (B, L, ...) of a batch."""
-        return self._observe(normalize(batch.image), batch.action, noise)[0]
+        return self._follow(self.encoder.encode(normalize(batch.image)), batch.action, noise)[0]
 
-    def loss(self, batch: Experience, noise: Noise) -> tuple[tf.Tensor, State, Metrics]:
-        """The negative variational bound of a batch: a scalar, the posterior states (B, L, ...) and what it is made of.
+    def losses(self, batch: Experience, noise: Noise) -> tuple[Losses, State, Metrics]:
+        """The negative bound on a batch's likelihood, for each group of weights.
 
-        kl_scale max(mean KL, free_nats) - E log p(o | s) - E log p(r | s) [- scale E log p(discount | s)]
+        kl_scale max(mean KL, free_nats) - E log p(o | s) - E log p(r | s) [- scale E log p(discount | s)], where the
+        objectives `contrastive` and `reward` replace or drop the second term.
+
+        Returns:
+            The scalar losses by group, the posterior states (B, L, ...), and metrics.
         """
         image = normalize(batch.image)
-        state, posterior = self._observe(image, batch.action, noise)
-        count, length = batch.reward.shape
-        prior = self.rssm.prior(flatten_leading(state.deter))
-        prior = prior.map(lambda x: tf.reshape(x, (count, length, -1)))
+        embedding = self.encoder.encode(image)
+        state, posterior = self._follow(embedding, batch.action, noise)
+        prior = self.rssm.prior(flatten_leading(state.deter)).map(lambda x: tf.reshape(x, posterior.mean.shape))
         features = state.features
+        seen = features if self._objective == "pixels" else tf.stop_gradient(features)
 
         kl = tf.reduce_mean(posterior.kl(prior))
+        image_loss = -tf.reduce_mean(unit_normal_log_prob(self.decoder.decode(seen), image, axes=3))
+        reward_loss = -tf.reduce_mean(unit_normal_log_prob(self.reward.predict(features), self._reward(batch.reward)))
+        metrics = {"loss/kl": kl, "loss/image": image_loss, "loss/reward": reward_loss}
         dynamics = self._settings.dynamics
-        losses = {
-            "kl": dynamics.kl_scale * tf.maximum(kl, dynamics.free_nats),
-            "image": -tf.reduce_mean(unit_normal_log_prob(self.decoder.decode(features), image, axes=3)),
-            "reward": -tf.reduce_mean(unit_normal_log_prob(self.reward.predict(features), self._reward(batch.reward))),
-        }
-        metrics = {f"loss/{name}": loss for name, loss in losses.items()}
+        model_loss = dynamics.kl_scale * tf.maximum(kl, dynamics.free_nats) + reward_loss
+        if self.contrast is not None:
+            states = flatten_leading(tf.cast(features, tf.float32))
+            metrics["loss/contrast"] = -info_nce(states, self.contrast.states(flatten_leading(embedding)))
+            model_loss += metrics["loss/contrast"]
         if self.continuation is not None:
             # The discount of imagined steps is the head's mean, so that its target holds gamma as well.
             target = batch.discount * self._settings.behavior.discount
-            loss = -tf.reduce_mean(bernoulli_log_prob(self.continuation.predict(features), target))
-            losses["continuation"] = self._settings.continuation.scale * loss
-            metrics["loss/continuation"] = loss
-        total = tf.add_n(list(losses.values()))
+            metrics["loss/continuation"] = -tf.reduce_mean(
+                bernoulli_log_prob(self.continuation.predict(features), target)
+            )
+            model_loss += self._settings.continuation.scale * metrics["loss/continuation"]
+        losses = (
+            {"model": model_loss + image_loss}
+            if self._objective == "pixels"
+            else {
+                "model": model_loss,
+                "decoder": image_loss,
+            }
+        )
         metrics |= {
-            "loss/model": total,
-            "loss/kl": kl,
+            "loss/model": losses["model"],
             "dynamics/prior_entropy": tf.reduce_mean(prior.entropy()),
             "dynamics/posterior_entropy": tf.reduce_mean(posterior.entropy()),
         }
-        return total, state, metrics
+        return losses, state, metrics
 
     def discount(self, features: tf.Tensor) -> tf.Tensor:
         """The discount (...) behind states of features (..., F): the head's mean, or the constant."""
@@ -87,10 +118,10 @@ class WorldModel(keras.layers.Layer):
             return tf.sigmoid(self.continuation.predict(features))
         return tf.fill(features.shape[:-1], self._settings.behavior.discount)
 
-    def _observe(self, image: tf.Tensor, action: tf.Tensor, noise: Noise) -> tuple[State, Gaussian]:
-        count, length = image.shape[:2]
+    def _follow(self, embedding: tf.Tensor, action: tf.Tensor, noise: Noise) -> tuple[State, Gaussian]:
+        count, length = embedding.shape[:2]
         draws = noise.normal("posterior", (count, length, self.rssm.stoch_size))
-        return self.rssm.observe(self.rssm.initial(count), self.encoder.encode(image), action, draws)
+        return self.rssm.observe(self.rssm.initial(count), embedding, action, draws)
 
     def _reward(self, reward: tf.Tensor) -> tf.Tensor:
         return tf.tanh(reward) if self._settings.reward.transform == "tanh" else reward

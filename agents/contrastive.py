@@ -1,0 +1,51 @@
+"""The contrastive objective: tell a state's own image from the batch's other images (InfoNCE)."""
+
+import tensorflow as tf
+
+from agents.distributions import HALF_LOG_TAU, Gaussian
+from agents.heads import MLP
+from agents.layers import LayerFactory
+
+# Bounds the density of q, which a deterministic state could otherwise drive to infinity.
+MIN_STD = 0.1
+
+
+class StateFromImage(MLP):
+    """q(s | o): a diagonal Gaussian over latent features, given the encoder's embedding of the image."""
+
+    def __init__(self, make: LayerFactory, embedding: int, layers: int, units: int, features: int):
+        super().__init__(make, "contrast", embedding, layers, units, 2 * features)
+
+    def states(self, embedding: tf.Tensor) -> Gaussian:
+        """The distribution of features (..., F) for embeddings (..., E)."""
+        mean, raw = tf.split(self.outputs(embedding), 2, axis=-1)
+        return Gaussian(mean, tf.nn.softplus(raw) + MIN_STD)
+
+
+def info_nce(states: tf.Tensor, given: Gaussian) -> tf.Tensor:
+    """E[log q(s | o) - log sum over o' of q(s | o')], the bound J_NCE of "Dream to Control", equation 8.
+
+    Args:
+        states: features s (N, F), in float32.
+        given: q(. | o) of the N images; the first belongs to the first state, and so on. All serve as o'.
+
+    Returns:
+        A scalar, at most 0.
+    """
+    scores = pairwise_log_prob(states, given)
+    return tf.reduce_mean(tf.linalg.diag_part(scores) - tf.reduce_logsumexp(scores, 1))
+
+
+def pairwise_log_prob(x: tf.Tensor, given: Gaussian) -> tf.Tensor:
+    """Log-density (N, M) of each of N points (N, F) under each of M Gaussians (M, F).
+
+    The square is expanded, so that the pairs cost matrix products and no tensor (N, M, F).
+    """
+    precision = 1 / tf.square(given.std)
+    scaled = given.mean * precision
+    distance = (
+        tf.matmul(tf.square(x), precision, transpose_b=True)
+        - 2 * tf.matmul(x, scaled, transpose_b=True)
+        + tf.reduce_sum(given.mean * scaled, -1)
+    )
+    return -0.5 * distance - tf.reduce_sum(tf.math.log(given.std) + HALF_LOG_TAU, -1)

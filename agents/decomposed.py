@@ -1,0 +1,46 @@
+"""ED2 (Yuan et al. 2021): the deterministic state as the mean of sub-dynamics models, one for each action group."""
+
+import keras
+import tensorflow as tf
+
+from agents.groups import action_groups
+from agents.gru import GRU
+from agents.layers import LayerFactory, add_weight
+from agents.settings import DynamicsSettings
+
+
+class DecomposedTransition(keras.layers.Layer):
+    """h' = mean over groups g of GRU_g(elu(W_gs s + W_ga a_g + b_g), h), where a_g are the actions of group g.
+
+    All groups run in one pass: their weights are stacked on a leading axis, and each sees the whole action through
+    weights that are zero outside its group. Has the interface of `agents.transition.Transition`.
+    """
+
+    def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int):
+        super().__init__(name="transition")
+        groups = action_groups(settings.groups, action_size)
+        stoch, hidden = settings.stochastic, settings.hidden
+        self._compute = make.compute_dtype
+        # 1 where a group's model sees an action, (G, A, 1).
+        self._mask = tf.constant([[[float(index in group)] for index in range(action_size)] for group in groups])
+
+        def kernel(name: str, rows: int) -> keras.Variable:
+            each = [make.glorot(f"transition/{name}/{g}", stoch + len(group), hidden) for g, group in enumerate(groups)]
+            return add_weight(self, name, (rows, hidden), each)
+
+        self.stoch = kernel("stoch", stoch)
+        self.action = kernel("action", action_size)
+        self.bias = self.add_weight(name="bias", shape=(len(groups), hidden), initializer="zeros")
+        self.gru = GRU(make, "transition_gru", hidden, settings.deterministic, stack=len(groups))
+
+    def action_share(self, action: tf.Tensor) -> tf.Tensor:
+        """The part of each group's dense layer that comes from actions (..., A); (G, ..., hidden)."""
+        kernel = tf.cast(self.action.value * self._mask, self._compute)
+        share = tf.einsum("...a,gah->g...h", tf.cast(action, self._compute), kernel)
+        bias = tf.cast(self.bias.value, self._compute)
+        return share + tf.reshape(bias, (bias.shape[0], *[1] * (action.shape.rank - 1), bias.shape[1]))
+
+    def step(self, deter: tf.Tensor, stoch: tf.Tensor, action_share: tf.Tensor) -> tf.Tensor:
+        """The next deterministic state (N, D) from the state (N, D), (N, S) and one step's shares (G, N, hidden)."""
+        hidden = tf.matmul(tf.cast(stoch, self._compute), tf.cast(self.stoch.value, self._compute)) + action_share
+        return tf.reduce_mean(self.gru.step(tf.nn.elu(hidden), deter), 0)

@@ -1,0 +1,35 @@
+"""Groups of action dimensions: a partition, one group for each sub-dynamics model of ED2."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+
+def action_groups(groups: Literal["single", "full"] | Sequence[Sequence[int]], size: int) -> list[list[int]]:
+    """The action indices of each group.
+
+    Args:
+        groups: `single` (all in one), `full` (each on its own), or the lists themselves.
+        size: number of action dimensions.
+
+    Raises:
+        ValueError: the lists are no partition of 0..size-1; names each index that is missing, doubled or out of range.
+    """
+    if groups == "single":
+        return [list(range(size))]
+    if groups == "full":
+        return [[index] for index in range(size)]
+    lists = [list(group) for group in groups]
+    counts = Counter(index for group in lists for index in group)
+    problems = [
+        *(f"index {index} is out of range" for index in sorted(counts) if not 0 <= index < size),
+        *(f"index {index} is in {counts[index]} places" for index in sorted(counts) if counts[index] > 1),
+        *(f"index {index} is missing" for index in range(size) if index not in counts),
+        *("a group is empty" for group in lists if not group),
+    ]
+    if problems:
+        raise ValueError(
+            f"dynamics.groups: {'; '.join(problems)}. Each action index from 0 to {size - 1} must be in one group; "
+            f"got {lists}"
+        )
+    return lists
