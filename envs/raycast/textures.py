@@ -1,0 +1,147 @@
+"""A model's textures as mipmaps, and how a kernel looks a colour up in them.
+
+As in OpenGL, a look-up blends the four nearest texels of the two levels whose texels are nearest to a pixel's footprint
+(OpenGL 2.1 specification, section 3.8.8).
+"""
+
+import math
+from typing import NamedTuple
+
+import mujoco
+import numpy as np
+
+from envs.raycast.compiler import kernel
+
+
+class Textures(NamedTuple):
+    """All textures of a model: images (one a 2D texture, six a cube), each with L levels of half the size each."""
+
+    texels: np.ndarray  # uint8 (texels, 3): all levels of all images, row by row
+    start: np.ndarray  # int64 (images, L): first texel of a level
+    shape: np.ndarray  # int64 (images, L, 2): height and width of a level
+    levels: np.ndarray  # int64 (images): number of levels
+    image: np.ndarray  # int64 (textures): first image of a texture
+    cube: np.ndarray  # bool (textures)
+    sky: int  # texture of the sky, or -1
+
+
+def _halve(image: np.ndarray, axis: int) -> np.ndarray:
+    """Halves one axis of an image by linear interpolation between the texels around each new centre."""
+    length = image.shape[axis]
+    new = max(1, length // 2)
+    centre = (np.arange(new) + 0.5) * length / new - 0.5
+    low = np.floor(centre).astype(int)
+    high = np.minimum(low + 1, length - 1)
+    weight = (centre - low).reshape([-1 if i == axis else 1 for i in range(image.ndim)])
+    return image.take(low, axis) * (1 - weight) + image.take(high, axis) * weight
+
+
+def _pyramid(image: np.ndarray) -> list[np.ndarray]:
+    """The mipmap levels of a uint8 image (H, W, 3), the image first and one texel last."""
+    levels = [image]
+    while levels[-1].shape[:2] != (1, 1):
+        smaller = _halve(_halve(levels[-1].astype(np.float32), 0), 1)
+        levels.append(np.rint(smaller).astype(np.uint8))
+    return levels
+
+
+def load_textures(model: mujoco.MjModel) -> Textures:
+    """Takes a compiled model's textures and builds their mipmaps."""
+    pyramids: list[list[np.ndarray]] = []
+    image, cube = [], []
+    sky = -1
+    for i in range(model.ntex):
+        height, width, channels = model.tex_height[i], model.tex_width[i], model.tex_nchannel[i]
+        begin = model.tex_adr[i]
+        texture = np.asarray(model.tex_data[begin : begin + height * width * channels])
+        texture = texture.reshape(height, width, channels)
+        texture = texture[..., :3] if channels >= 3 else np.repeat(texture[..., :1], 3, -1)
+        is_cube = model.tex_type[i] != mujoco.mjtTexture.mjTEXTURE_2D
+        if model.tex_type[i] == mujoco.mjtTexture.mjTEXTURE_SKYBOX and sky < 0:
+            sky = i
+        image.append(len(pyramids))
+        cube.append(is_cube)
+        if not is_cube:
+            pyramids.append(_pyramid(texture))
+        elif height == width:  # one face, repeated
+            pyramids.extend([_pyramid(texture)] * 6)
+        else:
+            pyramids.extend(_pyramid(face) for face in texture.reshape(6, width, width, 3))
+    most = max([len(pyramid) for pyramid in pyramids], default=1)
+    start = np.zeros((len(pyramids), most), np.int64)
+    shape = np.ones((len(pyramids), most, 2), np.int64)
+    texels: list[np.ndarray] = []
+    total = 0
+    for i, pyramid in enumerate(pyramids):
+        for j, level in enumerate(pyramid):
+            start[i, j], shape[i, j] = total, level.shape[:2]
+            texels.append(level.reshape(-1, 3))
+            total += len(texels[-1])
+    return Textures(
+        np.concatenate(texels) if texels else np.zeros((1, 3), np.uint8),
+        start,
+        shape,
+        np.array([len(pyramid) for pyramid in pyramids], np.int64),
+        np.array(image, np.int64),
+        np.array(cube, np.bool_),
+        sky,
+    )
+
+
+@kernel
+def _bilinear(textures, image, level, u, v, repeat):
+    height, width = textures.shape[image, level]
+    x, y = u * width - 0.5, v * height - 0.5
+    column, row = int(math.floor(x)), int(math.floor(y))
+    fx, fy = x - column, y - row
+    if repeat:
+        c0, c1, r0, r1 = column % width, (column + 1) % width, row % height, (row + 1) % height
+    else:
+        c0, c1 = min(max(column, 0), width - 1), min(max(column + 1, 0), width - 1)
+        r0, r1 = min(max(row, 0), height - 1), min(max(row + 1, 0), height - 1)
+    base = textures.start[image, level]
+    a, b = base + r0 * width + c0, base + r0 * width + c1
+    c, d = base + r1 * width + c0, base + r1 * width + c1
+    wa, wb, wc, wd = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
+    texels = textures.texels
+    return (
+        (wa * texels[a, 0] + wb * texels[b, 0] + wc * texels[c, 0] + wd * texels[d, 0]) / 255,
+        (wa * texels[a, 1] + wb * texels[b, 1] + wc * texels[c, 1] + wd * texels[d, 1]) / 255,
+        (wa * texels[a, 2] + wb * texels[b, 2] + wc * texels[c, 2] + wd * texels[d, 2]) / 255,
+    )
+
+
+@kernel
+def look_up(textures, image, u, v, footprint, repeat):
+    """The colour in [0, 1] at (u, v) of an image, averaged over `footprint` texels of its finest level."""
+    level = math.log2(footprint) if footprint > 1 else 0.0
+    last = textures.levels[image] - 1
+    if level >= last:
+        return _bilinear(textures, image, last, u, v, repeat)
+    low = int(level)
+    weight = level - low
+    r, g, b = _bilinear(textures, image, low, u, v, repeat)
+    if weight > 0:
+        r1, g1, b1 = _bilinear(textures, image, low + 1, u, v, repeat)
+        r, g, b = r + weight * (r1 - r), g + weight * (g1 - g), b + weight * (b1 - b)
+    return r, g, b
+
+
+@kernel
+def look_around(textures, texture, x, y, z, spread):
+    """The colour in direction (x, y, z) of a cube texture, averaged over a cone of `spread` radians.
+
+    Faces and their axes are those of table 3.19 of the OpenGL 2.1 specification.
+    """
+    ax, ay, az = abs(x), abs(y), abs(z)
+    if ax >= ay and ax >= az:
+        face, major, s, t = (0, ax, -z, -y) if x > 0 else (1, ax, z, -y)
+    elif ay >= az:
+        face, major, s, t = (2, ay, x, z) if y > 0 else (3, ay, x, -z)
+    else:
+        face, major, s, t = (4, az, x, -y) if z > 0 else (5, az, -x, -y)
+    image = textures.image[texture] + face
+    length = math.sqrt(x * x + y * y + z * z)
+    # A cone of one radian covers half a face's width at its middle, and more towards its edges.
+    footprint = 0.5 * textures.shape[image, 0, 1] * spread * (length / major)
+    return look_up(textures, image, 0.5 * (s / major + 1), 0.5 * (t / major + 1), footprint, False)
