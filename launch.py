@@ -11,12 +11,13 @@ Exit codes: 0 done, 1 a run failed, 2 a mistake of the user, 130 interrupted.
 """
 
 import argparse
+import io
 import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from suites.errors import UserError, hint
 
@@ -30,7 +31,7 @@ MAX_ROWS = 200  # rows of a table before it is grouped, and groups before it is 
 class Parser(argparse.ArgumentParser):
     """An argument parser that offers the nearest name for a wrong one."""
 
-    names: set[str] = set()  # verbs and options of all verbs
+    names: ClassVar[set[str]] = set()  # verbs and options of all verbs
 
     def error(self, message: str) -> NoReturn:
         """Prints usage and the mistake, and exits with 2."""
@@ -41,6 +42,8 @@ class Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb of the command line and returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
     arguments = _parser().parse_args(argv)
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:
@@ -179,7 +182,7 @@ def _print_table(found: "Sequence[RunStatus]") -> None:
             f"{sum(row.steps for row in rows):,}",
             f"{sum(returns) / len(returns):.1f}" if returns else "-",
         )
-    Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    Console(width=None if sys.stdout.isatty() else 1000, highlight=False).print(table)
     if len(groups) > MAX_ROWS:
         print(f"... and {len(groups) - MAX_ROWS:,} more rows (--only shows fewer, status --json shows all)")
 

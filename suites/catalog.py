@@ -99,20 +99,21 @@ class Catalog(Generic[Model]):
             if dotted in self.groups:
                 self._flatten(value, f"{dotted}.", flat)
             elif dotted not in self.leaves:
-                known = [known for known in self.leaves if known.startswith(prefix)]
-                meant = hint(dotted, known) or hint(dotted, self.leaves)
-                raise key.place.error(f"unknown {self._noun} {dotted}{meant or self._choices(prefix)}")
+                raise key.place.error(f"unknown {self._noun} {dotted!s}; {self._choices(dotted)}")
             elif dotted in flat:
                 first = next(known for known in flat if known == dotted)
                 raise key.place.error(f"{dotted} is given twice, first at {first.place}; give it once")
             else:
                 flat[dotted] = value
 
-    def _choices(self, prefix: str) -> str:
-        names = dict.fromkeys(
-            key.removeprefix(prefix).partition(".")[0] for key in self.leaves if key.startswith(prefix)
-        )
-        return f"; allowed: {', '.join(names)}"
+    def _choices(self, wrong: str) -> str:
+        """Returns what is allowed where the wrong key stands, and the nearest key."""
+        group = wrong.rpartition(".")[0]
+        prefix = f"{group}." if group in self.groups else ""
+        beside = [key for key in self.leaves if key.startswith(prefix)]
+        names = dict.fromkeys(key.removeprefix(prefix).partition(".")[0] for key in beside)
+        where = f" in {group}" if prefix else ""
+        return f"allowed{where}: {', '.join(names)}{hint(wrong, beside) or hint(wrong, self.leaves)}"
 
     def build(self, layer: Layer, place: Place) -> Model:
         """Returns the model with the settings of a layer and defaults for the rest.
@@ -132,7 +133,7 @@ class Catalog(Generic[Model]):
         except ValidationError as error:
             detail = error.errors()[0]
             at = ".".join(str(part) for part in detail["loc"])
-            near = next((key.place for key in layer if at and f"{key}.".startswith(f"{at}.")), place)
+            near = next((node.place for key, node in layer.items() if at and f"{key}.".startswith(f"{at}.")), place)
             raise near.error(f"{at or self._noun + 's'}: {detail['msg']}") from None
 
 

@@ -156,11 +156,13 @@ def scalar(text: str) -> Any:
     if not _FLOAT.fullmatch(text):
         return text
     number = float(text.replace("_", ""))
-    if abs(number) < 2**63 and number.is_integer():
-        return int(text.replace("_", "")) if _INTEGER.fullmatch(text) else int(number)
-    if _INTEGER.fullmatch(text) or not math.isfinite(number):
+    if not _INTEGER.fullmatch(text):
+        if not math.isfinite(number):
+            raise ValueError("the number is too large")
+        return int(number) if number.is_integer() and abs(number) < 2**63 else number
+    if abs(number) > 2**64 or abs(integer := int(text)) >= 2**63:  # the first spares Python a number of many digits
         raise ValueError("the number is too large")
-    return number
+    return integer
 
 
 class _Composer:

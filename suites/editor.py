@@ -40,7 +40,7 @@ def schema() -> Schema:
         },
         "sweep": _ref("sweep"),
         "by_task": {"type": "object", "propertyNames": {"enum": tasks}, "additionalProperties": _ref("settings")},
-        "published": _one_or_many({"type": "string"}),
+        "published": {"anyOf": [{"type": "string"}, {**_many({"type": "string"}), "minItems": 0}]},
         "slurm": _block(SLURM),
         "analysis": _block(ANALYSIS),
     }
@@ -76,7 +76,13 @@ def _block(catalog: Catalog[Any], prefix: str = "", sweep: bool = False) -> Sche
 
 def _swept(leaf: Leaf) -> Schema:
     value = {key: part for key, part in leaf.schema.items() if key not in ("description", "default")}
-    return {"type": "array", "items": value, "minItems": 1, "description": leaf.schema["description"]}
+    return {
+        "type": "array",
+        "items": value,
+        "minItems": 1,
+        "uniqueItems": True,
+        "description": leaf.schema["description"],
+    }
 
 
 def _optional(block: Schema) -> Schema:

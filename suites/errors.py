@@ -14,11 +14,11 @@ def hint(name: str, known: Iterable[str]) -> str:
     A dotted name also counts as near when only its last part is: `horizon` finds `behavior.horizon`.
     """
     known = list(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.7)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
     if not close:
         last_parts: dict[str, str] = {}
         for candidate in known:
             last_parts.setdefault(candidate.rpartition(".")[2].lower(), candidate)
-        last = get_close_matches(name.rpartition(".")[2].lower(), list(last_parts), n=1, cutoff=0.75)
+        last = get_close_matches(name.rpartition(".")[2].lower(), list(last_parts), n=1, cutoff=0.7)
         close = [last_parts[match] for match in last]
     return f"; did you mean {close[0]}?" if close else ""

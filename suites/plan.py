@@ -83,7 +83,9 @@ def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}) -> list[RunSpec]:
     """
     for selector in only:
         if selector not in SELECTORS:
-            raise UserError(f"unknown selector {selector}{hint(selector, SELECTORS)}; allowed: {', '.join(SELECTORS)}")
+            raise UserError(
+                f"--only: unknown selector {selector}; allowed: {', '.join(SELECTORS)}{hint(selector, SELECTORS)}"
+            )
     tasks = _select(suite.tasks, only.get("task"), "task")
     variants = _select(list(suite.grid), only.get("variant"), "variant")
     seeds = _select([str(seed) for seed in suite.seeds], only.get("seed"), "seed")
@@ -135,7 +137,7 @@ def _select(names: Sequence[str], wanted: Sequence[str] | None, selector: str) -
             if not matching:
                 shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
                 raise UserError(
-                    f"--only {selector}={pattern}: no such {selector}{hint(pattern, names)}; allowed: {shown}"
+                    f"--only {selector}={pattern}: no such {selector}; allowed: {shown}{hint(pattern, names)}"
                 )
             chosen |= matching
     return [name for name in names if name in chosen]

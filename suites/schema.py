@@ -156,7 +156,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
         )
         variants = {Key(agent, given["name"].place): {}}
     suite = Suite(
-        name=check_name(_text(given["name"], "name"), "name", given["name"].place),
+        name=_name(given["name"]),
         description=_text(given["description"], "description") if "description" in given else "",
         tasks=tuple(tasks),
         seeds=_seeds(given["seeds"]) if "seeds" in given else (0,),
@@ -186,9 +186,16 @@ def _top_level(root: Node) -> dict[str, Node]:
     for key in root.value:
         if key not in KEYS:
             leaf = key in SETTINGS.leaves or key in SETTINGS.groups
-            meant = f"; {key} is a setting: put it under settings" if leaf else hint(key, KEYS)
-            raise key.place.error(f"unknown key {key!s}{meant or ''}; allowed: {', '.join(KEYS)}")
+            meant = f"; {key!s} is a setting: put it under settings" if leaf else hint(key, KEYS)
+            raise key.place.error(f"unknown key {key!s}; allowed: {', '.join(KEYS)}{meant}")
     return {key: node for key, node in root.value.items() if node.value is not None}
+
+
+def _name(node: Node) -> str:
+    name = check_name(_text(node, "name"), "name", node.place)
+    if name.casefold() == PUBLISHED.name:
+        raise node.place.error(f"results/{PUBLISHED.name} holds published scores; allowed: any other name")
+    return name
 
 
 def _text(node: Node, key: str) -> str:
@@ -226,7 +233,7 @@ def _preset(node: Node) -> str | None:
         return None
     name = _text(node, "preset")
     if name not in presets():
-        raise node.place.error(f"unknown preset {name}{hint(name, presets())}; allowed: {', '.join(presets())}")
+        raise node.place.error(f"unknown preset {name}; allowed: {', '.join(presets())}{hint(name, presets())}")
     return name
 
 
@@ -290,13 +297,13 @@ def _by_task(node: Node, tasks: Mapping[str, Place]) -> dict[str, Layer]:
 
 def _published(node: Node) -> tuple[str, ...]:
     methods: dict[str, Place] = {}
-    if node.value is None:
+    if not node.value and isinstance(node.value, list | None):
         return ()
     known = sorted(path.stem for path in PUBLISHED.glob("*.json"))
     for entry in _entries(node, "published", "methods under results/published"):
         name = _text(entry, "a published method")
         if PUBLISHED.is_dir() and name not in known:
-            raise entry.place.error(f"unknown published method {name}{hint(name, known)}; allowed: {', '.join(known)}")
+            raise entry.place.error(f"unknown published method {name}; allowed: {', '.join(known)}{hint(name, known)}")
         if name in methods:
             raise entry.place.error(f"{name} is given twice, first at {methods[name]}; name it once")
         methods[name] = entry.place
@@ -313,7 +320,7 @@ def _overrides(items: Sequence[str]) -> Layer:
             raise place.error("no value; needed is key=value (the suite's file goes before --set)")
         if key in block:
             raise place.error(f"{key} is set twice; set it once")
-        block[Key(key.strip(), place)] = _at(parse(value, place.source), place)
+        block[Key(key.strip(), place)] = _at(parse(value or "null", place.source), place)
     return SETTINGS.layer(Node(block, Place("--set")))
 
 
@@ -373,7 +380,7 @@ def _check_together(settings: Settings, layer: Layer, task: str, variant: str) -
     episode = math.ceil(settings.time_limit / settings.action_repeat)
     if settings.train.batch_length > episode:
         guilty = ("train.batch_length", "action_repeat", "time_limit")
-        place = next(key.place for wanted in guilty for key in layer if key == wanted)
+        place = next(layer[key].place for wanted in guilty for key in layer if key == wanted)
         raise place.error(
             f"train.batch_length is {settings.train.batch_length} in variant {variant} of {task}, but an episode has "
             f"{episode} agent steps (time_limit {settings.time_limit} / action_repeat {settings.action_repeat}); "
