@@ -20,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     try:
         _analyze(arguments)
-    except (AnalysisError, UserError) as error:
+    except (AnalysisError, UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -89,6 +89,8 @@ def _read_suite(path: Path, results: Path) -> "tuple[Scores, dict[str, Any], Seq
         for spec in plan(suite)
     ]
     root = results / suite.name
+    if not root.is_dir():
+        raise UserError(f"{root}: no results of suite {suite.name}; first run it: launch.py run {path}")
     return read_runs(expected, suite.name, root), suite.analysis.model_dump(), suite.published, root / "analysis"
 
 

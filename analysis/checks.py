@@ -54,8 +54,8 @@ def _runs(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings) -> It
         yield Finding(f"{len(items)} of {len(runs)} runs are missing", "they have no folder and are left out", items)
     if items := _names(runs[runs["step"].isna() & ~missing]):
         yield Finding(f"{_count(items, 'run')} without any evaluation", "left out", items)
-    short = runs["step"] <= (1 - settings.final_window) * runs["planned"]
-    unfinished = runs[(~runs["state"].isin(["done", "missing", ""]) | short) & runs["step"].notna()]
+    short = (runs["state"] == "") & (runs["step"] <= (1 - settings.final_window) * runs["planned"])
+    unfinished = runs[(short | ~runs["state"].isin(["done", "missing", ""])) & runs["step"].notna()]
     if not unfinished.empty:
         items = tuple(
             f"{name}: {state or 'state unknown'}, evaluated up to step {step:,.0f} of {planned:,.0f}"
@@ -101,7 +101,7 @@ def _seeds(table: pd.DataFrame) -> Iterator[Finding]:
         rule = "no interval is given (nan): one seed does not show how much seeds differ"
         yield Finding(f"a single seed on {len(single)} of {len(seeds)} pairs of task and variant", rule, single)
     if len(set(map(tuple, seeds.values()))) > 1:
-        items = tuple(f"{pair}: seeds {_list(found)}" for pair, found in seeds.items())
+        items = (*_left_out(table), *(f"{pair}: seeds {_list(found)}" for pair, found in seeds.items()))
         rule = (
             "means by task use all seeds; an aggregate takes equally many of each task, the lowest, "
             "as many as the variant's poorest task has"
@@ -136,6 +136,15 @@ def _comparison(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings)
         if not beyond.empty:
             rule = "kept, though normalised they lie outside [0, 1]; the optimality gap cuts them at 1"
             yield Finding(f"{len(beyond)} returns below 0 or above the best of their task", rule, _counts(beyond))
+
+
+def _left_out(table: pd.DataFrame) -> Iterator[str]:
+    """How many runs of each variant do not fit into the matrix of its aggregates."""
+    common = compared_tasks(table)
+    for variant, evaluations in table[table["task"].isin(common)].groupby("variant", sort=False):
+        seeds = evaluations.groupby("task")["seed"].nunique()
+        if surplus := int((seeds - seeds.min()).sum()):
+            yield f"{variant}: {surplus} of {seeds.sum()} runs are left out of its aggregates"
 
 
 def _names(runs: pd.DataFrame) -> tuple[str, ...]:

@@ -67,8 +67,8 @@ def learning_curves(
         for axis, task in zip(axes, tasks, strict=False):
             _learning_curve(axis, curves[curves["task"] == task], looks)
             for i, method in enumerate(published):
-                if task in method.scores:
-                    axis.axhline(method.scores[task], **_published_look(i), label=method.label)
+                if (score := method.score(task)) is not None:
+                    axis.axhline(score, **_published_look(i), label=method.label)
             axis.set_title(task, fontsize="medium")
         for axis in list(axes)[len(tasks) :]:
             axis.remove()
@@ -83,7 +83,7 @@ def learning_curves(
         handles += [
             Line2D([], [], **_published_look(i), label=method.label)
             for i, method in enumerate(published)
-            if set(tasks) & set(method.scores)
+            if any(method.score(task) is not None for task in tasks)
         ]
         _legend(figure, handles)
         _caption(figure, caption)
@@ -112,9 +112,9 @@ def aggregate_intervals(aggregates: pd.DataFrame, looks: Mapping[str, Look], cap
             axis.set_title(STATISTIC_TITLES.get(statistic, statistic), fontsize="medium")
             axis.xaxis.set_major_locator(MaxNLocator(4))
             axis.margins(x=0.12)
+            axis.set_xlabel("Score")
         axes[0].set_yticks(range(len(variants)), [textwrap.fill(name, 34) for name in variants])
         axes[0].set_ylim(len(variants) - 0.4, -0.6)
-        figure.supxlabel("Normalised score", fontsize="medium")
         sns.despine(fig=figure)
         _caption(figure, caption)
     return figure
@@ -144,10 +144,11 @@ def _learning_curve(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look])
     seeds = curves.groupby("variant")["seeds"].max()
     spread = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()}-{seeds.max()}"
     axis.text(
-        0.97, 0.04, f"n={spread}", transform=axis.transAxes, ha="right", va="bottom", fontsize="small", color="0.4"
-    )
+        0.97, 0.04, f"n={spread}", transform=axis.transAxes, ha="right", va="bottom", fontsize="small", color="0.4",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
+    )  # fmt: skip
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axis.xaxis.set_major_locator(MaxNLocator(4))
+    axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axis.margins(x=0.02)
 
 

@@ -49,9 +49,12 @@ def describe(settings: AnalysisSettings, scores: Scores, finals: pd.DataFrame) -
     else:
         normalization = "return / " + " or ".join(f"{best:g}" for best in sorted(set(finals["task"].map(best_return))))
     episodes = _range(scores.runs["episodes"].dropna())
+    behind = (
+        f"{_range(finals['evaluations'])}, of {episodes} episodes each" if episodes else _range(finals["evaluations"])
+    )
     return (
         f"Final score: mean of the evaluations in the last {100 * settings.final_window:g} % of a run's steps "
-        f"({_range(finals['evaluations'])} evaluations{f' of {episodes} episodes' if episodes else ''}). "
+        f"(evaluations of a run: {behind}). "
         f"Seeds: {seeds(finals)}. Normalisation: {normalization}. "
         f"Intervals: {100 * settings.confidence:g} % percentile bootstrap over seeds, stratified by task, "
         f"{settings.repetitions:,} repetitions, bootstrap seed {settings.seed}."

@@ -33,6 +33,10 @@ class Published:
     scores: Mapping[str, float]
     note: str
 
+    def score(self, task: str) -> float | None:
+        """The method's score on a task, by either of the names of dm_control's ball in cup."""
+        return self.scores.get(task.replace("_ball_in_cup_", "_cup_"))
+
     @property
     def label(self) -> str:
         """How a legend names it."""

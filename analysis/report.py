@@ -37,7 +37,7 @@ def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
     """
     table = usable(scores)
     if table.empty:
-        raise AnalysisError(f"{scores.source}: none of {len(scores.runs)} runs has an evaluation with a finite return")
+        raise AnalysisError(f"{scores.source}: no evaluation with a finite return in any of {len(scores.runs)} runs")
     order = {variant: index for index, variant in enumerate(dict.fromkeys(scores.runs["variant"]))}
     table = table.sort_values("variant", key=lambda names: names.map(order), kind="stable")
     table = table.sort_values("task", kind="stable", ignore_index=True)
@@ -56,7 +56,10 @@ def write(analysis: Analysis, source: str, folder: Path, published: Sequence[Pub
     folder.mkdir(parents=True, exist_ok=True)
     looks = figures.looks(analysis.aggregates["variant"])
     caption = f"Data: {source}. {analysis.protocol}"
-    bands = "Lines: mean return over seeds; bands: its interval; n: seeds."
+    bands = (
+        "Lines: mean return over seeds, dotted where fewer than n seeds reach; "
+        f"bands: its interval, {statistics.BAND_REPETITIONS:,} repetitions at most."
+    )
     drawn = {
         "curves": figures.learning_curves(analysis.curves, looks, f"{bands} {caption}", published),
         "aggregates": figures.aggregate_intervals(analysis.aggregates, looks, caption),

@@ -120,7 +120,7 @@ def _read_evaluations(path: Path) -> tuple[list[dict[str, Any]], int]:
         except ValueError:
             torn += 1
             continue
-        if not isinstance(line, dict) or not _is_number(line.get("step")):
+        if not isinstance(line, dict) or not math.isfinite(_number(line.get("step"))):
             torn += 1
         elif "eval/return" in line:
             lines.append(line)
@@ -156,8 +156,8 @@ def _read_score_file(path: Path) -> Iterator[tuple[tuple[str, str, int], list[tu
         xs, ys = entry["xs"], entry["ys"]
         if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
             raise AnalysisError(f"{where}: xs and ys must be lists of the same length")
-        if not all(_is_number(x) for x in xs):
-            raise AnalysisError(f"{where}: xs must be numbers, the environment steps")
+        if not all(math.isfinite(_number(x)) for x in xs):
+            raise AnalysisError(f"{where}: xs must be finite numbers, the environment steps")
         if not all(y is None or _is_number(y) for y in ys):
             raise AnalysisError(f"{where}: ys must be numbers, the returns; null where there is none")
         try:

@@ -1,0 +1,98 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis.checks import Finding, check, to_markdown
+from analysis.scores import Scores, read_runs
+from analysis.settings import AnalysisSettings
+from tests.analysis.conftest import as_scores, entries, write_folders
+
+TASKS = ["dmc_walker_walk", "dmc_hopper_hop"]
+
+
+def curves(**_: Any) -> list[dict[str, Any]]:
+    return entries(TASKS, ["dreamer", "no_value"], seeds=2)
+
+
+def found(scores: Scores, settings: AnalysisSettings, part: str) -> Finding:
+    """The one finding whose title holds the text."""
+    (finding,) = [finding for finding in check(scores, settings) if part in finding.title]
+    return finding
+
+
+def test_good_data_has_no_findings(settings: AnalysisSettings, tmp_path: Path) -> None:
+    assert check(as_scores(curves()), settings) == []
+    assert check(read_runs(write_folders(curves(), tmp_path), "suite", tmp_path), settings) == []
+    assert "Nothing was found" in to_markdown([], "protocol")
+
+
+def test_missing_runs(settings: AnalysisSettings, tmp_path: Path) -> None:
+    expected = write_folders(curves(), tmp_path)
+    for path in expected[3].folder.iterdir():
+        path.unlink()
+    expected[3].folder.rmdir()
+    scores = read_runs(expected, "suite", tmp_path)
+    assert found(scores, settings, "1 of 8 runs are missing").items == ("dmc_walker_walk/no_value/1",)
+    assert found(scores, settings, "single seed").items == ("dmc_walker_walk, no_value: seed 0",)
+    assert "no_value: 1 of 3 runs are left out of its aggregates" in found(scores, settings, "seeds differ").items
+
+
+def test_run_without_an_evaluation(settings: AnalysisSettings, tmp_path: Path) -> None:
+    expected = write_folders(curves(), tmp_path)
+    (expected[0].folder / "metrics.jsonl").write_text('{"step": 5, "loss/model": 1.0}\n')
+    scores = read_runs(expected, "suite", tmp_path)
+    assert found(scores, settings, "without any evaluation").items == ("dmc_walker_walk/dreamer/0",)
+
+
+@pytest.mark.parametrize(("state", "steps", "says"), [("running", 20_000, "running"), ("", 40_000, "state unknown")])
+def test_unfinished_runs(state: str, steps: int, says: str, settings: AnalysisSettings) -> None:
+    data = as_scores(curves(), state=[state] + ["done"] * 7, planned=float(steps))
+    (item,) = found(data, settings, "unfinished").items
+    assert item == f"dmc_walker_walk/dreamer/0: {says}, evaluated up to step 20,000 of {steps:,}"
+
+
+def test_ragged_lengths(settings: AnalysisSettings) -> None:
+    data = curves()
+    data[0] |= {"xs": data[0]["xs"][:10], "ys": data[0]["ys"][:10]}
+    assert found(as_scores(data), settings, "unequal length").items == ("dmc_walker_walk: from 10,000 to 20,000 steps",)
+
+
+def test_nan_and_repeated_steps(settings: AnalysisSettings) -> None:
+    data = curves()
+    data[0]["ys"][4] = float("nan")
+    data[1]["xs"][7] = data[1]["xs"][6]
+    assert found(as_scores(data), settings, "without a finite return").items == ("dmc_walker_walk/dreamer/0: 1",)
+    assert found(as_scores(data), settings, "reached again").items == ("dmc_walker_walk/dreamer/1: 1",)
+
+
+def test_torn_lines(settings: AnalysisSettings) -> None:
+    data = as_scores(curves(), torn=[0] * 7 + [2])
+    assert found(data, settings, "torn lines").items == ("dmc_hopper_hop/no_value/1: 2",)
+
+
+def test_absent_pairs_of_task_and_variant(settings: AnalysisSettings) -> None:
+    finding = found(as_scores(curves()[:-2]), settings, "without a score")
+    assert finding.items == ("dmc_hopper_hop: no no_value",)
+    assert "1 of 2 tasks" in finding.rule
+
+
+def test_mixed_renderers(settings: AnalysisSettings) -> None:
+    data = as_scores(curves(), renderer=["egl"] * 3 + ["raycast"] * 5)
+    assert found(data, settings, "different renderers").items == ("egl: 3 runs", "raycast: 5 runs")
+
+
+def test_tasks_and_returns_that_the_normalisation_does_not_fit(settings: AnalysisSettings) -> None:
+    data = curves()
+    data[0] |= {"task": "atari_pong", "ys": (-np.arange(20.0)).tolist()}
+    assert found(as_scores(data), settings, "not known").items == ("atari_pong",)
+    assert found(as_scores(data), settings, "below 0").items == ("atari_pong/dreamer/0: 19",)
+    raw = settings.model_copy(update={"normalization": "none"})
+    assert not [finding for finding in check(as_scores(data), raw) if "return" in finding.title]
+
+
+def test_all_items_are_written_out(settings: AnalysisSettings) -> None:
+    text = to_markdown([Finding("9 things", "left out", tuple(f"thing {i}" for i in range(9)))], "protocol")
+    assert "## 9 things\n\nRule: left out\n\n- thing 0\n" in text
+    assert "- thing 8\n" in text

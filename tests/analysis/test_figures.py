@@ -1,0 +1,141 @@
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from analysis import figures, statistics
+from analysis.published import read_published
+from analysis.settings import AnalysisSettings
+from tests.analysis.conftest import as_scores, entries
+
+LONG = "horizon=5+dynamics.kind=ed2+dynamics.groups=full+precision=mixed_float16"
+TASKS = ["dmc_walker_walk", "dmc_hopper_hop", "toy_reach_2"]
+SETTINGS = AnalysisSettings(repetitions=100)
+CAPTION = "Data: a test. " + 10 * "Words that need more than one line. "
+
+
+@pytest.fixture(scope="module")
+def curves() -> pd.DataFrame:
+    return statistics.curves(as_scores(entries(TASKS, ["dreamer", LONG], seeds=3)).table, SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def aggregates() -> pd.DataFrame:
+    rows = [
+        (variant, statistic, value, value - 0.1, value + 0.2, 3, 2)
+        for variant, value in (("dreamer", 0.5), (LONG, 0.7))
+        for statistic in figures.STATISTIC_TITLES
+    ]
+    return pd.DataFrame(rows, columns=["variant", "statistic", "value", "low", "high", "runs", "tasks"])
+
+
+def drawn(figure: Figure) -> FigureCanvasAgg:
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas
+
+
+def test_lines_and_bands_are_the_data(curves: pd.DataFrame) -> None:
+    figure = figures.learning_curves(curves, figures.looks(curves["variant"]), CAPTION)
+    assert [axis.get_title() for axis in figure.axes] == sorted(TASKS)
+    axis = figure.axes[0]
+    for line, variant in zip(axis.lines, ["dreamer", LONG], strict=True):
+        data = curves[(curves["task"] == axis.get_title()) & (curves["variant"] == variant)]
+        np.testing.assert_array_equal(line.get_xdata(), data["step"])
+        np.testing.assert_array_equal(line.get_ydata(), data["mean"])
+    band = axis.collections[0].get_paths()[0].vertices
+    data = curves[(curves["task"] == axis.get_title()) & (curves["variant"] == "dreamer")]
+    assert band[:, 1].min() == pytest.approx(data["low"].min())
+    assert band[:, 1].max() == pytest.approx(data["high"].max())
+    assert "n=3" in [text.get_text() for text in axis.texts]
+    assert axis.get_xlabel() == "Environment steps"
+
+
+def test_curve_is_dotted_where_it_rests_on_fewer_seeds(curves: pd.DataFrame) -> None:
+    few = curves.assign(seeds=np.where(curves["step"] > 15_000, 1, curves["seeds"]))
+    axis = figures.learning_curves(few, figures.looks(["dreamer"]), CAPTION).axes[0]
+    dotted, solid = axis.lines
+    assert dotted.get_linestyle() == ":"
+    assert np.isnan(np.asarray(solid.get_ydata())).sum() == 5
+
+
+def test_published_scores_are_labelled_lines(curves: pd.DataFrame) -> None:
+    published = [read_published("dreamer"), read_published("a3c")]
+    figure = figures.learning_curves(curves, figures.looks(curves["variant"]), CAPTION, published)
+    levels = {axis.get_title(): [line.get_ydata()[0] for line in axis.lines[2:]] for axis in figure.axes}  # type: ignore[index]
+    assert levels == {"dmc_hopper_hop": [368.97, 0.5], "dmc_walker_walk": [961.67, 311.0], "toy_reach_2": []}
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == [
+        "dreamer",
+        LONG,
+        "Dreamer, published (pixels, 5e6 steps)",
+        "A3C, published (proprioception, 1e8 steps)",
+    ]
+
+
+def test_aggregate_marks_and_bars_are_the_data(aggregates: pd.DataFrame) -> None:
+    figure = figures.aggregate_intervals(aggregates, figures.looks(aggregates["variant"]), CAPTION)
+    assert [axis.get_title() for axis in figure.axes] == list(figures.STATISTIC_TITLES.values())
+    for axis in figure.axes:
+        assert [line.get_xdata()[0] for line in axis.lines] == [0.5, 0.7]  # type: ignore[index]
+        bars = [collection.get_segments()[0][:, 0].tolist() for collection in axis.collections]  # type: ignore[attr-defined]
+        np.testing.assert_allclose(bars, [[0.4, 0.7], [0.6, 0.9]])
+    names = [label.get_text().replace("\n", "") for label in figure.axes[0].get_yticklabels()]
+    assert names == ["dreamer", LONG]
+
+
+def test_a_variant_looks_the_same_in_every_figure(curves: pd.DataFrame, aggregates: pd.DataFrame) -> None:
+    looks = figures.looks(["absent", "dreamer", LONG])
+    line = figures.learning_curves(curves, looks, CAPTION).axes[0].lines[0]
+    mark = figures.aggregate_intervals(aggregates, looks, CAPTION).axes[0].lines[0]
+    assert line.get_color() == mark.get_color() == looks["dreamer"].color != looks["absent"].color
+
+
+def test_many_variants_all_look_different() -> None:
+    looks = figures.looks(f"variant {i}" for i in range(40))
+    assert len(set(looks.values())) == 40
+
+
+@pytest.mark.parametrize("kind", ["curves", "aggregates"])
+def test_no_text_overlaps_another_or_leaves_the_figure(
+    kind: str, curves: pd.DataFrame, aggregates: pd.DataFrame
+) -> None:
+    looks = figures.looks([LONG, "dreamer"])
+    published = [read_published("dreamer"), read_published("d4pg")]
+    if kind == "curves":
+        figure = figures.learning_curves(curves, looks, CAPTION, published)
+    else:
+        figure = figures.aggregate_intervals(aggregates, looks, CAPTION)
+    renderer = drawn(figure).get_renderer()
+    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
+    for axis in figure.axes:
+        texts += [axis.title, axis.xaxis.label, axis.yaxis.label]
+        for side, (low, high) in ((axis.xaxis, axis.get_xlim()), (axis.yaxis, sorted(axis.get_ylim()))):
+            ticks = zip(side.get_ticklocs(), side.get_ticklabels(), strict=False)  # none in inner panels
+            texts += [label for place, label in ticks if low <= place <= high]  # those beyond are not drawn
+    shown = [(text.get_text(), text.get_window_extent(renderer)) for text in texts if text.get_text()]
+    shown = [(name, box) for name, box in shown if box.width > 0]
+    assert len(shown) > 10
+    for i, (name, box) in enumerate(shown):
+        assert box.x0 >= 0, name
+        assert box.y0 >= 0, name
+        assert box.x1 <= figure.bbox.x1 + 12, name  # the last tick's label may reach into the margin
+        assert box.y1 <= figure.bbox.y1, name
+        for other, second in shown[:i]:
+            assert not box.padded(-1).overlaps(second.padded(-1)), (name, other)
+
+
+def test_rendering_is_free_of_dates(aggregates: pd.DataFrame) -> None:
+    for kind, magic in (("png", b"\x89PNG"), ("pdf", b"%PDF")):
+        one, two = (
+            figures.render(figures.aggregate_intervals(aggregates, figures.looks(["dreamer", LONG]), CAPTION), kind)
+            for _ in range(2)
+        )
+        assert one.startswith(magic)
+        assert one == two
+    assert len(set(Image.open(io.BytesIO(figures.render(Figure((1, 1)), "png"))).getdata())) == 1

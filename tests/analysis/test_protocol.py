@@ -1,0 +1,73 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.protocol import best_return, describe, final_scores, normalize
+from analysis.scores import usable
+from analysis.settings import AnalysisSettings
+from envs import toy
+from tests.analysis.conftest import as_scores, entries
+
+
+def finals(xs: list[float], ys: list[float], window: float, task: str = "dmc_walker_walk") -> pd.DataFrame:
+    scores = as_scores([{"task": task, "method": "dreamer", "seed": 0, "xs": xs, "ys": ys}])
+    return final_scores(usable(scores), AnalysisSettings(final_window=window))
+
+
+def test_a_tenth_of_a_hundred_evaluations_is_ten() -> None:
+    result = finals(list(range(1, 101)), list(range(1, 101)), 0.1)
+    assert result["evaluations"].tolist() == [10]
+    assert result["score"].tolist() == [np.mean(range(91, 101))]
+
+
+@pytest.mark.parametrize("window", [0.001, 0.1, 1.0])
+def test_few_evaluations_still_have_a_score(window: float) -> None:
+    assert finals([0], [7.0], window)["score"].tolist() == [7.0]
+    assert finals([1, 1000], [3.0, 7.0], 0.1)["score"].tolist() == [7.0]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 10**7), st.floats(-1e3, 1e3)), min_size=1, max_size=30, unique_by=lambda p: p[0]),
+    st.floats(0.01, 1),
+)
+def test_score_is_the_mean_of_the_evaluations_in_the_window(points: list[tuple[int, float]], window: float) -> None:
+    xs, ys = map(list, zip(*points, strict=True))
+    inside = [y for x, y in points if x > (1 - window) * max(xs) or x == max(xs)]
+    result = finals(xs, ys, window)
+    assert result["evaluations"].item() == len(inside)
+    assert result["score"].item() == pytest.approx(np.mean(inside))
+
+
+def test_each_run_ends_at_its_own_step() -> None:
+    short, long = entries(["dmc_walker_walk"], ["dreamer"], seeds=2)
+    short |= {"xs": [1, 2], "ys": [1.0, 2.0]}
+    result = final_scores(usable(as_scores([short, long])), AnalysisSettings())
+    assert result["score"].tolist() == pytest.approx([2.0, np.mean(long["ys"][-2:])])
+
+
+def test_normalisation_divides_by_the_best_return_of_the_task() -> None:
+    runs = pd.DataFrame({"task": ["dmc_walker_walk", "toy_reach_2", "other"], "score": [500.0, 50.0, 10.0]})
+    assert normalize(runs, AnalysisSettings())["score"].tolist() == [0.5, 0.25, 0.01]
+    assert normalize(runs, AnalysisSettings(normalization="none"))["score"].tolist() == [500.0, 50.0, 10.0]
+
+
+def test_toy_tasks_allow_what_is_said() -> None:
+    assert best_return("toy_reach_4") == toy.LIMIT
+
+
+def test_description_names_the_whole_protocol() -> None:
+    scores = as_scores(entries(["dmc_walker_walk"], ["dreamer"], seeds=3), episodes=4.0)
+    settings = AnalysisSettings(final_window=0.2, repetitions=1234, seed=5)
+    text = describe(settings, scores, final_scores(usable(scores), settings))
+    for part in (
+        "last 20 % of a run's steps",
+        "run: 4, of 4 episodes",
+        "Seeds: 3.",
+        "/ 1000",
+        "1,234",
+        "seed 5",
+        "95 %",
+    ):
+        assert part in text
