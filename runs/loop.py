@@ -7,6 +7,7 @@ these points, and a run that goes on from one repeats exactly what the killed on
 
 import logging
 import math
+import os
 import time
 import traceback
 from collections.abc import Iterator
@@ -50,14 +51,21 @@ class DivergedError(Exception):
 
 
 class Stop:
-    """A wish to stop, from a signal handler or another thread."""
+    """A wish to stop: asked for by a signal, or because the launcher is gone."""
 
-    def __init__(self) -> None:
-        self.wanted = False
+    def __init__(self, launcher: int | None = None):
+        """Watches whether this process's parent still is the launcher of that process id."""
+        self._asked = False
+        self._launcher = launcher
 
     def __call__(self, number: int = 0, frame: FrameType | None = None) -> None:
-        """Notes the wish; has the signature of a signal handler."""
-        self.wanted = True
+        """Asks; has the signature of a signal handler."""
+        self._asked = True
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the run should save itself and end."""
+        return self._asked or (self._launcher is not None and os.getppid() != self._launcher)
 
 
 @dataclass
@@ -198,7 +206,7 @@ class Attempt:
             self._record(parts)
             if progress.step >= settings.steps:
                 break
-            if self._due(progress.saved, settings.checkpoint.every) and progress.step > 0:
+            if self._due(progress.saved, settings.checkpoint.every):
                 self._save(parts)
             self._stop_if_wanted(parts)
             self._collect(parts)

@@ -17,7 +17,7 @@ class Progress:
     evaluations: int = 0
     evaluated: int = -1  # the step of the last evaluation, -1 before the first
     recorded: int = 0  # the step of the last line of training metrics
-    saved: int = -1  # the step of the last checkpoint, -1 before the first
+    saved: int = 0  # the step of the last checkpoint
     replay_first: int = 0  # indices of the episodes that exist: from this one
     replay_next: int = 0  # to before this one
     position: int = 0  # bytes of metrics.jsonl

@@ -5,7 +5,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -78,7 +78,7 @@ class Recorder:
         self._writer.flush()
 
 
-def gif(frames: NDArray[np.uint8], milliseconds: int = FRAME) -> bytes:
+def gif(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], milliseconds: int = FRAME) -> bytes:
     """Frames (T, H, W, 3) as the bytes of a GIF that repeats forever."""
     first, *others = [Image.fromarray(frame) for frame in frames]
     buffer = io.BytesIO()

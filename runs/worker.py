@@ -8,48 +8,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runs import state
+from runs.folder import read_spec
 from suites.errors import UserError
 from suites.plan import RunSpec
 
-SPEC = "spec.yaml"
 # Exit codes besides 0 (done).
 FAILED, MISTAKE, BUSY, STOPPED = 1, 2, 3, 4
-
-
-def read_spec(folder: Path) -> RunSpec:
-    """The spec of a run folder.
-
-    Raises:
-        UserError: the folder is no run's, or its spec cannot be read.
-    """
-    try:
-        text = (folder / SPEC).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{folder} is not a run: no readable {SPEC} in it ({error})") from error
-    try:
-        return RunSpec.from_yaml(text)
-    except UserError as error:
-        raise UserError(f"{folder / SPEC}: {error}") from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a folder; returns the process's exit code."""
     parser = argparse.ArgumentParser(prog="runs.worker", description="Run the spec.yaml of a folder, in this process.")
     parser.add_argument("folder", type=Path, help="run folder: results/<suite>/<task>/<variant>/<seed>")
-    folder = parser.parse_args(arguments).folder
+    parser.add_argument("--launcher", type=int, metavar="PID", help="stop when this process is not the parent any more")
+    options = parser.parse_args(arguments)
+    folder = options.folder
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     try:
         spec = read_spec(folder)
         if state.read(folder).state == "done":
             print(f"{folder} is done")
             return 0
-        return _run(spec, folder)
+        return _run(spec, folder, options.launcher)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
 
 
-def _run(spec: RunSpec, folder: Path) -> int:
+def _run(spec: RunSpec, folder: Path, launcher: int | None) -> int:
     stopping: list[int] = []
     # Before the slow imports: a signal that comes meanwhile is remembered.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -57,7 +43,7 @@ def _run(spec: RunSpec, folder: Path) -> int:
     from runs.lock import BusyError
     from runs.loop import Stop, Stopped, run
 
-    stop = Stop()
+    stop = Stop(launcher)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
     if stopping:
