@@ -1,0 +1,171 @@
+"""dm_control's tasks, held against dm_control itself driven by hand."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from envs.dmc import DmcEnv
+from envs.pixels import Image
+from envs.settings import DMC_ALIASES, DMC_TASKS, TASKS, TOY_TASKS, EnvSettings
+
+SETTINGS = EnvSettings(action_repeat=2, renderer="raycast")
+ALL = [f"dmc_{domain}_{task}" for domain, tasks in DMC_TASKS.items() for task in tasks]
+Physics = Any
+
+
+def physics_of(env: DmcEnv) -> Physics:
+    return env._env.physics
+
+
+def test_tasks_are_those_of_dm_control() -> None:
+    DmcEnv("dmc_pendulum_swingup", SETTINGS)  # chooses the renderer before dm_control is imported
+    from dm_control import suite
+
+    named = {(domain, task) for domain, tasks in DMC_TASKS.items() for task in tasks}
+    assert named == set(suite.ALL_TASKS)
+    aliases = {f"dmc_{alias}_{task}" for alias, domain in DMC_ALIASES.items() for task in DMC_TASKS[domain]}
+    assert set(TASKS) == {*ALL, *aliases, *TOY_TASKS}
+    assert len(set(TASKS)) == len(TASKS)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Physics alone: pictures of all tasks are drawn elsewhere, and cost more than the rest together."""
+
+    def painter(env: DmcEnv, settings: EnvSettings) -> Callable[[], Image]:
+        env._env.physics._make_rendering_contexts = lambda: None
+        return lambda: np.zeros((64, 64, 3), np.uint8)
+
+    monkeypatch.setattr(DmcEnv, "_painter", painter)
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("task", ALL)
+def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
+    """A used environment and a fresh one agree to the bit: in state, reward, and all that episodes draw anew."""
+    used, fresh = DmcEnv(task, SETTINGS, seed=1), DmcEnv(task, SETTINGS, seed=2)
+    used.action_space.seed(0)
+    actions = [used.action_space.sample() for _ in range(3)]
+    used.reset(seed=9)
+    for action in actions:
+        used.step(action)
+    states: list[list[Any]] = []
+    for env in (used, fresh):
+        env.reset(seed=4)
+        rewards = [env.step(action)[1:] for action in actions]
+        physics = physics_of(env)
+        model, data = physics.model, physics.data
+        drawn = [
+            model.geom_pos,
+            model.site_pos,
+            model.light_pos,
+            model.hfield_data,
+            model.wrap_prm,
+            model.jnt_stiffness,
+        ]
+        states.append([rewards, data.qpos, data.qvel, data.act, data.geom_xpos, *drawn])
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert physics_of(used).model.ncam > used._camera
+
+
+@pytest.mark.parametrize(
+    ("task", "domain", "name"),
+    [
+        ("dmc_quadruped_walk", "quadruped", "walk"),
+        ("dmc_humanoid_CMU_run", "humanoid_CMU", "run"),
+        ("dmc_cup_catch", "ball_in_cup", "catch"),
+        ("dmc_lqr_lqr_6_2", "lqr", "lqr_6_2"),
+    ],
+)
+def test_steps_are_dm_controls_own(task: str, domain: str, name: str) -> None:
+    env = DmcEnv(task, SETTINGS)
+    from dm_control import suite
+
+    theirs = suite.load(domain, name, task_kwargs={"random": 0})
+    theirs.task.random.seed(int(np.random.default_rng(3).integers(2**32)))
+    theirs.reset()
+    env.reset(seed=3)
+    spec = theirs.action_spec()
+    bounded = np.abs(spec.minimum) < 1e9
+    low, high = np.where(bounded, spec.minimum, -1), np.where(bounded, spec.maximum, 1)
+    env.action_space.seed(0)
+    for _ in range(3):
+        action = env.action_space.sample()
+        expected = sum(theirs.step(low + (action.astype(float) + 1) / 2 * (high - low)).reward for _ in range(2))
+        _, reward, *_ = env.step(action)
+        assert reward == pytest.approx(expected, rel=1e-6)
+        np.testing.assert_allclose(physics_of(env).data.qpos, theirs.physics.data.qpos, rtol=1e-5, atol=1e-6)
+
+
+def test_bounds_of_an_action_are_the_actuators() -> None:
+    env = DmcEnv("dmc_quadruped_walk", SETTINGS)
+    env.reset(seed=0)
+    limits = physics_of(env).model.actuator_ctrlrange
+    assert (limits[:, 1] != 1).any(), "an actuator that a wrong scale would betray"
+    for bound, limit in zip((-1.0, 1.0), limits.T, strict=True):
+        env.step(np.full(12, bound))
+        np.testing.assert_allclose(physics_of(env).control(), limit)
+
+
+def test_true_end_has_no_discount_and_is_no_truncation() -> None:
+    """Lqr ends at rest in the origin; a step that reaches it goes no further."""
+    env = DmcEnv("dmc_lqr_lqr_2_1", SETTINGS)
+    env.reset(seed=0)
+    physics = physics_of(env)
+    with physics.reset_context():
+        physics.set_state(np.zeros_like(physics.get_state()))
+    _, reward, terminated, truncated, info = env.step(np.zeros(1))
+    assert (terminated, truncated) == (True, False)
+    assert info == {"steps": 1, "discount": 0.0}
+    assert reward == 1.0
+
+
+def test_time_limit_is_ours_alone() -> None:
+    """dm_control's own limit of 1000 environment steps does not end a longer episode."""
+    env = DmcEnv("dmc_pendulum_swingup", EnvSettings(action_repeat=100, time_limit=1050, renderer="raycast"))
+    env.reset(seed=0)
+    steps, over = [], False
+    while not over:
+        _, _, terminated, over, info = env.step(np.zeros(1))
+        assert not terminated
+        steps.append(info["steps"])
+    assert steps == [100] * 10 + [50]
+
+
+def test_quadruped_is_seen_by_the_camera_that_follows_it() -> None:
+    env = DmcEnv("dmc_quadruped_run", SETTINGS)
+    assert env._camera == 2
+    assert DmcEnv("dmc_humanoid_CMU_run", SETTINGS)._camera == 0
+
+
+@pytest.mark.parametrize(
+    "task", ["dmc_quadruped_escape", "dmc_dog_fetch", "dmc_swimmer_swimmer6", "dmc_point_mass_hard"]
+)
+def test_pictures_are_a_function_of_the_seed_too(task: str) -> None:
+    """Terrain, targets and lights that an episode moves are seen where they are, not where they were."""
+    used, fresh = DmcEnv(task, SETTINGS), DmcEnv(task, SETTINGS)
+    first, _ = used.reset(seed=9)
+    second, _ = used.reset(seed=4)
+    np.testing.assert_array_equal(second, fresh.reset(seed=4)[0])
+    assert (first != second).any()
+
+
+def test_no_opengl_library_is_loaded_for_the_ray_caster() -> None:
+    program = """
+import numpy as np
+from pathlib import Path
+from envs import make_env
+from envs.settings import EnvSettings
+env = make_env("dmc_quadruped_escape", EnvSettings(renderer="raycast"))
+env.reset(seed=0)
+env.step(np.zeros(12))
+maps = Path("/proc/self/maps").read_text()
+assert "mujoco" in maps
+assert not [name for name in ("libGL.", "libEGL", "libOSMesa", "libglfw", "tensorflow") if name in maps]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
