@@ -196,7 +196,7 @@ def test_runs_are_the_product_of_the_grid(
         suite["variants"] = dict.fromkeys(variants)
     specs = plan(load(tmp_path_factory.getbasetemp(), dump(suite)))
     all_seeds = range(seeds) if isinstance(seeds, int) else seeds
-    product = itertools.product(tasks, variants or [None], horizons or [15], lambdas or [0.95], all_seeds)
+    product = itertools.product(tasks, variants or ["dreamer"], horizons or [15], lambdas or [0.95], all_seeds)
     found = [(s.task, s.settings.behavior.horizon, s.settings.behavior.lambda_, s.seed) for s in specs]
     assert sorted(found) == sorted((task, horizon, lambda_, seed) for task, _, horizon, lambda_, seed in product)
     assert len({spec.folder(Path("results")) for spec in specs}) == len(specs)
