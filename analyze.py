@@ -72,9 +72,11 @@ def _analyze(arguments: argparse.Namespace) -> None:
         scores, own, published, folder = read_score_files(arguments.scores), {}, [], arguments.out
     settings = _settings(own, arguments)
     methods = [read_published(name) for name in arguments.published or published]
-    analysis = report.analyze(scores, settings)
-    paths = report.write(analysis, scores.source, folder, methods)
-    report.show(analysis, paths, Console())
+    console = Console()
+    with console.status(f"Statistics and figures of {scores.source}"):
+        analysis = report.analyze(scores, settings)
+        paths = report.write(analysis, scores.source, folder, methods)
+    report.show(analysis, paths, console)
 
 
 def _read_suite(path: Path, results: Path) -> "tuple[Scores, dict[str, Any], Sequence[str], Path]":

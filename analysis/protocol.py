@@ -53,8 +53,8 @@ def describe(settings: AnalysisSettings, scores: Scores, finals: pd.DataFrame) -
         f"{_range(finals['evaluations'])}, of {episodes} episodes each" if episodes else _range(finals["evaluations"])
     )
     return (
-        f"Final score: mean of the evaluations in the last {100 * settings.final_window:g} % of a run's steps "
-        f"(evaluations of a run: {behind}). "
+        f"Final score: mean of the evaluations in the last {100 * settings.final_window:g} % "
+        f"of a run's environment steps (evaluations of a run: {behind}). "
         f"Seeds: {seeds(finals)}. Normalisation: {normalization}. "
         f"Intervals: {100 * settings.confidence:g} % percentile bootstrap over seeds, stratified by task, "
         f"{settings.repetitions:,} repetitions, bootstrap seed {settings.seed}."

@@ -20,13 +20,28 @@ SHOWN = 5  # items of a finding on the console; checks.md has all
 
 @dataclass(frozen=True)
 class Analysis:
-    """The numbers behind the files."""
+    """The numbers behind the files.
 
+    Attributes:
+        variants: All variants in the order of the suite or the files, those without a score too.
+        findings: What is wrong with the data.
+        aggregates: Statistics of each variant; normalised.
+        tasks: Means by task and variant; raw.
+        curves: Means against environment steps; raw.
+        protocol: What a score and an interval are, in words.
+    """
+
+    variants: Sequence[str]
     findings: Sequence[checks.Finding]
     aggregates: pd.DataFrame
     tasks: pd.DataFrame
     curves: pd.DataFrame
     protocol: str
+
+    @property
+    def tables(self) -> list[tables.Table]:
+        """The tables for people."""
+        return [tables.aggregate_table(self.aggregates, self.protocol), tables.task_table(self.tasks, self.protocol)]
 
 
 def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
@@ -38,11 +53,12 @@ def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
     table = usable(scores)
     if table.empty:
         raise AnalysisError(f"{scores.source}: no evaluation with a finite return in any of {len(scores.runs)} runs")
-    order = {variant: index for index, variant in enumerate(dict.fromkeys(scores.runs["variant"]))}
-    table = table.sort_values("variant", key=lambda names: names.map(order), kind="stable")
+    variants = list(dict.fromkeys(scores.runs["variant"]))
+    table = table.sort_values("variant", key=lambda names: names.map(variants.index), kind="stable")
     table = table.sort_values("task", kind="stable", ignore_index=True)
     finals = protocol.final_scores(table, settings)
     return Analysis(
+        variants,
         checks.check(scores, settings),
         statistics.aggregates(protocol.normalize(finals, settings), settings),
         statistics.task_means(finals, settings),
@@ -54,7 +70,7 @@ def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
 def write(analysis: Analysis, source: str, folder: Path, published: Sequence[Published] = ()) -> list[Path]:
     """Writes every table and figure, and returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    looks = figures.looks(analysis.aggregates["variant"])
+    looks = figures.looks(analysis.variants)
     caption = f"Data: {source}. {analysis.protocol}"
     bands = (
         "Lines: mean return over seeds, dotted where fewer than n seeds reach; "
@@ -64,15 +80,11 @@ def write(analysis: Analysis, source: str, folder: Path, published: Sequence[Pub
         "curves": figures.learning_curves(analysis.curves, looks, f"{bands} {caption}", published),
         "aggregates": figures.aggregate_intervals(analysis.aggregates, looks, caption),
     }
-    texts = [
-        tables.aggregate_table(analysis.aggregates, analysis.protocol),
-        tables.task_table(analysis.tasks, analysis.protocol),
-    ]
     contents: dict[str, str | bytes] = {
         "aggregates.csv": analysis.aggregates.to_csv(index=False, na_rep="nan"),
         "tasks.csv": analysis.tasks.to_csv(index=False, na_rep="nan"),
-        "tables.md": f"# {source}\n\n" + "\n".join(map(tables.to_markdown, texts)),
-        "tables.tex": tables.latex_document(texts),
+        "tables.md": "\n".join([f"# {source}\n", *map(tables.to_markdown, analysis.tables), *_sources(published)]),
+        "tables.tex": tables.latex_document(analysis.tables),
         "checks.md": checks.to_markdown(analysis.findings, analysis.protocol),
     }
     for name, figure in drawn.items():
@@ -80,6 +92,12 @@ def write(analysis: Analysis, source: str, folder: Path, published: Sequence[Pub
     for name, content in contents.items():
         files.write(folder / name, content)
     return [folder / name for name in contents]
+
+
+def _sources(published: Sequence[Published]) -> list[str]:
+    """Where the drawn baselines come from, and what to know of them, as a section of Markdown."""
+    lines = [f"- {method.label}: {method.unit}, from {method.source}. {method.note}" for method in published]
+    return ["## Published scores\n", *lines, ""] if lines else []
 
 
 def show(analysis: Analysis, paths: Sequence[Path], console: Console) -> None:
@@ -90,10 +108,7 @@ def show(analysis: Analysis, paths: Sequence[Path], console: Console) -> None:
             console.print(f"  {escape(item)}", highlight=False)
         if len(finding.items) > SHOWN:
             console.print(f"  and {len(finding.items) - SHOWN} more, see checks.md", highlight=False)
-    for table in (
-        tables.aggregate_table(analysis.aggregates, analysis.protocol),
-        tables.task_table(analysis.tasks, analysis.protocol),
-    ):
+    for table in analysis.tables:
         rich = RichTable(title=table.heading, title_justify="left")
         for column in table.columns:
             rich.add_column(escape(column), justify="left" if column == table.columns[0] else "right", overflow="fold")
@@ -101,5 +116,5 @@ def show(analysis: Analysis, paths: Sequence[Path], console: Console) -> None:
             rich.add_row(*map(escape, row))
         console.print(rich)
         console.print(escape(table.note), highlight=False)
-    console.print(f"Figures, tables and checks are in [bold]{escape(str(paths[0].parent))}[/]:", highlight=False)
+    console.print(f"Figures, tables and checks are in [bold]{escape(str(paths[0].parent))}[/]:", soft_wrap=True)
     console.print("  " + escape("  ".join(path.name for path in paths)), highlight=False)

@@ -47,7 +47,7 @@ def test_lines_and_bands_are_the_data(curves: pd.DataFrame) -> None:
         data = curves[(curves["task"] == axis.get_title()) & (curves["variant"] == variant)]
         np.testing.assert_array_equal(line.get_xdata(), data["step"])
         np.testing.assert_array_equal(line.get_ydata(), data["mean"])
-    band = axis.collections[0].get_paths()[0].vertices
+    band = np.asarray(axis.collections[0].get_paths()[0].vertices)
     data = curves[(curves["task"] == axis.get_title()) & (curves["variant"] == "dreamer")]
     assert band[:, 1].min() == pytest.approx(data["low"].min())
     assert band[:, 1].max() == pytest.approx(data["high"].max())

@@ -62,7 +62,7 @@ def test_description_names_the_whole_protocol() -> None:
     settings = AnalysisSettings(final_window=0.2, repetitions=1234, seed=5)
     text = describe(settings, scores, final_scores(usable(scores), settings))
     for part in (
-        "last 20 % of a run's steps",
+        "last 20 % of a run's environment steps",
         "run: 4, of 4 episodes",
         "Seeds: 3.",
         "/ 1000",

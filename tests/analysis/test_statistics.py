@@ -160,4 +160,13 @@ def test_curve_of_seeds_evaluated_at_different_steps(settings: AnalysisSettings)
     assert found["seeds"].to_dict() == {0: 2, 5: 2, 10: 2, 15: 2, 20: 2, 25: 2, 35: 1, 45: 1}
     assert found.loc[25, "mean"] == pytest.approx((40 + 100) / 2)
     assert found.loc[35, "mean"] == pytest.approx(140)
-    assert np.isnan(found.loc[35, "low"])
+    assert found["low"].isna().to_dict() == {
+        0: False,
+        5: False,
+        10: False,
+        15: False,
+        20: False,
+        25: False,
+        35: True,
+        45: True,
+    }
