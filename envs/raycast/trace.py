@@ -195,14 +195,17 @@ def _paint(model, look, size, point, step_x, step_y):
         return look_around(textures, texture, x, y, z, spread)
     image = textures.image[texture]
     height, width = textures.shape[image, 0]
+    # The texture begins at the shape's corner: the left end of x and the far end of y.
     cx, cy = 0.5 * materials.repeat[look, 0] * cx, -0.5 * materials.repeat[look, 1] * cy
+    begin_x = cx * (size[0] if size[0] > 0 else 1.0)
+    begin_y = cy * (size[1] if size[1] > 0 else 1.0)
     footprint = math.sqrt(
         max(
             (step_x[0] * cx * width) ** 2 + (step_x[1] * cy * height) ** 2,
             (step_y[0] * cx * width) ** 2 + (step_y[1] * cy * height) ** 2,
         )
     )
-    return look_up(textures, image, cx * point[0] - 0.5, cy * point[1] - 0.5, footprint, True)
+    return look_up(textures, image, begin_x + cx * point[0], cy * point[1] - begin_y, footprint, True)
 
 
 @kernel
