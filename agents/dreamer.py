@@ -78,7 +78,7 @@ class Dreamer:
 
     def save(self) -> Arrays:
         """Everything that `load` needs to go on bit for bit."""
-        return {name: variable.numpy() for name, variable in self._variables.items()}
+        return {name: np.asarray(variable.numpy()) for name, variable in self._variables.items()}
 
     def load(self, arrays: Arrays) -> None:
         """Take over what `save` gave.

@@ -1,0 +1,68 @@
+"""Tiny agents on a batch of made-up experience; compiled graphs are shared over the session."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from agents.agent import ActionSpec, Arrays
+from agents.dreamer import Dreamer
+from agents.settings import AgentSettings
+
+tf.config.experimental.enable_op_determinism()
+
+ACTIONS = 3
+BATCH, LENGTH = 2, 7
+
+TINY: dict[str, Any] = {
+    "representation": {"depth": 2, "contrast_layers": 1, "contrast_units": 8},
+    "dynamics": {"deterministic": 6, "stochastic": 4, "hidden": 5, "free_nats": 0.01},
+    "reward": {"layers": 1, "units": 8},
+    "continuation": {"layers": 1, "units": 8},
+    "behavior": {"horizon": 4, "actor_layers": 1, "actor_units": 8, "value_layers": 1, "value_units": 8},
+}
+
+
+def tiny_settings(**changes: Any) -> AgentSettings:
+    """Settings of a tiny agent; changes of a block are merged into it."""
+    merged = {**TINY}
+    for name, value in changes.items():
+        merged[name] = {**merged.get(name, {}), **value} if isinstance(value, dict) else value
+    return AgentSettings(**merged)
+
+
+def make_batch(count: int = BATCH, length: int = LENGTH, seed: int = 0) -> Arrays:
+    """Random experience of the shapes that replay gives; the last step of the first sequence is terminal."""
+    random = np.random.default_rng(seed)
+    batch: Arrays = {
+        "image": random.integers(0, 256, (count, length, 64, 64, 3), dtype=np.uint8),
+        "action": random.uniform(-1, 1, (count, length, ACTIONS)).astype(np.float32),
+        "reward": random.normal(size=(count, length)).astype(np.float32),
+        "discount": np.ones((count, length), np.float32),
+    }
+    batch["discount"][0, -1] = 0
+    return batch
+
+
+@pytest.fixture(scope="session")
+def batch() -> Arrays:
+    return make_batch()
+
+
+@pytest.fixture(scope="session")
+def dreamer() -> Callable[..., Dreamer]:
+    """Makes agents by seed and settings. The same ones are shared, back at their first weights and counters."""
+    made: dict[str, tuple[Dreamer, Arrays]] = {}
+
+    def make(seed: int = 0, **changes: Any) -> Dreamer:
+        key = f"{seed} {sorted(changes.items())}"
+        if key not in made:
+            agent = Dreamer(tiny_settings(**changes), (64, 64, 3), ActionSpec(ACTIONS), seed)
+            made[key] = agent, agent.save()
+        agent, fresh = made[key]
+        agent.load(fresh)
+        return agent
+
+    return make

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from agents.actor import Actor
+from agents.layers import LayerFactory
+from agents.settings import BehaviorSettings
+
+SETTINGS = BehaviorSettings(actor_layers=1, actor_units=8)
+
+
+def test_fresh_actor_explores_with_the_initial_std() -> None:
+    actor = Actor(LayerFactory(0), 5, SETTINGS, 2)
+    base = actor.actions(tf.zeros((3, 5))).base
+    np.testing.assert_allclose(base.mean, np.zeros((3, 2)), atol=1e-6)
+    np.testing.assert_allclose(base.std, np.full((3, 2), 5.0001), rtol=1e-5)
+
+
+@pytest.mark.parametrize("raw", [-100.0, -1.0, 0.5, 100.0])
+def test_mean_and_std_are_bounded_functions_of_the_outputs(raw: float) -> None:
+    actor = Actor(LayerFactory(0), 5, SETTINGS, 1)
+    actor.out.bias.assign([raw, raw])
+    base = actor.actions(tf.zeros((1, 5))).base
+    np.testing.assert_allclose(base.mean, [[5 * np.tanh(raw / 5)]], rtol=1e-5)
+    np.testing.assert_allclose(base.std, [[np.logaddexp(0, raw + np.log(np.expm1(5))) + 1e-4]], rtol=1e-5)
+
+
+def test_size_of_the_networks_follows_the_settings() -> None:
+    actor = Actor(LayerFactory(0), 230, BehaviorSettings(), 6)
+    assert [tuple(layer.kernel.shape) for layer in (*actor.hidden, actor.out)] == [
+        (230, 400),
+        (400, 400),
+        (400, 400),
+        (400, 400),
+        (400, 12),
+    ]

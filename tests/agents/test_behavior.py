@@ -1,0 +1,139 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+import tensorflow as tf
+
+from agents.behavior import Behavior, starts
+from agents.layers import LayerFactory
+from agents.randomness import Noise
+from agents.rssm import State
+from agents.world_model import WorldModel
+from tests.agents.conftest import ACTIONS, tiny_settings
+
+COUNT, HORIZON = 5, 4
+
+
+def normal(*shape: int) -> tf.Tensor:
+    return tf.random.stateless_normal(shape, (0, 0))
+
+
+START = State(normal(COUNT, 6), normal(COUNT, 4))
+
+
+def make(**changes: Any) -> tuple[WorldModel, Behavior]:
+    settings = tiny_settings(**changes)
+    factory = LayerFactory(0)
+    return WorldModel(factory, settings, ACTIONS), Behavior(factory, settings.behavior, 10, ACTIONS)
+
+
+def noise() -> Noise:
+    return Noise(0, tf.constant(0))
+
+
+def imagined(model: WorldModel, behavior: Behavior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features (H, N, F), rewards and discounts (H, N) of the imagined states, in double precision."""
+    states, _ = behavior.imagine(model, START, noise())
+    features = tf.stack([state.features for state in states])
+    reward, discount = model.reward.predict(features), model.discount(features)
+    return features, reward.numpy().astype(np.float64), discount.numpy().astype(np.float64)
+
+
+@pytest.mark.parametrize("predict", [False, True])
+def test_losses_are_the_papers(predict: bool) -> None:
+    model, behavior = make(continuation={"predict": predict})
+    losses, metrics = behavior.losses(model, START, noise())
+    features, reward, discount = imagined(model, behavior)
+    assert behavior.value is not None
+    value = behavior.value.predict(features).numpy().astype(np.float64)
+    returns = np.zeros((HORIZON - 1, COUNT))
+    following = value[-1]
+    for t in reversed(range(HORIZON - 1)):
+        following = returns[t] = reward[t] + discount[t] * (0.05 * value[t + 1] + 0.95 * following)
+    weights = np.stack([np.prod(discount[:t], axis=0) for t in range(HORIZON - 1)])
+    log_prob = scipy.stats.norm(value[:-1]).logpdf(returns)
+    assert float(losses["actor"]) == pytest.approx(-(weights * returns).mean(), rel=1e-4)
+    assert float(losses["value"]) == pytest.approx(-(weights * log_prob).mean(), rel=1e-4)
+    assert float(metrics["behavior/return"]) == pytest.approx(returns.mean(), rel=1e-4)
+    assert float(metrics["behavior/value"]) == pytest.approx(value.mean(), rel=1e-4)
+
+
+def test_without_a_value_the_actor_maximises_the_plain_sum_of_rewards() -> None:
+    model, behavior = make(behavior={"value": "none"})
+    losses, metrics = behavior.losses(model, START, noise())
+    _, reward, _ = imagined(model, behavior)
+    expected = np.mean([reward[t:].sum(0) for t in range(HORIZON)])
+    assert list(losses) == list(behavior.groups) == ["actor"]
+    assert float(losses["actor"]) == pytest.approx(-expected, rel=1e-4)
+    assert float(metrics["behavior/return"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_imagination_follows_actor_and_prior() -> None:
+    model, behavior = make()
+    states, first = behavior.imagine(model, START, noise())
+    action_noise = noise().normal("imagined_action", (HORIZON, COUNT, ACTIONS))
+    state_noise = noise().normal("imagined_state", (HORIZON, COUNT, 4))
+    np.testing.assert_allclose(first.base.mean, behavior.actor.actions(START.features).base.mean)
+    state = START
+    assert len(states) == HORIZON
+    for t, expected in enumerate(states):
+        base = behavior.actor.actions(state.features).base
+        action = np.tanh(base.mean + base.std * action_noise[t])
+        state = model.rssm.img_step(state, tf.constant(action), state_noise[t])
+        np.testing.assert_allclose(state.features, expected.features, rtol=1e-4, atol=1e-5)
+
+
+def test_actor_learns_through_its_actions_but_not_through_what_it_sees() -> None:
+    """The gradient is that of the weighted returns with the actor's inputs held fixed: checked by differences."""
+    model, behavior = make()
+    bias = behavior.actor.out.bias.value
+    with tf.GradientTape() as tape:
+        losses, _ = behavior.losses(model, START, noise())
+    gradient = tape.gradient(losses["actor"], bias).numpy()
+
+    seen = [START.features, *(s.features for s in behavior.imagine(model, START, noise())[0][:-1])]
+    action_noise = noise().normal("imagined_action", (HORIZON, COUNT, ACTIONS))
+    state_noise = noise().normal("imagined_state", (HORIZON, COUNT, 4))
+    fresh = bias.numpy()
+
+    def loss(shift: np.ndarray) -> float:
+        bias.assign(fresh + shift)
+        state, states = START, []
+        for t in range(HORIZON):
+            state = model.rssm.img_step(state, behavior.actor.actions(seen[t]).sample(action_noise[t]), state_noise[t])
+            states.append(state.features)
+        reward, value = model.reward.predict(tf.stack(states)), behavior.value.predict(tf.stack(states))  # type: ignore[union-attr]
+        following, total = value[-1], 0.0
+        for t in reversed(range(HORIZON - 1)):
+            following = reward[t] + 0.99 * (0.05 * value[t + 1] + 0.95 * following)
+            total += float(tf.reduce_mean(0.99**t * following))
+        return -total / (HORIZON - 1)
+
+    for index in range(2 * ACTIONS):
+        shift = np.zeros(2 * ACTIONS, np.float32)
+        shift[index] = 0.02
+        numeric = (loss(shift) - loss(-shift)) / 0.04
+        assert gradient[index] == pytest.approx(numeric, abs=2e-4, rel=0.05)
+    bias.assign(fresh)
+
+
+def test_imagination_starts_from_every_state_of_the_batch() -> None:
+    state = State(normal(2, 3, 6), normal(2, 3, 4))
+    chosen = starts(state, skip_last=False)
+    np.testing.assert_array_equal(chosen.deter, tf.reshape(state.deter, (6, 6)))
+    np.testing.assert_array_equal(chosen.stoch, tf.reshape(state.stoch, (6, 4)))
+
+
+def test_imagination_skips_last_states_where_discounts_are_learned() -> None:
+    state = State(normal(2, 3, 6), normal(2, 3, 4))
+    chosen = starts(state, skip_last=True)
+    np.testing.assert_array_equal(chosen.deter, np.concatenate([state.deter[0, :2], state.deter[1, :2]]))
+
+
+def test_starts_hold_no_gradient() -> None:
+    deter = normal(2, 3, 6)
+    with tf.GradientTape() as tape:
+        tape.watch(deter)
+        total = tf.reduce_sum(starts(State(deter, normal(2, 3, 4)), skip_last=False).deter)
+    assert tape.gradient(total, deter) is None

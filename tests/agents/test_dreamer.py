@@ -1,0 +1,233 @@
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.agent import ActionSpec, Agent, Arrays
+from agents.dreamer import Dreamer
+from agents.registry import make_agent
+from agents.settings import AgentSettings
+from tests.agents.conftest import ACTIONS, make_batch, tiny_settings
+
+Make = Callable[..., Dreamer]
+VARIANTS: dict[str, dict[str, Any]] = {
+    "dreamer": {},
+    "ed2": {"dynamics": {"kind": "ed2", "groups": [[0, 2], [1]]}},
+    "no_value": {"behavior": {"value": "none"}},
+    "reward": {"representation": {"objective": "reward"}},
+    "contrastive": {"representation": {"objective": "contrastive"}, "continuation": {"predict": True}},
+    "mixed_float16": {"precision": "mixed_float16"},
+    "mixed_bfloat16": {"precision": "mixed_bfloat16"},
+}
+
+
+@pytest.fixture(params=VARIANTS)
+def variant(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return VARIANTS[request.param]
+
+
+def changed(before: Arrays, after: Arrays) -> set[str]:
+    return {name for name in before if not np.array_equal(before[name], after[name])}
+
+
+def test_every_variant_trains_all_its_weights(dreamer: Make, variant: dict[str, Any], batch: Arrays) -> None:
+    agent = dreamer(**variant)
+    before = agent.save()
+    if variant.get("precision") == "mixed_float16":
+        agent.load(before | {"loss_scale/value": np.array(1, np.float32)})
+    metrics = agent.train(batch)
+    assert all(isinstance(value, float) and np.isfinite(value) for value in metrics.values()), metrics
+    moved = changed(before, agent.save())
+    weights = {name for name in before if name.endswith(("kernel", "bias", "stoch", "action"))}
+    assert weights <= moved
+    expected = {"loss/model", "loss/kl", "loss/image", "loss/reward", "loss/actor", "behavior/return"}
+    assert expected | {"gradient/model", "gradient/actor", "behavior/entropy"} <= set(metrics)
+    assert ("optimizer/loss_scale" in metrics) == (variant.get("precision") == "mixed_float16")
+
+
+def test_training_is_a_function_of_seed_and_batches(dreamer: Make) -> None:
+    first = dreamer(0)
+    metrics = [first.train(make_batch(seed=seed)) for seed in range(3)]
+    again = Dreamer(tiny_settings(), (64, 64, 3), ActionSpec(ACTIONS), 0)
+    assert [again.train(make_batch(seed=seed)) for seed in range(3)] == metrics
+    other = dreamer(1)
+    assert other.train(make_batch(seed=0))["loss/model"] != metrics[0]["loss/model"]
+
+
+def test_loaded_agent_goes_on_bit_for_bit(dreamer: Make, variant: dict[str, Any], batch: Arrays) -> None:
+    agent = dreamer(**variant)
+    images, state = batch["image"][:, 0], agent.initial_state(2)
+    agent.train(batch)
+    _, state = agent.policy(images, state, training=True)
+    saved = agent.save()
+    assert {type(array) for array in saved.values()} == {np.ndarray}
+
+    def go_on() -> tuple[list[dict[str, float]], list[np.ndarray]]:
+        actions, now = [], state
+        metrics = [agent.train(batch) for _ in range(2)]
+        for training in (True, False):
+            action, now = agent.policy(images, now, training)
+            actions.append(action)
+        return metrics, actions
+
+    metrics, actions = go_on()
+    assert changed(saved, agent.save())
+    agent.load(saved)
+    metrics_again, actions_again = go_on()
+    assert metrics_again == metrics
+    np.testing.assert_array_equal(actions_again, actions)
+
+
+def test_save_names_every_weight_and_moment_once(dreamer: Make) -> None:
+    agent = dreamer()
+    saved = agent.save()
+    weights = sum(agent.parameters().values())
+    moments = [array for name, array in saved.items() if name.endswith(("moment1", "moment2"))]
+    scalars = [array for array in saved.values() if array.ndim == 0]
+    assert sum(array.size for array in moments) == 2 * weights
+    assert sum(array.size for array in saved.values()) == 3 * weights + len(scalars)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda arrays: arrays.pop("updates"), "updates: missing"),
+        (lambda arrays: arrays.update(more=np.zeros(1)), "more: unknown"),
+        (lambda arrays: arrays.update(actor_out=arrays.pop("actor_out/bias")), "actor_out"),
+        (lambda arrays: arrays.update({"actor_out/bias": np.zeros(5)}), r"actor_out/bias: saved with shape \(5,\)"),
+    ],
+)
+def test_load_names_what_does_not_fit(dreamer: Make, change: Callable[[Arrays], Any], message: str) -> None:
+    agent = dreamer()
+    arrays = agent.save()
+    change(arrays)
+    with pytest.raises(ValueError, match=message):
+        agent.load(arrays)
+
+
+def test_parameters_are_those_of_the_papers_sizes() -> None:
+    agent = Dreamer(AgentSettings(), (64, 64, 3), ActionSpec(6), 0)
+    gru = 200 * 600 + 200 * 600 + 2 * 600
+    rssm = (36 + 1) * 200 + gru + 201 * 200 + 201 * 60 + (1224 + 1) * 200 + 201 * 60
+    encoder = sum(16 * a * b + b for a, b in [(3, 32), (32, 64), (64, 128), (128, 256)])
+    decoder = 231 * 1024 + sum(k * k * a * b + b for k, a, b in [(5, 1024, 128), (5, 128, 64), (6, 64, 32), (6, 32, 3)])
+    reward = 231 * 400 + 401 * 400 + 401
+    value = reward + 401 * 400
+    actor = 231 * 400 + 3 * 401 * 400 + 401 * 12
+    assert agent.parameters() == {"model": rssm + encoder + decoder + reward, "actor": actor, "value": value}
+
+
+def test_overflow_skips_the_step_and_halves_the_scale(dreamer: Make, batch: Arrays) -> None:
+    agent = dreamer(precision="mixed_float16")
+    before = agent.save()
+    agent.load(before | {"loss_scale/value": np.array(2.0**60, np.float32)})
+    metrics = agent.train(batch)
+    assert not np.isfinite(metrics["gradient/model"])
+    assert metrics["optimizer/loss_scale"] == 2.0**60
+    after = agent.save()
+    assert changed(before, after) == {"loss_scale/value", "updates"}
+    assert after["loss_scale/value"] == 2.0**59
+
+
+def test_gradients_do_not_depend_on_the_loss_scale(dreamer: Make, batch: Arrays) -> None:
+    agent = dreamer(precision="mixed_float16")
+    fresh = agent.save()
+    norms = []
+    for scale in (1.0, 64.0):
+        agent.load(fresh | {"loss_scale/value": np.array(scale, np.float32)})
+        metrics = agent.train(batch)
+        norms.append([metrics[f"gradient/{name}"] for name in ("model", "actor", "value")])
+    np.testing.assert_allclose(norms[0], norms[1], rtol=0.02)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_is_close_to_float32(dreamer: Make, batch: Arrays, precision: str) -> None:
+    exact, mixed = dreamer().train(batch), dreamer(precision=precision).train(batch)
+    for name in ("loss/image", "loss/reward", "loss/value", "behavior/entropy"):
+        assert mixed[name] == pytest.approx(exact[name], rel=0.05)
+
+
+def test_policy_explores_in_training_only(dreamer: Make, batch: Arrays) -> None:
+    images = batch["image"][:, 0]
+    actions = {}
+    for noise in (0.0, 10.0):
+        for training in (True, False):
+            agent = dreamer(exploration={"noise": noise})
+            action, state = agent.policy(images, agent.initial_state(2), training)
+            assert (action.shape, action.dtype) == ((2, ACTIONS), np.float32)
+            assert (np.abs(action) <= 1).all()
+            np.testing.assert_array_equal(state["action"], action)
+            actions[noise, training] = action
+    np.testing.assert_array_equal(actions[0.0, False], actions[10.0, False])
+    assert (np.abs(actions[10.0, True] - actions[0.0, True]) > 0.5).any()
+
+
+def test_policy_follows_what_it_sees_and_did(dreamer: Make, batch: Arrays) -> None:
+    """Its state is that of the world model's posterior, each row for itself."""
+    agent = dreamer(exploration={"noise": 10.0})
+    images = batch["image"]
+    _, state = agent.policy(images[:, 0], agent.initial_state(2), training=True)
+    _, after = agent.policy(images[:, 1], state, training=True)
+    shifted = {**state, "action": state["action"] * np.array([[1], [0]], np.float32)}
+    _, other = agent.policy(images[:, 1], shifted, training=True)
+    np.testing.assert_allclose(after["deter"][0], other["deter"][0], rtol=1e-6)
+    assert not np.allclose(after["deter"][1], other["deter"][1])
+    assert not np.allclose(after["stoch"][0], other["stoch"][0])  # another act, another draw
+
+
+def test_policy_compiles_once_for_each_number_of_environments(dreamer: Make, batch: Arrays) -> None:
+    agent = dreamer(exploration={"noise": 10.0})
+    graphs = []
+    for count in (1, 2, 1, 2):
+        state = agent.initial_state(count)
+        for _ in range(3):
+            _, state = agent.policy(batch["image"][:count, 0], state, training=True)
+        graphs.append(agent._policy_graph.experimental_get_tracing_count())
+    assert graphs[1] == graphs[3]
+
+
+def test_report_shows_truth_model_and_error_and_changes_nothing(dreamer: Make) -> None:
+    agent = dreamer()
+    before = agent.save()
+    batch = make_batch(count=8, length=7)
+    report = agent.report(batch)
+    video = report.videos["openloop"]
+    assert (video.shape, video.dtype) == ((7, 3 * 64, 6 * 64, 3), np.uint8)
+    truth = np.concatenate(list(batch["image"][:6]), axis=2)
+    np.testing.assert_array_equal(video[:, :64], truth)
+    truth, model, error = (band.astype(int) for band in np.split(video, 3, axis=1))
+    inside = (model > 0) & (model < 255)
+    np.testing.assert_allclose(error[inside], ((model - truth + 255) / 2)[inside], atol=1.01)
+    assert report.metrics["openloop/image_error"] > 0
+    assert not changed(before, agent.save())
+    np.testing.assert_array_equal(agent.report(batch).videos["openloop"], video)
+
+
+def test_report_sees_five_images_only(dreamer: Make) -> None:
+    agent = dreamer()
+    batch = make_batch(count=1, length=7)
+    blind = {**batch, "image": batch["image"].copy()}
+    blind["image"][:, 5:] = 0
+    seen = {**batch, "image": batch["image"].copy()}
+    seen["image"][:, 4] = 0
+    models = [agent.report(b).videos["openloop"][:, 64:128].astype(int) for b in (batch, blind, seen)]
+    np.testing.assert_array_equal(models[0], models[1])
+    assert (models[0] != models[2]).any()
+
+
+def test_registry_makes_the_agent_of_the_settings() -> None:
+    agent: Agent = make_agent(tiny_settings(), (64, 64, 3), ActionSpec(ACTIONS), seed=0)
+    assert isinstance(agent, Dreamer)
+
+
+@pytest.mark.parametrize(
+    ("shape", "action", "message"),
+    [
+        ((84, 84, 3), ActionSpec(2), "64, 64, 3"),
+        ((64, 64, 3), ActionSpec(2, discrete=True), "continuous actions only"),
+    ],
+)
+def test_agent_refuses_what_it_cannot_handle(shape: tuple[int, int, int], action: ActionSpec, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_agent(tiny_settings(), shape, action, seed=0)

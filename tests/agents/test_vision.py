@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from agents.layers import LayerFactory
+from agents.vision import Decoder, Encoder, normalize
+
+
+def test_normalize_maps_bytes_to_a_centred_unit_interval() -> None:
+    np.testing.assert_allclose(normalize(tf.constant([0, 51, 255], tf.uint8)), [-0.5, -0.3, 0.5], rtol=1e-6)
+
+
+def test_encoder_has_the_papers_sizes() -> None:
+    encoder = Encoder(LayerFactory(0), depth=32)
+    assert encoder.size == 1024
+    assert [tuple(c.kernel.shape) for c in encoder.convolutions] == [
+        (4, 4, 3, 32),
+        (4, 4, 32, 64),
+        (4, 4, 64, 128),
+        (4, 4, 128, 256),
+    ]
+    assert encoder.encode(tf.zeros((2, 3, 64, 64, 3))).shape == (2, 3, 1024)
+
+
+def test_encoder_is_the_convolutions_equation() -> None:
+    """The first layer against explicit sums over patches."""
+    encoder = Encoder(LayerFactory(0), depth=2)
+    first = encoder.convolutions[0]
+    image = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)
+    patches = np.stack([[image[0, 2 * y : 2 * y + 4, 2 * x : 2 * x + 4] for x in range(31)] for y in range(31)])
+    expected = np.maximum(np.einsum("yxijc,ijco->yxo", patches, first.kernel.numpy()), 0)
+    np.testing.assert_allclose(first(image)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_decoder_has_the_papers_sizes() -> None:
+    decoder = Decoder(LayerFactory(0), features=230, depth=32)
+    assert decoder.linear.kernel.shape == (230, 1024)
+    assert [tuple(layer.kernel.shape) for layer in (decoder.first, *decoder.deconvolutions)] == [
+        (5, 5, 128, 1024),
+        (5, 5, 64, 128),
+        (6, 6, 32, 64),
+        (6, 6, 3, 32),
+    ]
+
+
+def test_decoder_gives_an_image_for_each_state() -> None:
+    decoder = Decoder(LayerFactory(0, "mixed_bfloat16"), features=7, depth=2)
+    images = decoder.decode(tf.zeros((2, 3, 7), tf.bfloat16))
+    assert (images.shape, images.dtype) == ((2, 3, 64, 64, 3), tf.float32)
+
+
+def test_first_deconvolution_as_a_dense_layer_is_the_transposed_convolution() -> None:
+    decoder = Decoder(LayerFactory(0), features=7, depth=4)
+    decoder.first.bias.assign(np.linspace(-1, 1, 16))
+    x = tf.random.stateless_normal((3, 128), (0, 1))
+    weights = [decoder.first.kernel.value, decoder.first.bias.value]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        dense = decoder.grow(x)
+        convolution = tf.nn.relu(decoder.first(x[:, None, None]))
+        sums = [tf.reduce_sum(tf.sin(y)) for y in (dense, convolution)]
+    np.testing.assert_allclose(dense, convolution, rtol=1e-4, atol=1e-5)
+    for mine, theirs in zip(*(tape.gradient(total, [x, *weights]) for total in sums), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_embedding_has_the_networks_arithmetic(precision: str) -> None:
+    make = LayerFactory(0, precision)
+    encoder = Encoder(make, depth=2)
+    assert encoder.encode(tf.zeros((1, 64, 64, 3))).dtype == make.compute_dtype
+    assert all(weight.dtype == "float32" for weight in encoder.weights)
