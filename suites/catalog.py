@@ -8,12 +8,21 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from suites.document import Key, Node, Place
+from suites.document import Key, Node, Place, own
 from suites.errors import hint
 
 Model = TypeVar("Model", bound=BaseModel)
 # Dotted key -> checked value with its place; what one block of a suite says. Later layers override earlier ones.
 Layer = Mapping[Key, Node]
+# JSON Schema's words, and ours in messages.
+_TYPES = {
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "string": "text",
+    "null": "nothing",
+}
+_BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 
 
 class Leaf:
@@ -100,8 +109,7 @@ class Catalog(Generic[Model]):
                 self._flatten(value, f"{dotted}.", flat)
             elif dotted not in self.leaves:
                 raise key.place.error(f"unknown {self._noun} {dotted!s}; {self._choices(dotted)}")
-            elif dotted in flat:
-                first = next(known for known in flat if known == dotted)
+            elif first := own(flat, dotted):
                 raise key.place.error(f"{dotted} is given twice, first at {first.place}; give it once")
             else:
                 flat[dotted] = value
@@ -135,6 +143,16 @@ class Catalog(Generic[Model]):
             at = ".".join(str(part) for part in detail["loc"])
             near = next((node.place for key, node in layer.items() if at and f"{key}.".startswith(f"{at}.")), place)
             raise near.error(f"{at or self._noun + 's'}: {detail['msg']}") from None
+
+
+def overlay(*layers: Layer) -> dict[Key, Node]:
+    """Lays settings over each other; each keeps the place of the one that won."""
+    over: dict[Key, Node] = {}
+    for layer in layers:
+        for key, node in layer.items():
+            over.pop(key, None)
+            over[key] = node
+    return over
 
 
 def values(model: BaseModel) -> dict[str, Any]:
@@ -183,16 +201,8 @@ def allowed(schema: Mapping[str, Any]) -> str:
         return " | ".join(str(choice) for choice in schema["enum"])
     if schema["type"] == "array":
         return f"a list whose entries are each {allowed(schema['items'])}"
-    names = {
-        "integer": "an integer",
-        "number": "a number",
-        "boolean": "true or false",
-        "string": "text",
-        "null": "null",
-    }
-    bounds = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    limits = [f"{words} {schema[name]:g}" for name, words in bounds.items() if name in schema]
-    return " ".join([names[schema["type"]], " and ".join(limits)]).strip()
+    limits = [f"{words} {schema[name]:g}" for name, words in _BOUNDS.items() if name in schema]
+    return " ".join([_TYPES[schema["type"]], " and ".join(limits)]).strip()
 
 
 def _meant(node: Node, schema: Mapping[str, Any]) -> str:
@@ -200,10 +210,7 @@ def _meant(node: Node, schema: Mapping[str, Any]) -> str:
     if not isinstance(node.value, str):
         return ""
     if schema.get("type") == "boolean":
-        words = dict.fromkeys(("yes", "on", "y", "1", "true"), "true") | dict.fromkeys(
-            ("no", "off", "n", "0", "false"), "false"
-        )
-        meant = words.get(node.value.lower())
+        meant = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(node.value.lower())
         return f"; did you mean {meant}?" if meant else ""
     options = schema.get("anyOf", [schema])
     return hint(node.value, [str(name) for option in options for name in option.get("enum", [option.get("const", "")])])

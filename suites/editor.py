@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 from envs.settings import TASKS
+from suites.blocks import MAX_SEED, MAX_SEEDS
 from suites.catalog import Catalog, Leaf
 from suites.names import PATTERN
-from suites.schema import ANALYSIS, KEYS, MAX_RUNS, MAX_SEED, SETTINGS, SLURM, presets
+from suites.schema import KEYS
+from suites.settings import ANALYSIS, SETTINGS, SLURM, presets
 from suites.tasks import task_lists
 
 Schema = dict[str, Any]
@@ -26,7 +28,7 @@ def schema() -> Schema:
         "tasks": _one_or_many({"enum": tasks}),
         "seeds": {
             "anyOf": [
-                {"type": "integer", "minimum": 1, "maximum": MAX_RUNS},
+                {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS},
                 _many({"type": "integer", "minimum": 0, "maximum": MAX_SEED}),
             ]
         },

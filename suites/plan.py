@@ -8,10 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from runs.settings import NO_EFFECT
 from suites.catalog import values
 from suites.document import Node, dump, parse
 from suites.errors import UserError, hint
-from suites.schema import NO_EFFECT, SETTINGS, Settings, Suite
+from suites.schema import Suite
+from suites.settings import SETTINGS, Settings
 
 SELECTORS = ("task", "variant", "seed")
 

@@ -1,27 +1,23 @@
 """The suite format: a YAML file, validated against the settings of every room."""
 
 import itertools
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
-from agents.settings import AgentSettings
 from analysis.settings import AnalysisSettings
-from envs.settings import EnvSettings
-from runs.settings import NO_EFFECT, RunSettings, SlurmSettings
-from suites.catalog import Catalog, Layer, text, values
-from suites.document import Key, Node, Place, parse, read
+from runs.settings import SlurmSettings
+from suites import blocks
+from suites.catalog import Layer, overlay, text
+from suites.document import Key, Node, Place, read
 from suites.errors import hint
 from suites.names import check_apart, check_name
-from suites.tasks import canonical, expand, expand_all, task_lists
+from suites.settings import ANALYSIS, SETTINGS, SLURM, Settings, presets
 
-HERE = Path(__file__).parent
-PUBLISHED = HERE.parent / "results" / "published"
+__all__ = ["Settings", "Suite", "load_suite"]
 
-__all__ = ["NO_EFFECT", "Settings", "Suite", "load_suite", "presets"]
 KEYS = {
     "name": "Name of the suite, and of its folder under results/",
     "description": "What the suite shows, in a sentence",
@@ -36,23 +32,7 @@ KEYS = {
     "slurm": "What a run asks of a Slurm cluster",
     "analysis": "How returns become scores, and scores statistics",
 }
-MAX_SEED = 2**32 - 1  # numpy's
 MAX_RUNS = 100_000
-
-
-class Settings(AgentSettings, EnvSettings, RunSettings):
-    """All settings of one run: who learns, in which world, and how the run goes."""
-
-    @cached_property
-    def identity(self) -> str:
-        """Canonical JSON of the settings that affect the result."""
-        effective = {key: value for key, value in values(self).items() if key not in NO_EFFECT}
-        return json.dumps(effective, sort_keys=True, separators=(",", ":"))
-
-
-SETTINGS = Catalog(Settings, "setting")
-SLURM = Catalog(SlurmSettings, "slurm setting")
-ANALYSIS = Catalog(AnalysisSettings, "analysis setting")
 
 
 @dataclass(frozen=True)
@@ -115,7 +95,7 @@ class Suite:
         which = (task if task in self.by_task else None, variant)
         if which not in self._resolved:
             preset = presets()[self.preset] if self.preset else {}
-            layer = _over(preset, self.settings, self.by_task.get(task, {}), self.grid[variant], self.overrides)
+            layer = overlay(preset, self.settings, self.by_task.get(task, {}), self.grid[variant], self.overrides)
             settings = SETTINGS.build(layer, self.place)
             _check_together(settings, layer, task, variant)
             self._resolved[which] = settings
@@ -134,51 +114,38 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
     """
     root = read(path)
     given = _top_level(root)
-    missing = [key for key in ("name", "tasks") if key not in given]
-    if missing:
-        raise root.place.error(f"the key {missing[0]} is missing ({KEYS[missing[0]].lower()})")
+    for key in ("name", "tasks"):
+        if key not in given:
+            raise root.place.error(f"the key {key} is missing ({KEYS[key].lower()})")
     absent = Node(None, root.place)
+    block = {key: given.get(key, absent) for key in KEYS}
 
-    tasks = expand_all(_entries(given["tasks"], "tasks", "names of tasks or task lists"))
-    preset = _preset(given.get("preset", absent))
-    settings = SETTINGS.layer(given.get("settings", absent))
-    variants = _variants(given.get("variants", absent))
-    set_ = _overrides(overrides)
+    tasks = blocks.read_tasks(block["tasks"])
+    preset = blocks.read_preset(block["preset"])
+    settings = SETTINGS.layer(block["settings"])
+    changed = blocks.read_overrides(overrides)
+    variants = blocks.read_variants(block["variants"])
     if not variants:
-        agent = next(
-            (
-                layer[key].value
-                for layer in (set_, settings, presets().get(preset or "", {}))
-                for key in layer
-                if key == "agent"
-            ),
-            Settings().agent,
-        )
-        variants = {Key(agent, given["name"].place): {}}
+        agent = SETTINGS.build(overlay(presets()[preset] if preset else {}, settings, changed), root.place).agent
+        variants = {Key(agent, root.place): {}}
     suite = Suite(
-        name=_name(given["name"]),
-        description=_text(given["description"], "description") if "description" in given else "",
+        name=blocks.read_name(block["name"]),
+        description=blocks.read_description(block["description"]),
         tasks=tuple(tasks),
-        seeds=_seeds(given["seeds"]) if "seeds" in given else (0,),
+        seeds=blocks.read_seeds(block["seeds"]),
         preset=preset,
         settings=settings,
         variants=variants,
-        sweep=_sweep(given.get("sweep", absent), variants),
-        by_task=_by_task(given.get("by_task", absent), tasks),
-        published=_published(given.get("published", absent)),
-        slurm=SLURM.build(SLURM.layer(given.get("slurm", absent)), root.place),
-        analysis=ANALYSIS.build(ANALYSIS.layer(given.get("analysis", absent)), root.place),
-        overrides=set_,
+        sweep=blocks.read_sweep(block["sweep"], variants),
+        by_task=blocks.read_by_task(block["by_task"], tasks),
+        published=blocks.read_published(block["published"]),
+        slurm=SLURM.build(SLURM.layer(block["slurm"]), root.place),
+        analysis=ANALYSIS.build(ANALYSIS.layer(block["analysis"]), root.place),
+        overrides=changed,
         place=root.place,
     )
     _check_grid(suite)
     return suite
-
-
-@cache
-def presets() -> Mapping[str, Layer]:
-    """Returns the named blocks of settings in presets.yaml."""
-    return {str(name): SETTINGS.layer(block) for name, block in read(HERE / "presets.yaml").value.items()}
 
 
 def _top_level(root: Node) -> dict[str, Node]:
@@ -189,159 +156,6 @@ def _top_level(root: Node) -> dict[str, Node]:
             meant = f"; {key!s} is a setting: put it under settings" if leaf else hint(key, KEYS)
             raise key.place.error(f"unknown key {key!s}; allowed: {', '.join(KEYS)}{meant}")
     return {key: node for key, node in root.value.items() if node.value is not None}
-
-
-def _name(node: Node) -> str:
-    name = check_name(_text(node, "name"), "name", node.place)
-    if name.casefold() == PUBLISHED.name:
-        raise node.place.error(f"results/{PUBLISHED.name} holds published scores; allowed: any other name")
-    return name
-
-
-def _text(node: Node, key: str) -> str:
-    if not isinstance(node.value, str):
-        raise node.place.error(f"{key} is {node.described()}; allowed: text (numbers and true or false in quotes)")
-    return node.value
-
-
-def _entries(node: Node, key: str, what: str) -> list[Node]:
-    """Returns a list's entries; a single text stands for a list of one."""
-    entries = [node] if isinstance(node.value, str) else node.value
-    if not isinstance(entries, list) or not entries:
-        raise node.place.error(f"{key} is {node.described()}; allowed: a list of {what}")
-    return entries
-
-
-def _seeds(node: Node) -> tuple[int, ...]:
-    rule = f"allowed: a count from 1 to {MAX_RUNS}, or a list of different integers from 0 to {MAX_SEED}"
-    if isinstance(node.value, int) and not isinstance(node.value, bool) and 1 <= node.value <= MAX_RUNS:
-        return tuple(range(node.value))
-    if not isinstance(node.value, list) or not node.value:
-        raise node.place.error(f"seeds is {node.described()}; {rule}")
-    seeds: dict[int, Place] = {}
-    for entry in node.value:
-        if not isinstance(entry.value, int) or isinstance(entry.value, bool) or not 0 <= entry.value <= MAX_SEED:
-            raise entry.place.error(f"a seed is {entry.described()}; {rule}")
-        if entry.value in seeds:
-            raise entry.place.error(f"seed {entry.value} is given twice, first at {seeds[entry.value]}; {rule}")
-        seeds[entry.value] = entry.place
-    return tuple(seeds)
-
-
-def _preset(node: Node) -> str | None:
-    if node.value is None:
-        return None
-    name = _text(node, "preset")
-    if name not in presets():
-        raise node.place.error(f"unknown preset {name}; allowed: {', '.join(presets())}{hint(name, presets())}")
-    return name
-
-
-def _mapping(node: Node, key: str, what: str) -> dict[Key, Node]:
-    if node.value is None:
-        return {}
-    if not isinstance(node.value, dict):
-        raise node.place.error(f"{key} is {node.described()}; allowed: a mapping of {what}")
-    return node.value
-
-
-def _variants(node: Node) -> dict[Key, Layer]:
-    variants: dict[Key, Layer] = {}
-    for name, block in _mapping(node, "variants", "name: settings").items():
-        check_name(name, "variant", name.place)
-        variants[name] = SETTINGS.layer(block)
-    if node.value is not None and not variants:
-        raise node.place.error("variants is empty, so there is nothing to run; allowed: name: settings, or no variants")
-    return variants
-
-
-def _sweep(node: Node, variants: Mapping[Key, Layer]) -> dict[Key, list[Node]]:
-    sweep: dict[Key, list[Node]] = {}
-    for key, values_ in SETTINGS.flatten(node).items():
-        if not isinstance(values_.value, list) or not values_.value:
-            raise values_.place.error(f"sweep of {key!s} is {values_.described()}; allowed: a list of values")
-        for value in values_.value:
-            SETTINGS.leaves[key].check(value)
-        for name, layer in variants.items():
-            own = next((mine for mine in layer if mine == key), None)
-            if own is not None:
-                raise key.place.error(
-                    f"{key!s} is swept, but variant {name!s} sets it at {own.place}; do one of the two"
-                )
-        sweep[key] = values_.value
-    return sweep
-
-
-def _by_task(node: Node, tasks: Mapping[str, Place]) -> dict[str, Layer]:
-    """Returns the settings of each task; those under its own name win over those under a list's."""
-    named = {canonical(task): task for task in tasks}
-    lists: dict[str, dict[Key, Node]] = {}
-    singles: dict[str, dict[Key, Node]] = {}
-    for name, block in _mapping(node, "by_task", "task or task list: settings").items():
-        members = [named[canonical(task)] for task in expand(Node(str(name), name.place)) if canonical(task) in named]
-        if not members:
-            raise name.place.error(f"{name!s} is not among the suite's tasks{hint(name, tasks)}")
-        layer = SETTINGS.layer(block)
-        into = lists if name in task_lists() else singles
-        for task in members:
-            mine = into.setdefault(task, {})
-            for key in layer:
-                first = next((known for known in mine if known == key), None)
-                if first is not None:
-                    raise key.place.error(f"{key!s} of {task} is given twice, first at {first.place}; give it once")
-            mine.update(layer)
-    return {
-        task: _over(lists.get(task, {}), singles.get(task, {})) for task in tasks if task in lists or task in singles
-    }
-
-
-def _published(node: Node) -> tuple[str, ...]:
-    methods: dict[str, Place] = {}
-    if not node.value and isinstance(node.value, list | None):
-        return ()
-    known = sorted(path.stem for path in PUBLISHED.glob("*.json"))
-    for entry in _entries(node, "published", "methods under results/published"):
-        name = _text(entry, "a published method")
-        if PUBLISHED.is_dir() and name not in known:
-            raise entry.place.error(f"unknown published method {name}; allowed: {', '.join(known)}{hint(name, known)}")
-        if name in methods:
-            raise entry.place.error(f"{name} is given twice, first at {methods[name]}; name it once")
-        methods[name] = entry.place
-    return tuple(methods)
-
-
-def _overrides(items: Sequence[str]) -> Layer:
-    """Reads the command line's `key=value` settings."""
-    block: dict[Key, Node] = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        place = Place(f"--set {item}")
-        if not equals:
-            raise place.error("no value; needed is key=value (the suite's file goes before --set)")
-        if key in block:
-            raise place.error(f"{key} is set twice; set it once")
-        block[Key(key.strip(), place)] = _at(parse(value or "null", place.source), place)
-    return SETTINGS.layer(Node(block, Place("--set")))
-
-
-def _at(node: Node, place: Place) -> Node:
-    """Returns a node with all its parts at one place, as lines and columns say nothing of an option."""
-    value = node.value
-    if isinstance(value, dict):
-        value = {Key(key, place): _at(part, place) for key, part in value.items()}
-    elif isinstance(value, list):
-        value = [_at(part, place) for part in value]
-    return Node(value, place, node.size)
-
-
-def _over(*layers: Layer) -> dict[Key, Node]:
-    """Lays settings over each other; each keeps the place of the one that won."""
-    over: dict[Key, Node] = {}
-    for layer in layers:
-        for key, node in layer.items():
-            over.pop(key, None)
-            over[key] = node
-    return over
 
 
 def _short(keys: Mapping[Key, object]) -> dict[str, str]:

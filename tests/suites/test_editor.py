@@ -9,7 +9,8 @@ from jsonschema import Draft7Validator
 from suites import editor
 from suites.document import parse, read
 from suites.errors import UserError
-from suites.schema import KEYS, SETTINGS
+from suites.schema import KEYS
+from suites.settings import SETTINGS
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SUITES = Path(editor.__file__).parent

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.settings import AGENTS
-from suites import schema
+from suites import blocks, schema
 from suites.catalog import values
 from suites.document import dump
 from suites.errors import UserError
@@ -135,7 +135,7 @@ def test_override_given_twice_is_refused(tmp_path: Path) -> None:
 
 def test_published_methods_are_those_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "published"
-    monkeypatch.setattr(schema, "PUBLISHED", folder)
+    monkeypatch.setattr(blocks, "PUBLISHED", folder)
     assert load(tmp_path, "name: s\ntasks: toy_grid\npublished: [anything]").published == ("anything",)
     folder.mkdir()
     (folder / "planet.json").write_text(json.dumps({"method": "planet", "source": "a paper"}))
@@ -200,3 +200,31 @@ def test_runs_are_the_product_of_the_grid(
     found = [(s.task, s.settings.behavior.horizon, s.settings.behavior.lambda_, s.seed) for s in specs]
     assert sorted(found) == sorted((task, horizon, lambda_, seed) for task, _, horizon, lambda_, seed in product)
     assert len({spec.folder(Path("results")) for spec in specs}) == len(specs)
+
+
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats(-2, 2)
+    | st.sampled_from(["", "toy_grid", "dreamer20", "a"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "steps", "train", "x.y"]), inner),
+    max_leaves=4,
+)
+
+
+@given(
+    block=st.sampled_from(sorted(schema.KEYS)),
+    value=anything,
+    inner=st.sampled_from([None, "a", "toy_grid", "behavior.horizon", "train", "dynamics.groups", "gpus"]),
+)
+def test_any_value_anywhere_is_accepted_or_refused_with_its_place(
+    tmp_path_factory: pytest.TempPathFactory, block: str, value: Any, inner: str | None
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    suite = {"name": "s", "tasks": ["toy_grid"], "seeds": 2, "variants": {"a": {}, "b": {}}}
+    try:
+        assert plan(load(folder, dump({**suite, block: value if inner is None else {inner: value}})))
+    except UserError as error:
+        if not re.match(rf"{re.escape(str(folder))}/suite\.yaml:\d+:\d+: ", str(error)):
+            raise AssertionError(f"no place in: {error}") from error

@@ -1,0 +1,172 @@
+"""The blocks of a suite, each read from its node; every mistake is an error at its place."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from suites.catalog import Layer, overlay
+from suites.document import Key, Node, Place, own, parse
+from suites.errors import hint
+from suites.names import check_name
+from suites.settings import SETTINGS, presets
+from suites.tasks import canonical, expand, expand_all, task_lists
+
+PUBLISHED = Path(__file__).parent.parent / "results" / "published"
+MAX_SEED = 2**32 - 1  # numpy's
+MAX_SEEDS = 100_000
+
+
+def read_name(node: Node) -> str:
+    """Returns the suite's name, safe as a folder's."""
+    name = check_name(_text(node, "name"), "name", node.place)
+    if name.casefold() == PUBLISHED.name:
+        raise node.place.error(f"results/{PUBLISHED.name} holds published scores; allowed: any other name")
+    return name
+
+
+def read_description(node: Node) -> str:
+    """Returns the description, empty where there is none."""
+    return "" if node.value is None else _text(node, "description")
+
+
+def read_tasks(node: Node) -> dict[str, Place]:
+    """Returns the suite's tasks with the places that named them."""
+    return expand_all(_entries(node, "tasks", "names of tasks or task lists"))
+
+
+def _text(node: Node, key: str) -> str:
+    if not isinstance(node.value, str):
+        raise node.place.error(f"{key} is {node.described()}; allowed: text (numbers and true or false in quotes)")
+    return node.value
+
+
+def _entries(node: Node, key: str, what: str) -> list[Node]:
+    """Returns a list's entries; a single text stands for a list of one."""
+    entries = [node] if isinstance(node.value, str) else node.value
+    if not isinstance(entries, list) or not entries:
+        raise node.place.error(f"{key} is {node.described()}; allowed: a list of {what}")
+    return entries
+
+
+def read_seeds(node: Node) -> tuple[int, ...]:
+    """Returns the seeds of a count or list; 0 alone where neither is given."""
+    if node.value is None:
+        return (0,)
+    rule = f"allowed: a count from 1 to {MAX_SEEDS}, or a list of different integers from 0 to {MAX_SEED}"
+    if isinstance(node.value, int) and not isinstance(node.value, bool) and 1 <= node.value <= MAX_SEEDS:
+        return tuple(range(node.value))
+    if not isinstance(node.value, list) or not node.value:
+        raise node.place.error(f"seeds is {node.described()}; {rule}")
+    seeds: dict[int, Place] = {}
+    for entry in node.value:
+        if not isinstance(entry.value, int) or isinstance(entry.value, bool) or not 0 <= entry.value <= MAX_SEED:
+            raise entry.place.error(f"a seed is {entry.described()}; {rule}")
+        if entry.value in seeds:
+            raise entry.place.error(f"seed {entry.value} is given twice, first at {seeds[entry.value]}; {rule}")
+        seeds[entry.value] = entry.place
+    return tuple(seeds)
+
+
+def read_preset(node: Node) -> str | None:
+    """Returns the name of a known preset, or None."""
+    if node.value is None:
+        return None
+    name = _text(node, "preset")
+    if name not in presets():
+        raise node.place.error(f"unknown preset {name}; allowed: {', '.join(presets())}{hint(name, presets())}")
+    return name
+
+
+def _mapping(node: Node, key: str, what: str) -> dict[Key, Node]:
+    if node.value is None:
+        return {}
+    if not isinstance(node.value, dict):
+        raise node.place.error(f"{key} is {node.described()}; allowed: a mapping of {what}")
+    return node.value
+
+
+def read_variants(node: Node) -> dict[Key, Layer]:
+    """Returns the settings of each variant; nothing where none are given."""
+    variants: dict[Key, Layer] = {}
+    for name, block in _mapping(node, "variants", "name: settings").items():
+        check_name(name, "variant", name.place)
+        variants[name] = SETTINGS.layer(block)
+    if node.value is not None and not variants:
+        raise node.place.error("variants is empty, so there is nothing to run; allowed: name: settings, or no variants")
+    return variants
+
+
+def read_sweep(node: Node, variants: Mapping[Key, Layer]) -> dict[Key, list[Node]]:
+    """Returns the values of each swept setting, which no variant may set."""
+    sweep: dict[Key, list[Node]] = {}
+    for key, values_ in SETTINGS.flatten(node).items():
+        if not isinstance(values_.value, list) or not values_.value:
+            raise values_.place.error(f"sweep of {key!s} is {values_.described()}; allowed: a list of values")
+        for value in values_.value:
+            SETTINGS.leaves[key].check(value)
+        for name, layer in variants.items():
+            if fixed := own(layer, key):
+                raise key.place.error(
+                    f"{key!s} is swept, but variant {name!s} sets it at {fixed.place}; do one of the two"
+                )
+        sweep[key] = values_.value
+    return sweep
+
+
+def read_by_task(node: Node, tasks: Mapping[str, Place]) -> dict[str, Layer]:
+    """Returns the settings of each task; those under its own name win over those under a list's."""
+    named = {canonical(task): task for task in tasks}
+    lists: dict[str, dict[Key, Node]] = {}
+    singles: dict[str, dict[Key, Node]] = {}
+    for name, block in _mapping(node, "by_task", "task or task list: settings").items():
+        members = [named[canonical(task)] for task in expand(Node(str(name), name.place)) if canonical(task) in named]
+        if not members:
+            raise name.place.error(f"{name!s} is not among the suite's tasks{hint(name, tasks)}")
+        layer = SETTINGS.layer(block)
+        into = lists if name in task_lists() else singles
+        for task in members:
+            mine = into.setdefault(task, {})
+            for key in layer:
+                if first := own(mine, key):
+                    raise key.place.error(f"{key!s} of {task} is given twice, first at {first.place}; give it once")
+            mine.update(layer)
+    return {task: overlay(lists.get(task, {}), singles.get(task, {})) for task in tasks if task in {**lists, **singles}}
+
+
+def read_published(node: Node) -> tuple[str, ...]:
+    """Returns the names of published methods; the folder that holds them need not be there."""
+    if node.value is None or node.value == []:
+        return ()
+    methods: dict[str, Place] = {}
+    known = sorted(path.stem for path in PUBLISHED.glob("*.json"))
+    for entry in _entries(node, "published", "methods under results/published"):
+        name = _text(entry, "a published method")
+        if PUBLISHED.is_dir() and name not in known:
+            raise entry.place.error(f"unknown published method {name}; allowed: {', '.join(known)}{hint(name, known)}")
+        if name in methods:
+            raise entry.place.error(f"{name} is given twice, first at {methods[name]}; name it once")
+        methods[name] = entry.place
+    return tuple(methods)
+
+
+def read_overrides(items: Sequence[str]) -> Layer:
+    """Reads the command line's `key=value` settings."""
+    block: dict[Key, Node] = {}
+    for item in items:
+        key, equals, value = item.partition("=")
+        place = Place(f"--set {item}")
+        if not equals:
+            raise place.error("no value; needed is key=value (the suite's file goes before --set)")
+        if key in block:
+            raise place.error(f"{key} is set twice; set it once")
+        block[Key(key.strip(), place)] = _at(parse(value or "null", place.source), place)
+    return SETTINGS.layer(Node(block, Place("--set")))
+
+
+def _at(node: Node, place: Place) -> Node:
+    """Returns a node with all its parts at one place, as lines and columns say nothing of an option."""
+    value = node.value
+    if isinstance(value, dict):
+        value = {Key(key, place): _at(part, place) for key, part in value.items()}
+    elif isinstance(value, list):
+        value = [_at(part, place) for part in value]
+    return Node(value, place, node.size)

@@ -1,0 +1,35 @@
+"""All settings of a run, composed from the rooms' own, and the presets that name some of them."""
+
+import json
+from collections.abc import Mapping
+from functools import cache, cached_property
+from pathlib import Path
+
+from agents.settings import AgentSettings
+from analysis.settings import AnalysisSettings
+from envs.settings import EnvSettings
+from runs.settings import NO_EFFECT, RunSettings, SlurmSettings
+from suites.catalog import Catalog, Layer, values
+from suites.document import read
+
+
+class Settings(AgentSettings, EnvSettings, RunSettings):
+    """All settings of one run: who learns, in which world, and how the run goes."""
+
+    @cached_property
+    def identity(self) -> str:
+        """Canonical JSON of the settings that affect the result."""
+        effective = {key: value for key, value in values(self).items() if key not in NO_EFFECT}
+        return json.dumps(effective, sort_keys=True, separators=(",", ":"))
+
+
+SETTINGS = Catalog(Settings, "setting")
+SLURM = Catalog(SlurmSettings, "slurm setting")
+ANALYSIS = Catalog(AnalysisSettings, "analysis setting")
+
+
+@cache
+def presets() -> Mapping[str, Layer]:
+    """Returns the named blocks of settings in presets.yaml."""
+    blocks = read(Path(__file__).parent / "presets.yaml").value
+    return {str(name): SETTINGS.layer(block) for name, block in blocks.items()}
