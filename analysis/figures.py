@@ -62,15 +62,15 @@ def learning_curves(
     columns = min(len(tasks), 4) if len(tasks) != 6 else 3
     rows = math.ceil(len(tasks) / columns)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(max(PANEL[0] * columns, 4.5), PANEL[1] * rows + 1.2), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).flat
+        figure = Figure(figsize=(max(PANEL[0] * columns, 4.5), PANEL[1] * rows + 0.3), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
         for axis, task in zip(axes, tasks, strict=False):
             _learning_curve(axis, curves[curves["task"] == task], looks)
             for i, method in enumerate(published):
                 if (score := method.score(task)) is not None:
                     axis.axhline(score, **_published_look(i), label=method.label)
-            axis.set_title(task, fontsize="medium")
-        for axis in list(axes)[len(tasks) :]:
+            axis.set_title(textwrap.fill(task, 28), fontsize="medium")
+        for axis in axes[len(tasks) :]:
             axis.remove()
         for row, axis in enumerate(figure.axes):
             if row % columns == 0:
@@ -158,9 +158,12 @@ def _published_look(index: int) -> dict[str, Any]:
 
 
 def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
+    """One legend above the panels, in as many columns as the longest name allows; the figure grows by its height."""
+    width, height = figure.get_size_inches()
     longest = max(len(str(handle.get_label())) for handle in handles)
-    columns = max(1, int(figure.get_figwidth() / (0.5 + 0.075 * longest)))
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(columns, len(handles)), frameon=False)
+    columns = min(max(1, int(width / (0.5 + 0.075 * longest))), len(handles))
+    figure.set_size_inches(width, height + 0.17 * math.ceil(len(handles) / columns) + 0.1)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, frameon=False)
 
 
 def _caption(figure: Figure, caption: str) -> None:

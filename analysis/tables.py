@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.figures import STATISTIC_TITLES
 
+LATIN = {chr(code) for code in range(0x180) if chr(code).isascii() or chr(code).isalpha()}
 LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -15,6 +16,8 @@ LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "[": "{[}",  # at the start of a row it would be read as an option of the line break before it
+    "]": "{]}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 
@@ -82,8 +85,10 @@ def latex_document(tables: Sequence[Table]) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Text that LaTeX prints as it stands."""
-    return "".join(LATEX.get(character, character) for character in text)
+    """Text that LaTeX prints as it stands; a letter that its common fonts lack by its number, as U+03BB."""
+    return "".join(
+        LATEX.get(character, character) if character in LATIN else f"U+{ord(character):04X}" for character in text
+    )
 
 
 def _cell(row: Mapping[Hashable, Any], name: str, digits: int) -> str:

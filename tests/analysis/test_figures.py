@@ -14,6 +14,7 @@ from tests.analysis.conftest import as_scores, entries
 
 LONG = "horizon=5+dynamics.kind=ed2+dynamics.groups=full+precision=mixed_float16"
 TASKS = ["dmc_walker_walk", "dmc_hopper_hop", "toy_reach_2"]
+LONG_TASK = "dmc_task_with_a_rather_long_name_that_needs_two_lines"
 SETTINGS = AnalysisSettings(repetitions=100)
 CAPTION = "Data: a test. " + 10 * "Words that need more than one line. "
 
@@ -53,6 +54,17 @@ def test_lines_and_bands_are_the_data(curves: pd.DataFrame) -> None:
     assert band[:, 1].max() == pytest.approx(data["high"].max())
     assert "n=3" in [text.get_text() for text in axis.texts]
     assert axis.get_xlabel() == "Environment steps"
+
+
+@pytest.mark.parametrize("tasks", [1, 2, 4, 5, 6, 7])
+def test_there_is_a_panel_for_each_task_and_no_more(tasks: int, curves: pd.DataFrame) -> None:
+    one = curves[curves["task"] == TASKS[0]]
+    many = pd.concat([one.assign(task=f"task_{i}") for i in range(tasks)])
+    figure = figures.learning_curves(many, figures.looks(["dreamer"]), CAPTION)
+    assert [axis.get_title() for axis in figure.axes] == [f"task_{i}" for i in range(tasks)]
+    places = [axis.get_subplotspec().get_gridspec().get_geometry()[1] for axis in figure.axes]  # type: ignore[union-attr]
+    below = [i + places[0] < tasks for i in range(tasks)]  # a panel has its x label unless another is below
+    assert [not axis.get_xlabel() for axis in figure.axes] == below
 
 
 def test_curve_is_dotted_where_it_rests_on_fewer_seeds(curves: pd.DataFrame) -> None:
@@ -108,7 +120,8 @@ def test_no_text_overlaps_another_or_leaves_the_figure(
     looks = figures.looks([LONG, "dreamer"])
     published = [read_published("dreamer"), read_published("d4pg")]
     if kind == "curves":
-        figure = figures.learning_curves(curves, looks, CAPTION, published)
+        longer = pd.concat([curves, curves.assign(task=curves["task"].map(lambda task: LONG_TASK + task[-3:]))])
+        figure = figures.learning_curves(longer, looks, CAPTION, published)
     else:
         figure = figures.aggregate_intervals(aggregates, looks, CAPTION)
     renderer = drawn(figure).get_renderer()

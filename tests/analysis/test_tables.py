@@ -59,7 +59,7 @@ def test_latex_is_booktabs() -> None:
         "\\toprule\n"
         "variant & IQM & Optimality gap & runs per task & tasks \\\\\n"
         "\\midrule\n"
-        "dreamer & 0.812 [0.700, 0.900] & 0.200 [0.150, 0.250] & 5 & 20 \\\\\n"
+        "dreamer & 0.812 {[}0.700, 0.900{]} & 0.200 {[}0.150, 0.250{]} & 5 & 20 \\\\\n"
         "a\\textbar{}b\\_c & 0.500 & 0.500 & 1 & 20 \\\\\n"
         "\\bottomrule\n"
         "\\end{tabular}\n"
@@ -68,6 +68,7 @@ def test_latex_is_booktabs() -> None:
 
 
 def test_every_special_character_is_escaped_once() -> None:
+    assert tables.escape_latex("äλ→") == "äU+03BBU+2192"
     assert tables.escape_latex(r"\{}_") == r"\textbackslash{}\{\}\_"
     assert tables.escape_latex("a<b>c~d^e&f%g$h#i") == (
         r"a\textless{}b\textgreater{}c\textasciitilde{}d\textasciicircum{}e\&f\%g\$h\#i"
@@ -76,7 +77,7 @@ def test_every_special_character_is_escaped_once() -> None:
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here to compile with")
 def test_latex_compiles(tmp_path: Path) -> None:
-    odd = AGGREGATES.assign(variant=[r"\{}_&%$#~^<>|", "horizon=5+kind=ed2", "ä", "x"])
+    odd = AGGREGATES.assign(variant=[r"[x] \{}_&%$#~^<>|", "horizon=5+kind=ed2", "äßéłŒ", "λ→±"])
     texts = [tables.aggregate_table(odd.assign(statistic="iqm"), "10 % of steps."), tables.task_table(TASKS, "note")]
     (tmp_path / "tables.tex").write_text(tables.latex_document(texts))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"]
