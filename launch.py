@@ -132,7 +132,10 @@ def schema(arguments: argparse.Namespace) -> int:
     from suites.editor import render
 
     if arguments.write:
-        arguments.write.write_text(render(), encoding="utf-8")
+        try:
+            arguments.write.write_text(render(), encoding="utf-8")
+        except OSError as error:
+            raise UserError(f"{arguments.write}: cannot be written: {error.strerror}") from None
         print(f"wrote {arguments.write}")
     else:
         print(render(), end="")

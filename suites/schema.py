@@ -87,7 +87,7 @@ class Suite:
                 name = Key("+".join(parts), point[-1].place if point else variant.place)
                 check_name(name, "variant", name.place)
                 check_apart(seen, name, "variant")
-                grid[name] = {**layer, **swept}
+                grid[str(name)] = {**layer, **swept}
         return grid
 
     def resolve(self, task: str, variant: str) -> Settings:

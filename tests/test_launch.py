@@ -153,6 +153,7 @@ def test_eval_prints_returns(
         (["run", "small.yaml", "--only", "variant=c"], "error: --only variant=c: no such variant; allowed: a, b"),
         (["run", "small.yaml", "--set", "stpes=5"], "did you mean steps?"),
         (["run", "small.yaml", "--set", "x.yaml"], "error: --set x.yaml: no value; needed is key=value"),
+        (["schema", "--write", "nowhere/schema.json"], "error: nowhere/schema.json: cannot be written: No such file"),
         (["eval", "results/small"], "error: results/small: no such run folder"),
     ],
 )  # fmt: skip

@@ -180,3 +180,8 @@ def test_selector_that_matches_nothing_is_refused(suite: Suite, only: list[str],
 def test_runs_come_by_task_variant_and_seed(suite: Suite) -> None:
     order = [(run.task, run.variant, run.seed) for run in plan(suite)]
     assert order == list(itertools.product(suite.tasks, suite.grid, suite.seeds))
+
+
+def test_planned_runs_survive_their_files(suite: Suite) -> None:
+    for run in plan(suite, {"seed": ["11"]}):
+        assert RunSpec.from_yaml(run.to_yaml()) == run
