@@ -70,7 +70,7 @@ def _runs(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings) -> It
     if not ragged.empty:
         items = tuple(f"{task}: from {low:,.0f} to {high:,.0f} steps" for task, low, high in ragged.itertuples())
         rule = "each run's final score is taken at its own end; a curve is dotted where it rests on fewer seeds"
-        yield Finding(f"runs of unequal length on {_count(items, 'task')}", rule, items)
+        yield Finding(f"ragged runs, of unequal length, on {_count(items, 'task')}", rule, items)
     if scores.unplanned:
         items = tuple(str(folder) for folder in scores.unplanned)
         yield Finding(f"{_count(items, 'run folder')} that the suite does not plan", "not read", items)
@@ -106,7 +106,7 @@ def _seeds(table: pd.DataFrame) -> Iterator[Finding]:
             "means by task use all seeds; an aggregate takes equally many of each task, the lowest, "
             "as many as the variant's poorest task has"
         )
-        yield Finding("seeds differ between variants or tasks", rule, items)
+        yield Finding("seeds are missing or differ between variants or tasks", rule, items)
 
 
 def _comparison(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings) -> Iterator[Finding]:
@@ -122,7 +122,7 @@ def _comparison(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings)
             else "no task is common to all variants: each aggregate is over its variant's own tasks, "
             "and they must not be compared"
         )
-        yield Finding(f"{_count(items, 'pair')} of task and variant without a score", rule, items)
+        yield Finding(f"scores are missing for {_count(items, 'pair')} of task and variant", rule, items)
     renderers = scores.runs[scores.runs["renderer"] != ""].groupby("renderer")
     if len(renderers) > 1:
         items = tuple(f"{renderer}: {_count(_names(runs), 'run')}" for renderer, runs in renderers)

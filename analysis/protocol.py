@@ -50,7 +50,9 @@ def describe(settings: AnalysisSettings, scores: Scores, finals: pd.DataFrame) -
         normalization = "return / " + " or ".join(f"{best:g}" for best in sorted(set(finals["task"].map(best_return))))
     episodes = _range(scores.runs["episodes"].dropna())
     behind = (
-        f"{_range(finals['evaluations'])}, of {episodes} episodes each" if episodes else _range(finals["evaluations"])
+        f"{_range(finals['evaluations'])}; episodes of an evaluation: {episodes}"
+        if episodes
+        else _range(finals["evaluations"])
     )
     return (
         f"Final score: mean of the evaluations in the last {100 * settings.final_window:g} % "

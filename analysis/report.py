@@ -15,6 +15,7 @@ from analysis.published import Published
 from analysis.scores import Scores, usable
 from analysis.settings import AnalysisSettings
 
+COLUMN = 11  # characters of the narrowest column that is still worth reading on the console
 SHOWN = 5  # items of a finding on the console; checks.md has all
 
 
@@ -103,18 +104,27 @@ def _sources(published: Sequence[Published]) -> list[str]:
 def show(analysis: Analysis, paths: Sequence[Path], console: Console) -> None:
     """Prints the findings, the tables and where the files are."""
     for finding in analysis.findings:
-        console.print(f"[bold yellow]Warning:[/] {escape(finding.title)}; {escape(finding.rule)}", highlight=False)
+        console.print(
+            f"[bold yellow]Warning:[/] {escape(finding.title)}; {escape(finding.rule)}", highlight=False, soft_wrap=True
+        )
         for item in finding.items[:SHOWN]:
-            console.print(f"  {escape(item)}", highlight=False)
+            console.print(f"  {escape(item)}", highlight=False, soft_wrap=True)
         if len(finding.items) > SHOWN:
-            console.print(f"  and {len(finding.items) - SHOWN} more, see checks.md", highlight=False)
+            console.print(f"  and {len(finding.items) - SHOWN} more, see checks.md", highlight=False, soft_wrap=True)
     for table in analysis.tables:
+        if len(table.columns) * COLUMN > console.width:
+            console.print(
+                f"{table.heading}: too wide for this terminal, see tables.md", highlight=False, soft_wrap=True
+            )
+            continue
         rich = RichTable(title=table.heading, title_justify="left")
         for column in table.columns:
             rich.add_column(escape(column), justify="left" if column == table.columns[0] else "right", overflow="fold")
         for row in table.rows:
             rich.add_row(*map(escape, row))
         console.print(rich)
-        console.print(escape(table.note), highlight=False)
-    console.print(f"Figures, tables and checks are in [bold]{escape(str(paths[0].parent))}[/]:", soft_wrap=True)
-    console.print("  " + escape("  ".join(path.name for path in paths)), highlight=False)
+        console.print(escape(table.note), highlight=False, soft_wrap=True)
+    console.print(
+        f"Figures, tables and checks are in [bold]{escape(str(paths[0].parent))}[/]:", highlight=False, soft_wrap=True
+    )
+    console.print("  " + escape("  ".join(path.name for path in paths)), highlight=False, soft_wrap=True)

@@ -66,21 +66,28 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A floating booktabs table, ready to be copied into a paper."""
+    """A floating table, shrunk to the page if need be; a paper that it is copied into needs booktabs and graphicx."""
     body = [r" & ".join(map(escape_latex, row)) + r" \\" for row in table.rows]
     return "\n".join([
         r"\begin{table}[htbp]", r"\centering\small",
         rf"\caption{{{escape_latex(table.heading)}. {escape_latex(table.note)}}}",
+        r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%",
         rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule",
         " & ".join(map(escape_latex, table.columns)) + r" \\", r"\midrule", *body,
-        r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
+        r"\bottomrule", r"\end{tabular}}", r"\end{table}", "",
     ])  # fmt: skip
 
 
 def latex_document(tables: Sequence[Table]) -> str:
     """All tables as a document that compiles as it is."""
-    head = [r"\documentclass{article}", r"\usepackage[utf8]{inputenc}", r"\usepackage[T1]{fontenc}",
-            r"\usepackage{booktabs}", r"\usepackage[landscape,margin=1cm]{geometry}", r"\begin{document}"]  # fmt: skip
+    head = [
+        r"\documentclass{article}",
+        r"\usepackage[utf8]{inputenc}",
+        r"\usepackage[T1]{fontenc}",
+        r"\usepackage{booktabs,graphicx}",
+        r"\usepackage[landscape,margin=1cm]{geometry}",
+        r"\begin{document}",
+    ]
     return "\n".join([*head, *map(to_latex, tables), r"\end{document}", ""])
 
 

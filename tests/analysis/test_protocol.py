@@ -63,7 +63,7 @@ def test_description_names_the_whole_protocol() -> None:
     text = describe(settings, scores, final_scores(usable(scores), settings))
     for part in (
         "last 20 % of a run's environment steps",
-        "run: 4, of 4 episodes",
+        "evaluations of a run: 4; episodes of an evaluation: 4)",
         "Seeds: 3.",
         "/ 1000",
         "1,234",

@@ -55,6 +55,7 @@ def test_latex_is_booktabs() -> None:
         "\\begin{table}[htbp]\n"
         "\\centering\\small\n"
         "\\caption{Aggregate scores (normalised). In the last 10 \\% of steps.}\n"
+        "\\resizebox{\\ifdim\\width>\\linewidth \\linewidth\\else\\width\\fi}{!}{%\n"
         "\\begin{tabular}{lrrrr}\n"
         "\\toprule\n"
         "variant & IQM & Optimality gap & runs per task & tasks \\\\\n"
@@ -62,7 +63,7 @@ def test_latex_is_booktabs() -> None:
         "dreamer & 0.812 {[}0.700, 0.900{]} & 0.200 {[}0.150, 0.250{]} & 5 & 20 \\\\\n"
         "a\\textbar{}b\\_c & 0.500 & 0.500 & 1 & 20 \\\\\n"
         "\\bottomrule\n"
-        "\\end{tabular}\n"
+        "\\end{tabular}}\n"
         "\\end{table}\n"
     )
 
@@ -78,8 +79,10 @@ def test_every_special_character_is_escaped_once() -> None:
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here to compile with")
 def test_latex_compiles(tmp_path: Path) -> None:
     odd = AGGREGATES.assign(variant=[r"[x] \{}_&%$#~^<>|", "horizon=5+kind=ed2", "äßéłŒ", "λ→±"])
-    texts = [tables.aggregate_table(odd.assign(statistic="iqm"), "10 % of steps."), tables.task_table(TASKS, "note")]
+    wide = pd.concat([TASKS.assign(variant=f"horizon={horizon}") for horizon in range(30)])
+    texts = [tables.aggregate_table(odd.assign(statistic="iqm"), "10 % of steps."), tables.task_table(wide, "note")]
     (tmp_path / "tables.tex").write_text(tables.latex_document(texts))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"]
     compiled = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert compiled.returncode == 0, compiled.stdout[-2000:]
+    assert "Overfull" not in compiled.stdout
