@@ -48,7 +48,8 @@ def test_lambda_return_is_the_papers_double_sum(horizon: int, gamma: float, lamb
 
 def test_lambda_return_takes_a_discount_for_each_step() -> None:
     reward, value, discount = ([[1.0], [2.0]], [[10.0], [20.0]], [[0.5], [0.0]])
-    result = lambda_return(*(tf.constant(x) for x in (reward, value, discount, [30.0])), lambda_=0.25)
+    steps = [tf.constant(x) for x in (reward, value, discount)]
+    result = lambda_return(steps[0], steps[1], steps[2], tf.constant([30.0]), lambda_=0.25)
     # Backwards: 2 + 0 * 30 = 2, then 1 + 0.5 * (0.75 * 20 + 0.25 * 2) = 8.75.
     np.testing.assert_allclose(result, [[8.75], [2.0]])
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -7,8 +9,8 @@ from agents.rssm import RSSM, State
 from agents.settings import DynamicsSettings
 
 COUNT, LENGTH, ACTIONS, EMBEDDING = 3, 5, 4, 7
-SETTINGS = {"deterministic": 6, "stochastic": 2, "hidden": 5}
-KINDS = {"rssm": {"kind": "rssm"}, "ed2": {"kind": "ed2", "groups": [[1, 3], [0], [2]]}}
+SETTINGS: dict[str, Any] = {"deterministic": 6, "stochastic": 2, "hidden": 5}
+KINDS: dict[str, dict[str, Any]] = {"rssm": {"kind": "rssm"}, "ed2": {"kind": "ed2", "groups": [[1, 3], [0], [2]]}}
 
 
 def normal(*shape: int, seed: int = 0) -> tf.Tensor:

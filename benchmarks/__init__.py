@@ -1,0 +1,1 @@
+"""How fast: each claim of speed as a command, with the machine's floor measured in the same run."""
