@@ -62,14 +62,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def validate(arguments: argparse.Namespace) -> int:
-    """Checks suites; a wrong one does not keep the others from being checked."""
+    """Checks suites, presets and task lists; a wrong file does not keep the others from being checked."""
     from suites.plan import plan
     from suites.schema import load_suite
+    from suites.settings import PRESETS, presets
+    from suites.tasks import LISTS, task_lists
 
+    others = {PRESETS: presets, LISTS: task_lists}
     code = 0
     for path in arguments.suites:
         try:
-            print(f"{path}: {_summary(plan(load_suite(path)))}")
+            if other := others.get(path.resolve()):
+                print(f"{path}: {', '.join(other())}")
+            else:
+                print(f"{path}: {_summary(plan(load_suite(path)))}")
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             code = 2
@@ -185,7 +191,8 @@ def _print_table(found: "Sequence[RunStatus]") -> None:
             f"{sum(row.steps for row in rows):,}",
             f"{sum(returns) / len(returns):.1f}" if returns else "-",
         )
-    Console(width=None if sys.stdout.isatty() else 1000, highlight=False).print(table)
+    width = None if sys.stdout.isatty() else 1000  # a pipe or file has no edge to fold names at
+    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
     if len(groups) > MAX_ROWS:
         print(f"... and {len(groups) - MAX_ROWS:,} more rows (--only shows fewer, status --json shows all)")
 

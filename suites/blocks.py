@@ -11,6 +11,7 @@ from suites.settings import SETTINGS, presets
 from suites.tasks import canonical, expand, expand_all, task_lists
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published"
+RESERVED = ("published", "showcase")  # folders under results/ that belong to the repository
 MAX_SEED = 2**32 - 1  # numpy's
 MAX_SEEDS = 100_000
 
@@ -18,8 +19,8 @@ MAX_SEEDS = 100_000
 def read_name(node: Node) -> str:
     """Returns the suite's name, safe as a folder's."""
     name = check_name(_text(node, "name"), "name", node.place)
-    if name.casefold() == PUBLISHED.name:
-        raise node.place.error(f"results/{PUBLISHED.name} holds published scores; allowed: any other name")
+    if name.casefold() in RESERVED:
+        raise node.place.error(f"results/{name} does not hold runs; allowed: names other than {', '.join(RESERVED)}")
     return name
 
 

@@ -23,6 +23,7 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
         return json.dumps(effective, sort_keys=True, separators=(",", ":"))
 
 
+PRESETS = Path(__file__).parent / "presets.yaml"
 SETTINGS = Catalog(Settings, "setting")
 SLURM = Catalog(SlurmSettings, "slurm setting")
 ANALYSIS = Catalog(AnalysisSettings, "analysis setting")
@@ -31,5 +32,4 @@ ANALYSIS = Catalog(AnalysisSettings, "analysis setting")
 @cache
 def presets() -> Mapping[str, Layer]:
     """Returns the named blocks of settings in presets.yaml."""
-    blocks = read(Path(__file__).parent / "presets.yaml").value
-    return {str(name): SETTINGS.layer(block) for name, block in blocks.items()}
+    return {str(name): SETTINGS.layer(block) for name, block in read(PRESETS).value.items()}

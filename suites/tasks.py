@@ -1,6 +1,6 @@
 """Names of tasks and of task lists."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -8,12 +8,18 @@ from envs.settings import DMC_ALIASES, TASKS
 from suites.document import Node, Place, read
 from suites.errors import hint
 
+LISTS = Path(__file__).parent / "tasks.yaml"
+
 
 @cache
 def task_lists() -> dict[str, tuple[str, ...]]:
     """Returns the named lists of tasks in tasks.yaml."""
-    lists = read(Path(__file__).parent / "tasks.yaml").value
-    return {str(name): tuple(entry.value for entry in tasks.value) for name, tasks in lists.items()}
+    lists = {}
+    for name, tasks in read(LISTS).value.items():
+        if not isinstance(tasks.value, list) or not tasks.value:
+            raise tasks.place.error(f"{name!s} is {tasks.described()}; allowed: a list of tasks")
+        lists[str(name)] = tuple(_known(entry, ()) for entry in tasks.value)
+    return lists
 
 
 def expand(node: Node) -> tuple[str, ...]:
@@ -23,7 +29,7 @@ def expand(node: Node) -> tuple[str, ...]:
         UserError: For an unknown name.
     """
     lists = task_lists()
-    return lists[node.value] if isinstance(node.value, str) and node.value in lists else (_known(node),)
+    return lists[node.value] if isinstance(node.value, str) and node.value in lists else (_known(node, list(lists)),)
 
 
 def expand_all(entries: Collection[Node]) -> dict[str, Place]:
@@ -52,11 +58,11 @@ def canonical(task: str) -> str:
     return task
 
 
-def _known(node: Node) -> str:
+def _known(node: Node, lists: Sequence[str]) -> str:
+    """Returns a task's name; `lists` are the other names allowed where it stands."""
     if not isinstance(node.value, str):
         raise node.place.error(f"a task is {node.described()}; allowed: the name of a task or task list")
     if node.value not in TASKS:
-        lists = list(task_lists())
-        rule = ", ".join(["dmc_<domain>_<task>", "toy_<task>", *lists])
-        raise node.place.error(f"unknown task {node.value}; allowed: {rule}{hint(node.value, [*TASKS, *lists])}")
+        allowed = ", ".join(["dmc_<domain>_<task>", "toy_<task>", *lists])
+        raise node.place.error(f"unknown task {node.value}; allowed: {allowed}{hint(node.value, [*TASKS, *lists])}")
     return node.value

@@ -66,6 +66,13 @@ def test_validate_goes_on_after_a_wrong_suite(small: str, capsys: pytest.Capture
     assert captured.out.startswith("small.yaml: 8 runs")
 
 
+def test_validate_takes_every_yaml_file_of_the_suites(capsys: pytest.CaptureFixture[str]) -> None:
+    assert launch.main(["validate", *map(str, (ROOT / "suites").glob("*.yaml"))]) == 0
+    out = capsys.readouterr().out
+    assert "presets.yaml: paper, cpu, debug" in out
+    assert "tasks.yaml: dreamer20, ed2_6" in out
+
+
 def test_dry_run_shows_each_run_and_touches_nothing(small: str, capsys: pytest.CaptureFixture[str]) -> None:
     only = ["--only", "task=toy_grid", "variant=a", "--set", "steps=2e3"]
     assert launch.main(["run", small, "--dry-run", *only]) == 0
@@ -93,6 +100,20 @@ def test_many_runs_are_shown_by_task_and_variant(
     ]
     assert lines[4].startswith("... and 1 more row")
     assert lines[5].startswith("8 runs")
+
+
+def test_table_shows_names_as_they_are(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "[bold]:smile:" + 150 * "x"
+    Path(small).write_text(f"name: s\ntasks: toy_grid\nvariants: {{'{name}': {{}}}}\n")
+    assert launch.main(["status", small]) == 0
+    assert capsys.readouterr().out.splitlines()[1].split()[1] == name
+
+
+@pytest.mark.parametrize(
+    ("seeds", "text"), [([0], "0"), ([0, 1, 2], "0-2"), ([0, 2], "0, 2"), ([1, 2, 5, 7, 8], "1-2, 5, 7-8")]
+)
+def test_neighbouring_seeds_are_shortened(seeds: list[int], text: str) -> None:
+    assert launch._ranges(seeds) == text
 
 
 def test_status_prints_the_agreed_json(small: str, capsys: pytest.CaptureFixture[str]) -> None:
