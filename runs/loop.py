@@ -24,6 +24,7 @@ import envs
 import envs.parallel
 from agents.agent import ActionSpec, Agent, PolicyState
 from envs.pixels import PixelEnv
+from envs.settings import EnvSettings
 from runs import lock, provenance, state
 from runs.checkpoint import Checkpoint, Checkpoints
 from runs.driver import Actions, Driver, Images, Trace, action_spec, play
@@ -144,9 +145,10 @@ class Attempt:
         renderer = choose_renderer(self.spec)
         device = prepare_tensorflow(seed)
         with ExitStack() as stack:
-            evaluation = envs.make_env(self.spec.task, settings)
+            plain = env_settings(settings)
+            evaluation = envs.make_env(self.spec.task, plain)
             stack.callback(evaluation.close)
-            parallel = stack.enter_context(envs.parallel.ParallelEnvs(self.spec.task, settings, settings.envs))
+            parallel = stack.enter_context(envs.parallel.ParallelEnvs(self.spec.task, plain, settings.envs))
             self._check_length(evaluation.time_limit)
             image_shape = parallel.observation_shape
             spec = action_spec(evaluation.action_space)
@@ -368,6 +370,11 @@ class Attempt:
             traceback=trace,
         )
         state.write(self.folder, told)
+
+
+def env_settings(settings: EnvSettings) -> EnvSettings:
+    """The environment's share of all settings, so that its process need not import what the others mean."""
+    return EnvSettings.model_validate({name: getattr(settings, name) for name in EnvSettings.model_fields})
 
 
 def set_aside(folder: Path, *names: str) -> None:

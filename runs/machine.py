@@ -1,5 +1,6 @@
 """What a run finds on its machine: seeded libraries, a device to compute on, a renderer."""
 
+import os
 import random
 
 import numpy as np
@@ -22,6 +23,7 @@ def prepare_tensorflow(seed: int) -> str:
 
     All draws that matter are keyed by seed and counters anyway; the global seeds catch what a library draws by itself.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
     import tensorflow as tf
 
     tf.keras.utils.set_random_seed(seed)

@@ -1,0 +1,159 @@
+"""A run without TensorFlow: an agent in plain numpy, for fast tests of everything around the agent.
+
+As a program it is a worker (`python -m tests.runs.standin <folder>`) whose agent misbehaves as FAULTS says: a JSON
+object of seed -> nan | raise | sigkill | slow.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
+from runs.replay import Replay, Snapshot
+from runs.seeds import Stream, generator
+from suites.plan import RunSpec
+from suites.schema import Settings
+
+FAULTS = "STANDIN_FAULTS"
+SMALL: dict[str, Any] = {
+    "steps": 400,
+    "action_repeat": 4,
+    "time_limit": 48,
+    "train": {"prefill": 100, "pretrain": 3, "every": 40, "updates": 2, "batch_size": 2, "batch_length": 6},
+    "eval": {"every": 100, "episodes": 1},
+    "checkpoint": {"every": 60, "keep": 2},
+    "record": {"every": 40},
+    "replay": {"memory": 0.1},
+}
+
+
+def spec(seed: int = 0, task: str = "toy_reach_1", variant: str = "standin", **changes: Any) -> RunSpec:
+    """A short run on a toy task; changes are top-level settings."""
+    return RunSpec("suite", task, variant, seed, Settings.model_validate(SMALL | changes))
+
+
+class StandIn:
+    """Follows the agent contract: every number is a function of seed, counters and what it was given."""
+
+    def __init__(self, settings: Any, image_shape: tuple[int, int, int], action: ActionSpec, seed: int):
+        self.action, self.seed = action, seed
+        self.weights = np.random.default_rng(seed).normal(size=(action.size,))
+        self.updates, self.acts = 0, 0
+        self.fault = json.loads(os.environ.get(FAULTS, "{}")).get(str(seed))
+
+    def initial_state(self, count: int) -> PolicyState:
+        return {"memory": {"trace": np.zeros((count, 2), np.float32)}, "age": np.zeros((count,), np.int64)}
+
+    def policy(
+        self, images: NDArray[np.uint8], state: PolicyState, training: bool
+    ) -> tuple[NDArray[np.float32], PolicyState]:
+        if self.fault == "slow":
+            time.sleep(0.02)
+        trace = np.float32(0.9) * state["memory"]["trace"] + images.mean((1, 2))[:, :2].astype(np.float32)
+        noise = np.random.default_rng([self.seed, self.acts]).normal(size=(len(images), self.action.size))
+        logits = self.weights * np.tanh(trace.sum(-1, keepdims=True)) + 0.3 * training * noise
+        self.acts += 1
+        age = state["age"] + 1
+        actions = np.tanh(logits) if not self.action.discrete else np.eye(self.action.size)[logits.argmax(-1)]
+        return actions.astype(np.float32), {"memory": {"trace": trace}, "age": age}
+
+    def train(self, batch: Batch) -> dict[str, float]:
+        content = float(np.asarray(batch["image"], np.float64).mean() + np.asarray(batch["reward"]).sum())
+        self.weights = 0.99 * self.weights + 0.01 * np.tanh(content - 30)
+        self.updates += 1
+        if self.fault == "raise" and self.updates > 5:
+            raise RuntimeError("the stand-in was told to fail")
+        if self.fault == "sigkill" and self.updates > 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "nan" and self.updates > 8:
+            content = float("nan")
+        return {"loss/model": content, "weights": float(self.weights.sum())}
+
+    def report(self, batch: Batch) -> Report:
+        images = np.asarray(batch["image"])
+        return Report({"openloop/image_error": float(images.mean())}, {"openloop": images[0]})
+
+    def save(self) -> Arrays:
+        return {"weights": self.weights.copy(), "counters": np.array([self.updates, self.acts])}
+
+    def load(self, arrays: Arrays) -> None:
+        self.weights = arrays["weights"]
+        self.updates, self.acts = map(int, arrays["counters"])
+
+
+class PlainBatches:
+    """The pipeline's batches, made when they are wanted."""
+
+    def __init__(self, replay: Replay, seed: int, size: int, image_shape: tuple[int, ...], action_size: int):
+        self.replay, self.seed, self.size = replay, seed, size
+
+    def draw(self, snapshot: Snapshot, first: int, count: int) -> Iterator[dict[str, Any]]:
+        for number in range(first, first + count):
+            yield self.one(snapshot, Stream.REPLAY, number)
+
+    def one(self, snapshot: Snapshot, stream: Stream, number: int) -> dict[str, NDArray]:
+        return self.replay.sample(snapshot, generator(self.seed, stream, number), self.size)
+
+    def close(self) -> None:
+        pass
+
+
+def install(put: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Puts the stand-ins in the place of TensorFlow, by setattr or a monkeypatch's."""
+    import agents.registry
+    import runs.loop
+
+    put(agents.registry, "make_agent", StandIn)
+    put(runs.loop, "Batches", PlainBatches)
+    put(runs.loop, "prepare_tensorflow", lambda seed: "none")
+
+
+def run_until_killed(text: str, folder: str, calls: int) -> None:
+    """Runs a spec in this process, which kills itself right before a call that changes files or the agent.
+
+    Args:
+        text: A spec's YAML.
+        folder: The run's folder.
+        calls: How many such calls are let through.
+    """
+    left = calls
+
+    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal left
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left -= 1
+            return function(*arguments, **options)
+
+        return call
+
+    install()
+    for name in ("fsync", "rename", "replace", "write", "unlink", "rmdir", "mkdir", "ftruncate"):
+        setattr(os, name, deadly(getattr(os, name)))
+    for name in ("policy", "train", "report"):
+        setattr(StandIn, name, deadly(getattr(StandIn, name)))
+    from runs.loop import run
+
+    run(RunSpec.from_yaml(text), Path(folder))
+
+
+def metrics(folder: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl, without what clocks say."""
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if not name.startswith("time/")} for line in lines]
+
+
+if __name__ == "__main__":
+    from runs import worker
+
+    install()
+    sys.exit(worker.main())

@@ -1,0 +1,168 @@
+"""Launchers and their workers: real processes, with a stand-in for the agent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runs import local, state
+from runs.folder import write_spec
+from runs.local import launch, threads
+from runs.status import statuses
+from suites.errors import UserError
+from suites.plan import RunSpec
+from tests.runs.standin import FAULTS, metrics, spec
+
+ROOT = Path(__file__).parent.parent.parent
+Faults = Callable[[str], None]
+LAUNCH = """
+import sys
+from pathlib import Path
+from runs import local
+from tests.runs.standin import spec
+local.COMMAND = (sys.executable, "-m", "tests.runs.standin")
+sys.exit(local.launch([spec(seed) for seed in map(int, sys.argv[2:])], Path(sys.argv[1]), 2, False, False))
+"""
+
+
+def states(specs: list[RunSpec], results: Path) -> list[str]:
+    return [row.state for row in statuses(specs, results)]
+
+
+def launcher(results: Path, *seeds: int, faults: str = "{}") -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", LAUNCH, str(results), *map(str, seeds)],
+        cwd=ROOT,
+        env=os.environ | {FAULTS: faults},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_until_running(folder: Path, step: int = 1) -> int:
+    """Waits for a run to get somewhere; returns its process id."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        now = state.read(folder)
+        if now.state == "running" and (folder / "checkpoints").exists() and now.pid is not None:
+            return now.pid
+        time.sleep(0.05)
+    raise AssertionError(f"{folder} did not start")
+
+
+def test_failures_do_not_stop_the_others(
+    tmp_path: Path, stand_in_workers: Faults, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in_workers('{"0": "raise", "1": "sigkill"}')
+    specs = [spec(seed) for seed in range(3)]
+    assert launch(specs, tmp_path, workers=2, retry_failed=False, replace=False) == 1
+    assert states(specs, tmp_path) == ["failed", "failed", "done"]
+    output = capsys.readouterr().out
+    assert "RuntimeError: the stand-in was told to fail" in output
+    assert "killed by SIGKILL" in output
+    assert "1 of 3 runs done, 2 failed, 0 left" in output
+
+    # What failed by itself is skipped, but still reported; what a signal killed is taken up again.
+    stand_in_workers("{}")
+    assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 1
+    assert states(specs, tmp_path) == ["failed", "done", "done"]
+    output = capsys.readouterr().out
+    assert "1 done, 1 failed earlier, 1 to do" in output
+    assert "RuntimeError" in output
+
+    assert launch(specs, tmp_path, workers=1, retry_failed=True, replace=False) == 0
+    assert states(specs, tmp_path) == ["done", "done", "done"]
+    assert "started from step" in capsys.readouterr().out
+
+    modified = [(spec.folder(tmp_path) / "metrics.jsonl").stat().st_mtime_ns for spec in specs]
+    assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
+    assert [(spec.folder(tmp_path) / "metrics.jsonl").stat().st_mtime_ns for spec in specs] == modified
+
+
+def test_changed_settings_are_refused_or_replaced(tmp_path: Path, stand_in_workers: Faults) -> None:
+    old, same = spec(0, steps=120), spec(1, steps=120)
+    assert launch([old, same], tmp_path, workers=2, retry_failed=False, replace=False) == 0
+    before = metrics(old.folder(tmp_path))
+    new = spec(0, steps=160)
+    with pytest.raises(UserError, match=r"(?s)standin/0: steps: 120 -> 160.*--replace"):
+        launch([new, same, spec(2)], tmp_path, workers=1, retry_failed=False, replace=False)
+    assert not spec(2).folder(tmp_path).exists()  # nothing was started
+    assert launch([new, same], tmp_path, workers=1, retry_failed=False, replace=True) == 0
+    assert metrics(new.folder(tmp_path))[-1]["step"] == 160
+    [moved] = new.folder(tmp_path).parent.glob("0.replaced-*")
+    assert metrics(moved) == before
+    assert not list(same.folder(tmp_path).parent.glob("1.replaced-*"))
+
+
+def test_settings_without_effect_may_change(tmp_path: Path, stand_in_workers: Faults) -> None:
+    write_spec(spec(0, steps=120), spec().folder(tmp_path))
+    changed = spec(0, steps=120, checkpoint={"every": 50, "keep": 1})
+    assert launch([changed], tmp_path, workers=1, retry_failed=False, replace=False) == 0
+    assert len(list((changed.folder(tmp_path) / "checkpoints").iterdir())) == 1
+
+
+def test_foreign_folder_is_not_touched(tmp_path: Path, stand_in_workers: Faults) -> None:
+    folder = spec().folder(tmp_path)
+    folder.mkdir(parents=True)
+    (folder / "thesis.tex").write_text("precious")
+    with pytest.raises(UserError, match="no run's"):
+        launch([spec()], tmp_path, workers=1, retry_failed=False, replace=False)
+    assert (folder / "thesis.tex").read_text() == "precious"
+
+
+def test_two_launchers_do_not_run_the_same_run_twice(tmp_path: Path) -> None:
+    both = [launcher(tmp_path, 0, 1, faults='{"0": "slow", "1": "slow"}') for _ in range(2)]
+    outputs = [process.communicate(timeout=120)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
+    for seed in range(2):
+        folder = spec(seed).folder(tmp_path)
+        attempts = json.loads((folder / "provenance.json").read_text())["attempts"]
+        assert [attempt["reason"] for attempt in attempts] == ["done"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_leaves_everything_resumable(tmp_path: Path, number: signal.Signals) -> None:
+    process = launcher(tmp_path, 0, 1, faults='{"0": "slow", "1": "slow"}')
+    folders = [spec(seed).folder(tmp_path) for seed in range(2)]
+    for folder in folders:
+        wait_until_running(folder)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "it can be taken up again" in output
+    assert [state.read(folder).state for folder in folders] == ["pending", "pending"]
+    assert all((folder / "checkpoints").iterdir() for folder in folders)
+
+
+def test_workers_save_and_end_when_their_launcher_is_killed(tmp_path: Path) -> None:
+    process = launcher(tmp_path, 0, faults='{"0": "slow"}')
+    folder = spec().folder(tmp_path)
+    wait_until_running(folder)
+    process.kill()
+    process.communicate()
+    again = launcher(tmp_path, 0)  # waits for the orphan, then takes the run up
+    output, _ = again.communicate(timeout=60)
+    assert again.returncode == 0, output
+    attempts = json.loads((folder / "provenance.json").read_text())["attempts"]
+    assert [attempt["reason"] for attempt in attempts] == ["stopped", "done"]
+
+
+def test_worker_that_cannot_start_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(local, "COMMAND", (sys.executable, "-c", "import nonexistent_module"))
+    assert launch([spec()], tmp_path, workers=1, retry_failed=False, replace=False) == 1
+    assert "No module named 'nonexistent_module'" in capsys.readouterr().out
+    assert states([spec()], tmp_path) == ["failed"]
+
+
+def test_cores_are_shared_out() -> None:
+    cores = len(os.sched_getaffinity(0))
+    assert set(threads(1).values()) == {str(cores)}
+    assert set(threads(2 * cores).values()) == {"1"}
