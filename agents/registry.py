@@ -2,6 +2,7 @@
 
 from agents.agent import ActionSpec, Agent
 from agents.settings import AgentSettings
+from agents.uniform import Uniform
 
 
 def make_agent(settings: AgentSettings, image_shape: tuple[int, int, int], action: ActionSpec, seed: int) -> Agent:
@@ -16,6 +17,8 @@ def make_agent(settings: AgentSettings, image_shape: tuple[int, int, int], actio
     Raises:
         ValueError: the agent does not handle such images or actions.
     """
+    if settings.agent == "random":
+        return Uniform(action, seed)
     from agents.dreamer import Dreamer  # TensorFlow takes seconds to import
 
     return Dreamer(settings, image_shape, action, seed)

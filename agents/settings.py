@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-AGENTS = ("dreamer",)
+AGENTS = ("dreamer", "random")
 
 
 class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
@@ -93,7 +93,7 @@ class OptimizerSettings(Group):
 class AgentSettings(Group):
     """Everything that an agent needs to know of its experiment."""
 
-    agent: Literal["dreamer"] = Field("dreamer", description="The agent that learns")
+    agent: Literal["dreamer", "random"] = Field("dreamer", description="Who learns, or acts at random")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32", description="Arithmetic of the networks; float16 scales its losses"
     )

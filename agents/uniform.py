@@ -1,0 +1,52 @@
+"""The agent that acts at random: what any learner has to beat."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
+
+
+class Uniform:
+    """Draws each action uniformly, in training and evaluation alike; learns nothing."""
+
+    def __init__(self, action: ActionSpec, seed: int):
+        self._action = action
+        self._seed = seed
+        self._acts = 0
+
+    def initial_state(self, count: int) -> PolicyState:
+        """Nothing is remembered."""
+        return {}
+
+    def policy(
+        self, images: NDArray[np.uint8], state: PolicyState, training: bool
+    ) -> tuple[NDArray[np.float32], PolicyState]:
+        """Actions (N, A) in [-1, 1], or one-hot where they are choices."""
+        rng = np.random.default_rng((self._seed, self._acts))
+        self._acts += 1
+        if self._action.discrete:
+            choices = rng.integers(self._action.size, size=len(images))
+            return np.eye(self._action.size, dtype=np.float32)[choices], state
+        return rng.uniform(-1, 1, (len(images), self._action.size)).astype(np.float32), state
+
+    def train(self, batch: Batch) -> dict[str, float]:
+        """Does nothing."""
+        return {}
+
+    def report(self, batch: Batch) -> Report:
+        """There is no model to show."""
+        return Report({}, {})
+
+    def save(self) -> Arrays:
+        """The count of calls, which keys the draws."""
+        return {"acts": np.array(self._acts)}
+
+    def load(self, arrays: Arrays) -> None:
+        """Take over what `save` gave.
+
+        Raises:
+            ValueError: the count is missing, or there is more.
+        """
+        if set(arrays) != {"acts"}:
+            raise ValueError(f"saved: {', '.join(sorted(arrays)) or 'nothing'}; expected: acts")
+        self._acts = int(arrays["acts"])
