@@ -75,5 +75,5 @@ class DmcEnv(PixelEnv):
         return lambda: raycaster.render(physics.data.ptr, camera)
 
     def close(self) -> None:
-        """Free the physics and its OpenGL context."""
-        self._env.close()
+        """Free the physics, and its OpenGL context while that can still be done in order."""
+        self._env.physics.free()

@@ -21,11 +21,11 @@ def serve(connection: Connection) -> None:
     """Build the environment that is asked for, then answer calls until the pipe closes."""
     try:
         task, settings = connection.recv()
-        env = make_env(task, settings)
-        connection.send((False, env.action_space))
-        while True:
-            method, arguments = connection.recv()
-            connection.send((False, getattr(env, method)(**arguments)))
+        with contextlib.closing(make_env(task, settings)) as env:
+            connection.send((False, env.action_space))
+            while True:
+                method, arguments = connection.recv()
+                connection.send((False, getattr(env, method)(**arguments)))
     except (EOFError, ConnectionError):
         return
     except Exception:

@@ -10,6 +10,7 @@ import pytest
 
 from envs.dmc import DmcEnv
 from envs.pixels import Image
+from envs.renderer import probe
 from envs.settings import DMC_ALIASES, DMC_TASKS, TASKS, TOY_TASKS, EnvSettings
 
 SETTINGS = EnvSettings(action_repeat=2, renderer="raycast")
@@ -167,5 +168,20 @@ env.step(np.zeros(12))
 maps = Path("/proc/self/maps").read_text()
 assert "mujoco" in maps
 assert not [name for name in ("libGL.", "libEGL", "libOSMesa", "libglfw", "tensorflow") if name in maps]
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("backend", ["egl", "osmesa"])
+def test_opengl_draws_where_there_is_any(backend: str) -> None:
+    if failure := probe(backend).failure:
+        pytest.skip(f"{backend}: {failure}")
+    program = f"""
+from envs.dmc import DmcEnv
+from envs.settings import EnvSettings
+from tests.envs import conformance
+make = lambda **settings: DmcEnv("dmc_quadruped_escape", EnvSettings(renderer={backend!r}, **settings))
+for check in (conformance.check_types, conformance.check_seeds, conformance.check_images_are_kept):
+    check(make)
 """
     subprocess.run([sys.executable, "-c", program], check=True)

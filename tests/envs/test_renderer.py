@@ -1,6 +1,8 @@
 import os
 import sys
 import types
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,12 +11,14 @@ from envs.renderer import OPENGL, Probe, RendererError, choose_renderer, probe
 
 
 @pytest.fixture(autouse=True)
-def _own_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As in a process that has neither probed nor imported dm_control."""
     probe.cache_clear()
     monkeypatch.delitem(sys.modules, "dm_control._render", raising=False)
     monkeypatch.setenv("MUJOCO_GL", "glfw")
     monkeypatch.delenv("MUJOCO_EGL_DEVICE_ID", raising=False)
+    yield
+    probe.cache_clear()
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, **probes: Probe) -> None:
@@ -82,6 +86,22 @@ def test_probe_of_an_absent_device_fails(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_probe_refuses_a_device_that_is_no_index(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     monkeypatch.setenv("MUJOCO_EGL_DEVICE_ID", device)
     assert "MUJOCO_EGL_DEVICE_ID must be one integer" in probe("egl").failure
+
+
+@pytest.mark.parametrize(("backend", "library"), [("egl", "libEGL"), ("osmesa", "libOSMesa")])
+def test_probe_names_a_library_that_cannot_be_loaded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, backend: str, library: str
+) -> None:
+    for name in ("libEGL.so", "libEGL.so.1", "libOSMesa.so", "libOSMesa.so.6", "libOSMesa.so.8"):
+        (tmp_path / name).touch()  # found before the machine's own, if it has any
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(tmp_path))
+    assert probe(backend) == Probe(failure=f"{library} cannot be loaded")
+
+
+def test_probe_says_that_a_window_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    assert probe("glfw") == Probe(failure="there is no display")
 
 
 def test_probe_survives_a_driver_that_dies(monkeypatch: pytest.MonkeyPatch) -> None:
