@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from agents.distributions import Gaussian, TanhNormal
 from agents.heads import MLP
-from agents.layers import LayerFactory
+from agents.layers import LayerFactory, halves
 from agents.settings import BehaviorSettings
 
 
@@ -24,6 +24,6 @@ class Actor(MLP):
     def actions(self, features: tf.Tensor) -> TanhNormal:
         """The distribution of actions (..., A) for features (..., F)."""
         scale = self._settings.mean_scale
-        mean, raw = tf.split(self.outputs(features), 2, axis=-1)
+        mean, raw = halves(self.outputs(features))
         std = tf.nn.softplus(raw + self._offset) + self._settings.min_std
         return TanhNormal(Gaussian(scale * tf.tanh(mean / scale), std))

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from agents.distributions import HALF_LOG_TAU, Gaussian
 from agents.heads import MLP
-from agents.layers import LayerFactory
+from agents.layers import LayerFactory, halves
 
 # Bounds the density of q, which a deterministic state could otherwise drive to infinity.
 MIN_STD = 0.1
@@ -18,7 +18,7 @@ class StateFromImage(MLP):
 
     def states(self, embedding: tf.Tensor) -> Gaussian:
         """The distribution of features (..., F) for embeddings (..., E)."""
-        mean, raw = tf.split(self.outputs(embedding), 2, axis=-1)
+        mean, raw = halves(self.outputs(embedding))
         return Gaussian(mean, tf.nn.softplus(raw) + MIN_STD)
 
 

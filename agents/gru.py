@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras.initializers import Initializer
 
-from agents.layers import LayerFactory, add_weight
+from agents.layers import LayerFactory, add_weight, halves
 
 
 class GRU(keras.layers.Layer):
@@ -35,7 +35,7 @@ class GRU(keras.layers.Layer):
         sizes = [2 * self.units, self.units]
         gates_x, candidate_x = tf.split(affine(x, self.kernel, self.bias), sizes, axis=-1)
         gates_h, candidate_h = tf.split(affine(state, self.recurrent_kernel, self.recurrent_bias), sizes, axis=-1)
-        update, reset = tf.split(tf.sigmoid(gates_x + gates_h), 2, axis=-1)
+        update, reset = halves(tf.sigmoid(gates_x + gates_h))
         candidate = tf.tanh(candidate_x + reset * candidate_h)
         return candidate + update * (state - candidate)
 

@@ -94,6 +94,13 @@ def flatten_leading(x: tf.Tensor, keep: int = 1) -> tf.Tensor:
     return tf.reshape(x, (-1, *x.shape[x.shape.rank - keep :]))
 
 
+def halves(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """The first and the second half of the last axis. Given the sizes, TensorFlow's split is several times faster."""
+    size = x.shape[-1] // 2
+    first, second = tf.split(x, [size, size], axis=-1)
+    return first, second
+
+
 def add_weight(
     owner: keras.layers.Layer, name: str, shape: tuple[int, ...], initializer: Initializer | Sequence[Initializer]
 ) -> keras.Variable:

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from agents.decomposed import DecomposedTransition
 from agents.distributions import Gaussian
-from agents.layers import LayerFactory
+from agents.layers import LayerFactory, halves
 from agents.settings import DynamicsSettings
 from agents.transition import Transition
 
@@ -106,7 +106,7 @@ class RSSM(keras.layers.Layer):
         return stack(states), Gaussian(*(tf.stack(parts, 1) for parts in zip(*outs, strict=True)))
 
     def _gaussian(self, out: tf.Tensor) -> Gaussian:
-        mean, raw = tf.split(tf.cast(out, tf.float32), 2, axis=-1)
+        mean, raw = halves(tf.cast(out, tf.float32))
         return Gaussian(mean, tf.nn.softplus(raw) + self._settings.min_std)
 
 

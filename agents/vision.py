@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from agents.deconvolution import deconvolve
 from agents.layers import LayerFactory, flatten_leading
 
 IMAGE_SHAPE = (64, 64, 3)
@@ -42,17 +43,15 @@ class Decoder(keras.layers.Layer):
         super().__init__(name="decoder")
         self.linear = make.dense("decoder_linear", features, 32 * depth)
         self.first = make.deconv("decoder_deconv1", (1, 1, 32 * depth), 4 * depth, 5)
-        self.deconvolutions = [
-            make.deconv("decoder_deconv2", (5, 5, 4 * depth), 2 * depth, 5, tf.nn.relu),
-            make.deconv("decoder_deconv3", (13, 13, 2 * depth), depth, 6, tf.nn.relu),
-            make.deconv("decoder_deconv4", (30, 30, depth), IMAGE_SHAPE[-1], 6),
-        ]
+        self.second = make.deconv("decoder_deconv2", (5, 5, 4 * depth), 2 * depth, 5, tf.nn.relu)
+        self.third = make.deconv("decoder_deconv3", (13, 13, 2 * depth), depth, 6)
+        self.fourth = make.deconv("decoder_deconv4", (30, 30, depth), IMAGE_SHAPE[-1], 6)
 
     def decode(self, features: tf.Tensor) -> tf.Tensor:
         """Features (..., F) to the mean image, float32 (..., 64, 64, 3)."""
-        x = self.grow(self.linear(flatten_leading(features)))
-        for deconvolution in self.deconvolutions:
-            x = deconvolution(x)
+        x = self.second(self.grow(self.linear(flatten_leading(features))))
+        x = tf.nn.relu(deconvolve_by(self.third, x))
+        x = deconvolve_by(self.fourth, x)
         return tf.cast(tf.reshape(x, (*features.shape[:-1], *IMAGE_SHAPE)), tf.float32)
 
     def grow(self, x: tf.Tensor) -> tf.Tensor:
@@ -65,3 +64,9 @@ class Decoder(keras.layers.Layer):
         grown = tf.matmul(x, tf.reshape(kernel, (-1, channels)), transpose_b=True)
         grown = tf.reshape(grown, (-1, size, size, filters))
         return tf.nn.relu(tf.nn.bias_add(grown, tf.cast(self.first.bias.value, x.dtype)))
+
+
+def deconvolve_by(layer: keras.layers.Conv2DTranspose, x: tf.Tensor) -> tf.Tensor:
+    """What a layer of stride 2 and even kernel makes of images, before its activation."""
+    kernel, bias = (tf.cast(weight.value, x.dtype) for weight in (layer.kernel, layer.bias))
+    return tf.nn.bias_add(deconvolve(x, kernel), bias)

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from agents.contrastive import StateFromImage, info_nce
-from agents.distributions import Gaussian, bernoulli_log_prob, unit_normal_log_prob
+from agents.distributions import Gaussian, bernoulli_log_prob, unit_normal_loss
 from agents.heads import ScalarHead
 from agents.layers import LayerFactory, flatten_leading
 from agents.randomness import Noise
@@ -81,8 +81,8 @@ class WorldModel(keras.layers.Layer):
         seen = features if self._objective == "pixels" else tf.stop_gradient(features)
 
         kl = tf.reduce_mean(posterior.kl(prior))
-        image_loss = -tf.reduce_mean(unit_normal_log_prob(self.decoder.decode(seen), image, axes=3))
-        reward_loss = -tf.reduce_mean(unit_normal_log_prob(self.reward.predict(features), self._reward(batch.reward)))
+        image_loss = unit_normal_loss(self.decoder.decode(seen), image, axes=3)
+        reward_loss = unit_normal_loss(self.reward.predict(features), self._reward(batch.reward), axes=0)
         metrics = {"loss/kl": kl, "loss/image": image_loss, "loss/reward": reward_loss}
         dynamics = self._settings.dynamics
         model_loss = dynamics.kl_scale * tf.maximum(kl, dynamics.free_nats) + reward_loss

@@ -4,7 +4,7 @@ import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from agents.distributions import Gaussian, TanhNormal, bernoulli_log_prob, unit_normal_log_prob
+from agents.distributions import Gaussian, TanhNormal, bernoulli_log_prob, unit_normal_log_prob, unit_normal_loss
 
 RANDOM = np.random.default_rng(0)
 
@@ -42,13 +42,20 @@ def test_sample_moves_by_its_noise() -> None:
     np.testing.assert_allclose(one.sample(tf.constant([[0.0], [1.0], [-0.5]])), [[1.0], [3.0], [0.0]])
 
 
-@pytest.mark.parametrize("axes", [0, 1, 3])
-def test_unit_normal_log_prob_agrees_with_scipy(axes: int) -> None:
-    mean, x = RANDOM.normal(size=(2, 2, 4, 3, 5)).astype(np.float32)
+def test_unit_normal_log_prob_agrees_with_scipy() -> None:
+    mean, x = RANDOM.normal(size=(2, 2, 4)).astype(np.float32)
     expected = scipy.stats.norm(mean, 1).logpdf(x)
+    np.testing.assert_allclose(unit_normal_log_prob(tf.constant(mean), tf.constant(x)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("axes", [0, 1, 3])
+def test_unit_normal_loss_agrees_with_scipy(axes: int) -> None:
+    mean, x = RANDOM.normal(size=(2, 2, 4, 3, 5)).astype(np.float32)
+    log_prob = scipy.stats.norm(mean, 1).logpdf(x)
     if axes:
-        expected = expected.sum(axis=tuple(range(-axes, 0)))
-    np.testing.assert_allclose(unit_normal_log_prob(tf.constant(mean), tf.constant(x), axes), expected, rtol=1e-5)
+        log_prob = log_prob.sum(axis=tuple(range(-axes, 0)))
+    loss = unit_normal_loss(tf.constant(mean), tf.constant(x), axes)
+    assert float(loss) == pytest.approx(-log_prob.mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("target", [0.0, 0.99, 1.0])

@@ -35,7 +35,7 @@ def test_encoder_is_the_convolutions_equation() -> None:
 def test_decoder_has_the_papers_sizes() -> None:
     decoder = Decoder(LayerFactory(0), features=230, depth=32)
     assert decoder.linear.kernel.shape == (230, 1024)
-    assert [tuple(layer.kernel.shape) for layer in (decoder.first, *decoder.deconvolutions)] == [
+    assert [tuple(layer.kernel.shape) for layer in (decoder.first, decoder.second, decoder.third, decoder.fourth)] == [
         (5, 5, 128, 1024),
         (5, 5, 64, 128),
         (6, 6, 32, 64),
