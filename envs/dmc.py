@@ -51,7 +51,7 @@ class DmcEnv(PixelEnv):
         super().__init__(gymnasium.spaces.Box(-1.0, 1.0, (model.nu,), np.float32), settings, seed)
 
     def _start(self) -> None:
-        # The one source of chance in dm_control; seeded anew, since its draws of an episode are not counted.
+        # dm_control's one source of chance; seeded anew, so that earlier episodes leave no trace in this one.
         self._env.task.random.seed(int(self.np_random.integers(2**32)))
         self._env.reset()
 

@@ -98,6 +98,21 @@ def check_action_repeat(make: Make) -> None:
         np.testing.assert_array_equal(long[1].image, short[-1].image)
 
 
+def check_draws_once(make: Make) -> None:
+    """However long an action is held, one picture is drawn: drawing costs more than physics."""
+    env = make(action_repeat=4)
+    drawn: list[Image] = []
+    draw = env._draw
+
+    def counted() -> Image:
+        drawn.append(draw())
+        return drawn[-1]
+
+    env._draw = counted  # type: ignore[method-assign]
+    moments = play(env, 0, draw_actions(env, 2))
+    assert len(drawn) == len(moments)
+
+
 def check_time_limit(make: Make) -> None:
     """The limit counts environment steps, cuts an action short, and is no true end."""
     env = make(action_repeat=2, time_limit=5)
@@ -158,6 +173,7 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
     check_seeds,
     check_stream,
     check_action_repeat,
+    check_draws_once,
     check_time_limit,
     check_order,
     check_images_are_kept,
