@@ -26,11 +26,11 @@ class Display:
     def __enter__(self) -> "Display":
         if self._console.is_terminal:
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
-                TextColumn("{task.fields[text]}"),
+                TextColumn("{task.fields[text]}", markup=False),
             )
-            self._bars = Progress(*columns, console=self._console)
+            self._bars = Progress(*columns, console=self._console, auto_refresh=False)
             self._bars.start()
         return self
 
@@ -42,7 +42,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """Prints lines; they stay."""
-        self._console.print(text, markup=False)
+        self._console.print(text, markup=False, highlight=False)
 
     def update(self, states: Mapping[str, State]) -> None:
         """Shows the runs that are going on, by name; runs not named any more lose their bars."""
@@ -54,8 +54,10 @@ class Display:
             elif self._is_news(name, now):
                 self.note(f"{name}: {describe(now)}")
         for name in [name for name in self._tasks if name not in states]:
-            assert self._bars is not None
+            assert self._bars is not None  # names have bars
             self._bars.remove_task(self._tasks.pop(name))
+        if self._bars is not None:
+            self._bars.refresh()
 
     def _is_news(self, name: str, now: State) -> bool:
         when, step = self._last.get(name, (float("-inf"), 0))

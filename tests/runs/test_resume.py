@@ -62,7 +62,7 @@ def test_killed_at_any_call(kills: list[int], uninterrupted: Path, tmp_path_fact
 @pytest.mark.parametrize("changes", [{"envs": 2}, {"replay": {"size": 100, "memory": 0.1}}], ids=["envs", "forgetting"])
 def test_killed_with_other_settings(changes: dict[str, Any], tmp_path: Path) -> None:
     assert run(spec(**changes), tmp_path / "whole") == 0
-    for calls in (200, 100):
+    for calls in (200, 50):
         assert run(spec(**changes), tmp_path / "killed", calls) == -signal.SIGKILL
     assert run(spec(**changes), tmp_path / "killed") == 0
     assert metrics(tmp_path / "killed") == metrics(tmp_path / "whole")
