@@ -1,4 +1,4 @@
-"""How the kernels of the ray caster are compiled: once, kept on disk, and compiled anew when any of their sources changes."""
+"""How the kernels of the ray caster are compiled: once, kept on disk, and anew when any of their sources changes."""
 
 import hashlib
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Any
 from numba import njit
 
 # No flag here may change which surface a ray meets: NaN and infinity keep their meaning, sums keep their order.
+# Without reference counts (_nrt) kernels cannot allocate, and do not count at each of millions of accesses to an array.
 _FLAGS = {"fastmath": {"contract", "nsz"}, "error_model": "numpy", "_nrt": False}
 
 

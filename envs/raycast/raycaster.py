@@ -1,13 +1,11 @@
 """The renderer: pictures of a MuJoCo model, drawn by casting rays on the CPU."""
 
-from typing import Any
-
 import mujoco
 import numpy as np
 
 from envs.raycast import trace
-from envs.raycast.scene import Scene, load_model
-from envs.raycast.trace import Camera
+from envs.raycast.cover import CAMERA, CENTRE
+from envs.raycast.scene import MAX_SHAPES, Scene
 
 
 class Raycaster:
@@ -25,11 +23,7 @@ class Raycaster:
         self._shape = height, width
         self._supersampling = supersampling
         self._scene = Scene(model)
-        self._static = load_model(model)
-        rows, columns = height * supersampling, width * supersampling
-        self._depth = np.empty((rows, columns))
-        self._seen = np.empty((rows, columns), np.int32)
-        self._colour = np.empty((rows, columns, 3))
+        self._buffers = trace.make_buffers(height * supersampling, width * supersampling, MAX_SHAPES)
 
     def render(self, data: mujoco.MjData, camera: int = 0) -> np.ndarray:
         """Draws a picture.
@@ -42,25 +36,9 @@ class Raycaster:
           uint8 (height, width, 3).
         """
         height, width = self._shape
-        frame = self._scene.read(data, camera)
-        passes = len(frame.lights.casts) + 2
-        vertices = self._static.grids.vertex[-1]
-        cache, known = np.empty((vertices, passes, 3)), np.empty((vertices, passes), np.bool_)
-        view = self._camera(data, camera, height * self._supersampling)
-        trace.render(
-            self._static,
-            frame,
-            view,
-            self._depth,
-            self._seen,
-            self._colour,
-            cache,
-            known,
-            np.empty(len(frame.shapes.kind), np.bool_),
-            np.empty(len(frame.shapes.kind), np.int64),
-            np.empty(len(frame.shapes.kind)),
-        )
-        samples = self._colour.reshape(height, self._supersampling, width, self._supersampling, 3)
+        self._buffers.cameras[:1] = self._camera(data, camera, height * self._supersampling)
+        trace.render(self._scene.read(data, camera), self._buffers)
+        samples = self._buffers.colour.reshape(height, self._supersampling, width, self._supersampling, 3)
         return np.rint(255 * samples.mean((1, 3))).astype(np.uint8)
 
     def geoms(self, data: mujoco.MjData, camera: int = 0) -> np.ndarray:
@@ -74,17 +52,18 @@ class Raycaster:
           int32 (height, width): geom, -1 for none.
         """
         height, width = self._shape
-        depth, seen = np.empty((height, width)), np.empty((height, width), np.int32)
-        trace.identify(self._scene.read(data, camera), self._camera(data, camera, height), depth, seen)
-        return seen
+        near, depth = np.zeros((height, width, 1)), np.full((height, width, 1), np.inf)
+        seen = np.full((height, width, 1), -1, np.int32)
+        shapes = self._scene.read(data, camera).shapes
+        trace.identify(shapes, self._camera(data, camera, height), CENTRE, near, depth, seen)
+        return seen[..., 0]
 
-    def _camera(self, data: mujoco.MjData, camera: int, rows: int) -> Any:
+    def _camera(self, data: mujoco.MjData, camera: int, rows: int) -> np.ndarray:
+        """CAMERA (1)."""
         model = self._model
-        tangent = np.tan(np.radians(model.cam_fovy[camera]) / 2)
-        return Camera(
-            data.cam_xpos[camera].copy(),
-            data.cam_xmat[camera].reshape(3, 3).copy(),
-            float(2 * tangent / rows),
-            float(model.vis.map.znear * model.stat.extent),
-            float(model.vis.map.zfar * model.stat.extent),
-        )
+        view = np.zeros(1, CAMERA)
+        view["position"], view["rotation"] = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
+        view["pixel"] = 2 * np.tan(np.radians(model.cam_fovy[camera]) / 2) / rows
+        view["near"] = model.vis.map.znear * model.stat.extent
+        view["far"] = model.vis.map.zfar * model.stat.extent
+        return view

@@ -5,7 +5,6 @@ The sizes are MuJoCo's: radius and half-length for a capsule (size 0 and 2), hal
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,14 +17,26 @@ SKIN = 103
 INFINITY = math.inf
 
 
-class Shapes(NamedTuple):
-    """The shapes of one frame, N of them, in the world's frame."""
-
-    kind: np.ndarray  # int32 (N): mjtGeom
-    position: np.ndarray  # float64 (N, 3)
-    rotation: np.ndarray  # float64 (N, 3, 3): columns are the shape's axes
-    size: np.ndarray  # float64 (N, 3)
-    reach: np.ndarray  # float64 (N): radius of the bounding sphere, infinity for planes
+# A shape in the world, and how it looks.
+SHAPE = np.dtype(
+    [
+        ("kind", np.int64),  # mjtGeom
+        ("position", np.float64, 3),
+        ("rotation", np.float64, (3, 3)),  # columns are the shape's axes
+        ("size", np.float64, 3),
+        ("reach", np.float64),  # radius of the bounding sphere, infinity for planes
+        ("geom", np.int64),  # the model's geom, -1 for sites and tendons
+        ("rgba", np.float64, 4),
+        ("emission", np.float64),
+        ("specular", np.float64),
+        ("shininess", np.float64),
+        ("reflectance", np.float64),
+        ("texture", np.int64),  # -1 for none
+        ("repeat", np.float64, 2),  # of the texture, along x and y
+        ("uniform", np.int64),  # texture measured in metres, not in sizes of the shape
+        ("grid", np.int64),  # of a plane
+    ]
+)
 
 
 @kernel
@@ -136,8 +147,9 @@ def _meet_box(sx, sy, sz, ox, oy, oz, dx, dy, dz):
 
 
 @kernel
-def meet(kind, size, ox, oy, oz, dx, dy, dz):
+def meet(shape, ox, oy, oz, dx, dy, dz):
     """The smallest t >= 0 at which the ray o + t d, in the shape's frame, meets the shape; infinity if it misses."""
+    kind, size = shape.kind, shape.size
     if kind == CAPSULE:
         return _meet_capsule(size[0], size[2], ox, oy, oz, dx, dy, dz)
     if kind == PLANE:
@@ -152,8 +164,9 @@ def meet(kind, size, ox, oy, oz, dx, dy, dz):
 
 
 @kernel
-def normal(kind, size, x, y, z):
+def normal(shape, x, y, z):
     """The outward unit normal at a point (x, y, z) of the surface, in the shape's frame."""
+    kind, size = shape.kind, shape.size
     if kind == CAPSULE:
         z -= min(max(z, -size[2]), size[2])
     elif kind == PLANE:
@@ -176,8 +189,25 @@ def normal(kind, size, x, y, z):
 
 
 @kernel
-def into(rotation, x, y, z):
-    """A vector of the world in the frame whose axes are the columns of `rotation`."""
+def contains(shape, x, y, z):
+    """Whether a point (x, y, z) of the shape's frame lies inside the shape."""
+    kind, size = shape.kind, shape.size
+    if kind == CAPSULE:
+        z = max(abs(z) - size[2], 0.0)
+        return x * x + y * y + z * z < size[0] ** 2
+    if kind in (SPHERE, ELLIPSOID):
+        return (x / size[0]) ** 2 + (y / size[1]) ** 2 + (z / size[2]) ** 2 < 1
+    if kind == CYLINDER:
+        return abs(z) < size[2] and x * x + y * y < size[0] ** 2
+    if kind == BOX:
+        return abs(x) < size[0] and abs(y) < size[1] and abs(z) < size[2]
+    return False
+
+
+@kernel
+def into(frame, x, y, z):
+    """A vector of the world in the frame of a shape or camera."""
+    rotation = frame.rotation
     return (
         rotation[0, 0] * x + rotation[1, 0] * y + rotation[2, 0] * z,
         rotation[0, 1] * x + rotation[1, 1] * y + rotation[2, 1] * z,
@@ -186,8 +216,9 @@ def into(rotation, x, y, z):
 
 
 @kernel
-def out_of(rotation, x, y, z):
-    """A vector of the frame whose axes are the columns of `rotation`, in the world."""
+def out_of(frame, x, y, z):
+    """A vector of the frame of a shape or camera in the world."""
+    rotation = frame.rotation
     return (
         rotation[0, 0] * x + rotation[0, 1] * y + rotation[0, 2] * z,
         rotation[1, 0] * x + rotation[1, 1] * y + rotation[1, 2] * z,

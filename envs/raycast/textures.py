@@ -13,15 +13,26 @@ import numpy as np
 from envs.raycast.compiler import kernel
 
 
-class Textures(NamedTuple):
-    """All textures of a model: images (one a 2D texture, six a cube), each with L levels of half the size each."""
+# The most levels of a mipmap: enough for images of 32768 texels a side.
+_LEVELS = 16
 
-    texels: np.ndarray  # uint8 (texels, 3): all levels of all images, row by row
-    start: np.ndarray  # int64 (images, L): first texel of a level
-    shape: np.ndarray  # int64 (images, L, 2): height and width of a level
-    levels: np.ndarray  # int64 (images): number of levels
-    image: np.ndarray  # int64 (textures): first image of a texture
-    cube: np.ndarray  # bool (textures)
+# A texture: one image, or the six sides of a cube; each image in levels of half the size each.
+TEXTURE = np.dtype(
+    [
+        ("cube", np.int64),
+        ("levels", np.int64),
+        ("height", np.int64, _LEVELS),
+        ("width", np.int64, _LEVELS),
+        ("start", np.int64, (6, _LEVELS)),  # first texel of each side and level
+    ]
+)
+
+
+class Textures(NamedTuple):
+    """All textures of a model."""
+
+    table: np.ndarray  # TEXTURE (T)
+    texels: np.ndarray  # uint8 (texels, 3): of all levels of all images, row by row
     sky: int  # texture of the sky, or -1
 
 
@@ -47,59 +58,42 @@ def _pyramid(image: np.ndarray) -> list[np.ndarray]:
 
 def load_textures(model: mujoco.MjModel) -> Textures:
     """Takes a compiled model's textures and builds their mipmaps."""
-    pyramids: list[list[np.ndarray]] = []
-    image, cube = [], []
-    sky = -1
-    for i in range(model.ntex):
+    table = np.zeros(model.ntex, TEXTURE)
+    texels = [np.zeros((1, 3), np.uint8)]
+    total, sky = 1, -1
+    for i, row in enumerate(table):
         height, width, channels = model.tex_height[i], model.tex_width[i], model.tex_nchannel[i]
         begin = model.tex_adr[i]
-        texture = np.asarray(model.tex_data[begin : begin + height * width * channels])
-        texture = texture.reshape(height, width, channels)
-        texture = texture[..., :3] if channels >= 3 else np.repeat(texture[..., :1], 3, -1)
-        is_cube = model.tex_type[i] != mujoco.mjtTexture.mjTEXTURE_2D
+        image = np.asarray(model.tex_data[begin : begin + height * width * channels]).reshape(height, width, channels)
+        image = image[..., :3] if channels >= 3 else np.repeat(image[..., :1], 3, -1)
+        row["cube"] = model.tex_type[i] != mujoco.mjtTexture.mjTEXTURE_2D
         if model.tex_type[i] == mujoco.mjtTexture.mjTEXTURE_SKYBOX and sky < 0:
             sky = i
-        image.append(len(pyramids))
-        cube.append(is_cube)
-        if not is_cube:
-            pyramids.append(_pyramid(texture))
-        elif height == width:  # one face, repeated
-            pyramids.extend([_pyramid(texture)] * 6)
-        else:
-            pyramids.extend(_pyramid(face) for face in texture.reshape(6, width, width, 3))
-    most = max([len(pyramid) for pyramid in pyramids], default=1)
-    start = np.zeros((len(pyramids), most), np.int64)
-    shape = np.ones((len(pyramids), most, 2), np.int64)
-    texels: list[np.ndarray] = []
-    total = 0
-    for i, pyramid in enumerate(pyramids):
-        for j, level in enumerate(pyramid):
-            start[i, j], shape[i, j] = total, level.shape[:2]
-            texels.append(level.reshape(-1, 3))
-            total += len(texels[-1])
-    return Textures(
-        np.concatenate(texels) if texels else np.zeros((1, 3), np.uint8),
-        start,
-        shape,
-        np.array([len(pyramid) for pyramid in pyramids], np.int64),
-        np.array(image, np.int64),
-        np.array(cube, np.bool_),
-        sky,
-    )
+        # A cube's sides lie one below the other, or are all the same.
+        sides = image.reshape(-1, width, width, 3) if row["cube"] else image[None]
+        for side, pyramid in enumerate(_pyramid(side) for side in sides):
+            row["levels"] = len(pyramid)
+            for level, picture in enumerate(pyramid):
+                row["height"][level], row["width"][level] = picture.shape[:2]
+                row["start"][side, level] = total
+                texels.append(picture.reshape(-1, 3))
+                total += len(texels[-1])
+        row["start"][len(sides) :] = row["start"][0]
+    return Textures(table, np.concatenate(texels), sky)
 
 
 @kernel
-def _bilinear(textures, image, level, u, v, repeat):
-    height, width = textures.shape[image, level]
+def _bilinear(textures, texture, side, level, u, v):
+    height, width = texture.height[level], texture.width[level]
     x, y = u * width - 0.5, v * height - 0.5
     column, row = int(math.floor(x)), int(math.floor(y))
     fx, fy = x - column, y - row
-    if repeat:
+    if texture.cube == 0:
         c0, c1, r0, r1 = column % width, (column + 1) % width, row % height, (row + 1) % height
     else:
         c0, c1 = min(max(column, 0), width - 1), min(max(column + 1, 0), width - 1)
         r0, r1 = min(max(row, 0), height - 1), min(max(row + 1, 0), height - 1)
-    base = textures.start[image, level]
+    base = texture.start[side, level]
     a, b = base + r0 * width + c0, base + r0 * width + c1
     c, d = base + r1 * width + c0, base + r1 * width + c1
     wa, wb, wc, wd = (1 - fx) * (1 - fy), fx * (1 - fy), (1 - fx) * fy, fx * fy
@@ -112,17 +106,17 @@ def _bilinear(textures, image, level, u, v, repeat):
 
 
 @kernel
-def look_up(textures, image, u, v, footprint, repeat):
-    """The colour in [0, 1] at (u, v) of an image, averaged over `footprint` texels of its finest level."""
+def look_up(textures, texture, side, u, v, footprint):
+    """The colour in [0, 1] at (u, v) of an image of a texture, averaged over `footprint` texels of its finest level."""
     level = math.log2(footprint) if footprint > 1 else 0.0
-    last = textures.levels[image] - 1
+    last = texture.levels - 1
     if level >= last:
-        return _bilinear(textures, image, last, u, v, repeat)
+        return _bilinear(textures, texture, side, last, u, v)
     low = int(level)
     weight = level - low
-    r, g, b = _bilinear(textures, image, low, u, v, repeat)
+    r, g, b = _bilinear(textures, texture, side, low, u, v)
     if weight > 0:
-        r1, g1, b1 = _bilinear(textures, image, low + 1, u, v, repeat)
+        r1, g1, b1 = _bilinear(textures, texture, side, low + 1, u, v)
         r, g, b = r + weight * (r1 - r), g + weight * (g1 - g), b + weight * (b1 - b)
     return r, g, b
 
@@ -131,17 +125,16 @@ def look_up(textures, image, u, v, footprint, repeat):
 def look_around(textures, texture, x, y, z, spread):
     """The colour in direction (x, y, z) of a cube texture, averaged over a cone of `spread` radians.
 
-    Faces and their axes are those of table 3.19 of the OpenGL 2.1 specification.
+    Sides and their axes are those of table 3.19 of the OpenGL 2.1 specification.
     """
     ax, ay, az = abs(x), abs(y), abs(z)
     if ax >= ay and ax >= az:
-        face, major, s, t = (0, ax, -z, -y) if x > 0 else (1, ax, z, -y)
+        side, major, s, t = (0, ax, -z, -y) if x > 0 else (1, ax, z, -y)
     elif ay >= az:
-        face, major, s, t = (2, ay, x, z) if y > 0 else (3, ay, x, -z)
+        side, major, s, t = (2, ay, x, z) if y > 0 else (3, ay, x, -z)
     else:
-        face, major, s, t = (4, az, x, -y) if z > 0 else (5, az, -x, -y)
-    image = textures.image[texture] + face
+        side, major, s, t = (4, az, x, -y) if z > 0 else (5, az, -x, -y)
     length = math.sqrt(x * x + y * y + z * z)
     # A cone of one radian covers half a face's width at its middle, and more towards its edges.
-    footprint = 0.5 * textures.shape[image, 0, 1] * spread * (length / major)
-    return look_up(textures, image, 0.5 * (s / major + 1), 0.5 * (t / major + 1), footprint, False)
+    footprint = 0.5 * texture.width[0] * spread * (length / major)
+    return look_up(textures, texture, side, 0.5 * (s / major + 1), 0.5 * (t / major + 1), footprint)

@@ -1,0 +1,121 @@
+"""Which shape each pixel sees: each is tried on the pixels within its projected bounds, and the nearest hit stays."""
+
+import math
+
+import numpy as np
+
+from envs.raycast.compiler import kernel
+from envs.raycast.shapes import CAPSULE, CYLINDER, PLANE, contains, into, meet
+
+# Where rays pass through a pixel, right and down from its corner: OpenGL's usual pattern for four samples.
+CENTRE = np.array([[0.5, 0.5]])
+SAMPLES = np.array([[0.375, 0.125], [0.875, 0.375], [0.125, 0.625], [0.625, 0.875]])
+
+
+# A camera; its rays have length one along its axis, so that a hit's t is its depth.
+CAMERA = np.dtype(
+    [
+        ("position", np.float64, 3),
+        ("rotation", np.float64, (3, 3)),  # columns are right, up and backward
+        ("pixel", np.float64),  # size of a pixel at depth 1
+        ("near", np.float64),
+        ("far", np.float64),
+    ]
+)
+
+
+@kernel
+def _span(x, z, radius, pixel, pixels):
+    """First and one past the last pixel that a disc around (x, depth z) covers along one axis of the picture."""
+    if z <= radius:  # reaches the camera's plane
+        return 0, pixels
+    root = math.sqrt(x * x + z * z - radius * radius)
+    area = z * z - radius * radius
+    low, high = (x * z - radius * root) / area, (x * z + radius * root) / area
+    first = math.floor(low / pixel + 0.5 * pixels)
+    last = math.ceil(high / pixel + 0.5 * pixels)
+    return int(min(max(first, 0), pixels)), int(min(max(last, 0), pixels))
+
+
+@kernel
+def bounds(shape, camera, height, width):
+    """Rows and columns, from and to, outside which no pixel sees a shape."""
+    if shape.kind == PLANE:
+        return 0, height, 0, width
+    half, radius = 0.0, shape.reach
+    if shape.kind == CAPSULE or shape.kind == CYLINDER:
+        # The hull of the spheres around both ends holds the shape.
+        half, radius = shape.size[2], shape.size[0]
+    row0, row1, column0, column1 = height, 0, width, 0
+    ahead = False
+    for side in (-half, half):
+        x, y, z = into(
+            camera,
+            shape.position[0] + side * shape.rotation[0, 2] - camera.position[0],
+            shape.position[1] + side * shape.rotation[1, 2] - camera.position[1],
+            shape.position[2] + side * shape.rotation[2, 2] - camera.position[2],
+        )
+        ahead = ahead or radius > z
+        first, last = _span(x, -z, radius, camera.pixel, width)
+        column0, column1 = min(column0, first), max(column1, last)
+        first, last = _span(-y, -z, radius, camera.pixel, height)
+        row0, row1 = min(row0, first), max(row1, last)
+    return (row0, row1, column0, column1) if ahead else (0, 0, 0, 0)
+
+
+@kernel
+def eye_of(shape, camera):
+    """The camera's position in the frame of a shape."""
+    return into(
+        shape,
+        camera.position[0] - shape.position[0],
+        camera.position[1] - shape.position[1],
+        camera.position[2] - shape.position[2],
+    )
+
+
+@kernel
+def rays_of(shape, camera):
+    """The camera's rays in the frame of a shape: ahead, and the steps from a pixel to the next right and down."""
+    rotation, pixel = camera.rotation, camera.pixel
+    ahead = into(shape, -rotation[0, 2], -rotation[1, 2], -rotation[2, 2])
+    right = into(shape, pixel * rotation[0, 0], pixel * rotation[1, 0], pixel * rotation[2, 0])
+    down = into(shape, -pixel * rotation[0, 1], -pixel * rotation[1, 1], -pixel * rotation[2, 1])
+    return ahead, right, down
+
+
+@kernel
+def hidden(shape, camera):
+    """Whether the camera is inside a shape: only outsides are drawn."""
+    x, y, z = eye_of(shape, camera)
+    return contains(shape, x, y, z)
+
+
+@kernel
+def cover(shape, i, camera, samples, near, depth, seen):
+    """Marks the samples that see a shape in front of all shapes before it.
+
+    Args:
+      shape: SHAPE.
+      i: its number.
+      camera: CAMERA.
+      samples: float64 (S, 2): places in a pixel.
+      near: float64 (H, W, S): depth from which on a sample sees.
+      depth: float64 (H, W, S): depth of what each sample sees, updated.
+      seen: int32 (H, W, S): what each sample sees, updated.
+    """
+    height, width, count = depth.shape
+    row0, row1, column0, column1 = bounds(shape, camera, height, width)
+    ox, oy, oz = eye_of(shape, camera)
+    ahead, right, down = rays_of(shape, camera)
+    for row in range(row0, row1):
+        for column in range(column0, column1):
+            for s in range(count):
+                u, v = column + samples[s, 0] - 0.5 * width, row + samples[s, 1] - 0.5 * height
+                dx = ahead[0] + u * right[0] + v * down[0]
+                dy = ahead[1] + u * right[1] + v * down[1]
+                dz = ahead[2] + u * right[2] + v * down[2]
+                t = meet(shape, ox, oy, oz, dx, dy, dz)
+                if near[row, column, s] <= t < depth[row, column, s]:
+                    depth[row, column, s] = t
+                    seen[row, column, s] = i
