@@ -57,6 +57,10 @@ class Checkpoints:
         self.folder = folder
         self.keep = keep
 
+    def __bool__(self) -> bool:
+        """Whether there is any, damaged or not."""
+        return bool(self._paths())
+
     def save(self, step: int, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint, then drops the ones that are too old."""
         temporary = self.folder / f"{atomic.TEMPORARY}{os.getpid()}-{step}"
@@ -100,21 +104,16 @@ class Checkpoints:
             if progress is not None:
                 yield progress
 
-    def clear(self, after: int = -1) -> bool:
-        """Sets aside the checkpoints beyond a step, which are damaged, and deletes what kills left behind.
-
-        Returns:
-            Whether any was set aside.
-        """
-        damaged = [path for path in self._paths() if step_of(path) > after]
-        for path in damaged:
-            aside = self.folder / "set_aside"
-            aside.mkdir(exist_ok=True)
-            shutil.rmtree(aside / path.name, ignore_errors=True)
-            path.rename(aside / path.name)
+    def clear(self, after: int) -> None:
+        """Sets aside the checkpoints beyond a step, which are damaged, and deletes what kills left behind."""
+        for path in self._paths():
+            if step_of(path) > after:
+                aside = self.folder / "set_aside"
+                aside.mkdir(exist_ok=True)
+                shutil.rmtree(aside / path.name, ignore_errors=True)
+                path.rename(aside / path.name)
         for path in self.folder.glob(f"{atomic.TEMPORARY}*"):
             shutil.rmtree(path, ignore_errors=True)
-        return bool(damaged)
 
     def _paths(self) -> list[Path]:
         """Complete checkpoints, newest first; `<step>.old` comes after `<step>`."""

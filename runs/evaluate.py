@@ -40,18 +40,21 @@ def evaluate(folder: Path, episodes: int, video: Path | None = None) -> list[flo
     from runs.machine import choose_renderer, prepare_tensorflow
     from runs.record import gif
 
-    choose_renderer(spec)
-    prepare_tensorflow(spec.seed)
-    env = envs.make_env(spec.task, spec.settings)
     try:
+        choose_renderer(spec)
+        prepare_tensorflow(spec.seed)
+        env = envs.make_env(spec.task, spec.settings)
         actions = action_spec(env.action_space)
         agent = agents.registry.make_agent(spec.settings, (SIZE, SIZE, 3), actions, spec.seed)
         agent.load(found[1].agent)
+    except ValueError as error:  # no such renderer here, or a checkpoint of another version of the agent
+        raise UserError(f"{folder}: {error}") from error
+    try:
         returns = []
         for episode in range(episodes):
             trace = play(
                 env,
-                lambda images, state: agent.policy(images, state, False),
+                lambda images, memory: agent.policy(images, memory, False),
                 agent.initial_state(1),
                 actions,
                 derive(spec.seed, Stream.SHOW, episode),

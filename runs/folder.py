@@ -53,6 +53,10 @@ def claim(specs: Sequence[RunSpec], results: Path, replace: bool) -> list[Path]:
     Raises:
         UserError: settings have changed under the same name, with the keys and both values; nothing was touched.
     """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{results}: results cannot be written there ({error.strerror})") from error
     changes = {spec.folder(results): change for spec in specs if (change := _change(spec, spec.folder(results)))}
     if not changes:
         return []

@@ -22,7 +22,7 @@ import numpy as np
 import agents.registry
 import envs
 import envs.parallel
-from agents.agent import ActionSpec, Agent, PolicyState
+from agents.agent import ActionSpec, Agent, PolicyState, Report
 from envs.pixels import PixelEnv
 from envs.settings import EnvSettings
 from runs import lock, provenance, state
@@ -106,7 +106,7 @@ class Attempt:
     """One process's share of a run: it may start in the middle and end early."""
 
     def __init__(self, spec: RunSpec, folder: Path, stop: Stop):
-        """Changes nothing yet."""
+        """Takes the run's folder, whose lock is held; changes nothing yet."""
         self.spec = spec
         self.settings = spec.settings
         self.folder = folder
@@ -125,7 +125,7 @@ class Attempt:
         try:
             with self._assembled() as parts:
                 self._train(parts)
-        except Stopped:
+        except (Stopped, KeyboardInterrupt):
             self._tell("pending")
             provenance.end(self.folder, self.progress.step, "stopped")
             raise
@@ -176,10 +176,9 @@ class Attempt:
         settings = self.settings
         found = checkpoints.newest()
         if found is None:
-            damaged = checkpoints.clear()
-            if damaged:
+            if checkpoints:
                 logger.warning("%s: no checkpoint can be read; starting anew, the old data is set aside", self.folder)
-                set_aside(self.folder, "episodes", METRICS)
+                set_aside(self.folder, "episodes", METRICS, "events.*", "checkpoints")
             self.progress = Progress()
             driver.start()
         else:
@@ -212,15 +211,14 @@ class Attempt:
                 self._save(parts)
             self._stop_if_wanted(parts)
             self._collect(parts)
-        if progress.saved != progress.step:
-            self._save(parts)
+        self._save(parts)
 
     def _collect(self, parts: Parts) -> None:
         """Takes one agent step in every environment; what it makes due is noted as debt."""
         progress, train = self.progress, self.settings.train
         before = progress.step
         if progress.pretrained:
-            taken, ended = parts.driver.policy_step(lambda images, state: parts.agent.policy(images, state, True))
+            taken, ended = parts.driver.policy_step(lambda images, memory: parts.agent.policy(images, memory, True))
         else:
             taken, ended = parts.driver.random_step()
         progress.step += taken
@@ -275,7 +273,10 @@ class Attempt:
             parts.agent.load(before)  # as if the evaluation had not begun
             self._save(parts)
             raise
-        report = parts.agent.report(self._report_batch(parts)) if progress.pretrained else None
+        report = Report({}, {})
+        if progress.pretrained:
+            batch = parts.batches.one(parts.replay.snapshot(), Stream.REPORT, progress.evaluations)
+            report = parts.agent.report(batch)
         progress.evaluations += 1
         progress.evaluated = progress.step
         progress.last_return = float(np.mean([trace.score for trace in traces]))
@@ -285,10 +286,10 @@ class Attempt:
             "eval/episodes": len(traces),
             "eval/length": float(np.mean([trace.steps for trace in traces])),
         }
-        parts.recorder.line(progress.step, line | (report.metrics if report else {}))
+        parts.recorder.line(progress.step, line | report.metrics)
         if settings.eval.video:
             parts.recorder.video(progress.step, "eval/episode", np.stack(traces[0].images))
-            for name, video in (report.videos if report else {}).items():
+            for name, video in report.videos.items():
                 parts.recorder.video(progress.step, name, video)
         logger.info("step %d: evaluation return %.1f", progress.step, progress.last_return)
 
@@ -299,18 +300,15 @@ class Attempt:
             Stopped: the run was asked to stop; nothing is saved yet.
         """
 
-        def act(images: Images, state: PolicyState) -> tuple[Actions, PolicyState]:
+        def act(images: Images, memory: PolicyState) -> tuple[Actions, PolicyState]:
             if self.stop.wanted:
                 raise Stopped
             self._heartbeat()
-            return parts.agent.policy(images, state, False)
+            return parts.agent.policy(images, memory, False)
 
         count = self.progress.evaluations * self.settings.eval.episodes + number
         seed = derive(self.spec.seed, Stream.EVAL, count)
         return play(parts.evaluation, act, parts.agent.initial_state(1), parts.spec, seed)
-
-    def _report_batch(self, parts: Parts) -> dict[str, np.ndarray]:
-        return parts.batches.one(parts.replay.snapshot(), Stream.REPORT, self.progress.evaluations)
 
     def _record(self, parts: Parts) -> None:
         """Writes a line of training metrics, averaged since the last one."""
@@ -377,13 +375,13 @@ def env_settings(settings: EnvSettings) -> EnvSettings:
     return EnvSettings.model_validate({name: getattr(settings, name) for name in EnvSettings.model_fields})
 
 
-def set_aside(folder: Path, *names: str) -> None:
-    """Moves what a lost run wrote out of the way of a new one."""
-    aside = folder / f"set_aside-{datetime.now():%Y%m%d-%H%M%S}"
-    for name in names:
-        if (folder / name).exists():
-            aside.mkdir(exist_ok=True)
-            (folder / name).rename(aside / name)
+def set_aside(folder: Path, *patterns: str) -> None:
+    """Moves what a lost run wrote out of the way of a new one, in the order of the patterns."""
+    aside = folder / f"set_aside-{datetime.now():%Y%m%d-%H%M%S-%f}"
+    aside.mkdir()
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            path.rename(aside / path.name)
 
 
 def crossings(before: int, now: int, every: int) -> int:

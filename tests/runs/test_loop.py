@@ -1,7 +1,9 @@
 import json
 import logging
 import math
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envs.parallel import WorkerError
 from runs import loop, state
+from runs.checkpoint import Checkpoints
 from runs.lock import BusyError, held
 from runs.loop import DivergedError, Stop, Stopped, crossings, run
 from suites.errors import UserError
@@ -170,11 +174,15 @@ def test_stopping_saves_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             assert state.read(tmp_path / "stopped").state == "pending"
     assert calls > period
     assert metrics(tmp_path / "stopped") == metrics(tmp_path / "whole")
+    ends = [Checkpoints(tmp_path / name / "checkpoints").newest() for name in ("whole", "stopped")]
+    assert ends[0] is not None
+    assert ends[1] is not None
+    assert ends[0][0] == ends[1][0] == 400
+    for name, array in ends[0][1].agent.items():
+        np.testing.assert_array_equal(array, ends[1][1].agent[name])
 
 
 def test_stops_when_the_launcher_is_gone() -> None:
-    import os
-
     assert not Stop(os.getppid()).wanted
     assert Stop(1 if os.getppid() != 1 else 2).wanted
 
@@ -226,6 +234,31 @@ def test_provenance_tells_every_attempt(tmp_path: Path) -> None:
     assert told["versions"]["numpy"] == np.__version__
     assert [attempt["reason"] for attempt in told["attempts"]] == ["stopped", "done"]
     assert all(attempt["start"] <= attempt["end"] for attempt in told["attempts"])
+
+
+def test_keyboard_interrupt_leaves_the_run_pending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: StandIn, batch: Any) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(StandIn, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(spec(), tmp_path)
+    assert state.read(tmp_path).state == "pending"
+
+
+def test_dead_environment_fails_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = StandIn.train
+
+    def train(self: StandIn, batch: Any) -> dict[str, float]:
+        children = [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
+        workers = [pid for pid in children if b"envs.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(workers[0], signal.SIGKILL)
+        return original(self, batch)
+
+    monkeypatch.setattr(StandIn, "train", train)
+    with pytest.raises(WorkerError, match="killed by SIGKILL"):
+        run(spec(envs=2), tmp_path)
+    assert state.read(tmp_path).state == "failed"
 
 
 def test_steps_within_prefill(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import agents.registry
+import runs.loop
 from runs import state
 from runs.folder import write_spec
 from suites.plan import RunSpec
@@ -115,3 +117,20 @@ def test_dreamer_killed_at_random_moments(dreamer: RunSpec, tmp_path: Path) -> N
         process.wait()
     assert start(killed).wait() == 0, (killed / "output.log").read_text()
     assert metrics(killed) == metrics(whole)
+
+
+def test_no_graph_is_traced_again(dreamer: RunSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One graph for training, one for reports, one for acting in each number of environments; batches keep up."""
+    made: list[Any] = []
+    original = agents.registry.make_agent
+
+    def make_agent(*given: Any) -> Any:
+        made.append(original(*given))
+        return made[0]
+
+    monkeypatch.setattr(agents.registry, "make_agent", make_agent)
+    runs.loop.run(dreamer, tmp_path)
+    counts = [graph.experimental_get_tracing_count() for graph in (made[0]._train_graph, made[0]._report_graph)]
+    assert counts == [1, 1]
+    assert made[0]._policy_graph.experimental_get_tracing_count() == 2
+    assert metrics(tmp_path)[-1]["step"] >= 400
