@@ -1,4 +1,6 @@
 """Which shape each pixel sees: each is tried on the pixels within its projected bounds, and the nearest hit stays."""
+# mypy: disable-error-code="no-untyped-def"
+# The arguments of kernels have machine types, which numba infers.
 
 import math
 

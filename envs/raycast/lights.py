@@ -3,6 +3,8 @@
 OpenGL 2.1 specification, section 2.14.1: colour = emission + sum over lights of attenuation * spot *
 (ambient + diffuse * max(N.L, 0) + specular * max(N.H, 0)^shininess), cut off at 1.
 """
+# mypy: disable-error-code="no-untyped-def"
+# The arguments of kernels have machine types, which numba infers.
 
 import math
 
@@ -37,7 +39,7 @@ def read_lights(model: mujoco.MjModel, scene: mujoco.MjvScene) -> np.ndarray:
     lights = np.zeros(scene.nlight, LIGHT)
     for row, light in zip(lights, scene.lights[: scene.nlight], strict=True):
         directional = light.type == mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
-        # mjr_render: the shadow map of a spot covers shadowscale of its cone, that of a directional light a fixed square.
+        # mjr_render: a spot's shadow map covers shadowscale of its cone, that of a directional light a fixed square.
         half_angle = min(light.cutoff * model.vis.map.shadowscale, 80)
         row["directional"], row["casts"] = directional, light.castshadow
         row["position"], row["direction"] = light.pos, light.dir
@@ -65,16 +67,21 @@ def towards(light, x, y, z):
 
 
 @kernel
-def illuminate(lights, which, x, y, z, nx, ny, nz, vx, vy, vz, tint, shape):
+def illuminate(lights, which, point, n, v, tint, shape):
     """The light that a point of a surface sends to the viewer, from the lights that `which` names.
 
     Args:
       lights: LIGHT (K).
       which: a single light, ALL, or SHADOWLESS: those that cast no shadow.
-      x, y, z: the point; nx, ny, nz: unit normal there; vx, vy, vz: unit vector to the viewer.
+      point: where.
+      n: unit normal there.
+      v: unit vector from there to the viewer.
       tint: factor on the colour of the surface.
       shape: the shape, for its look; emission counts unless `which` is one light.
     """
+    x, y, z = point
+    nx, ny, nz = n
+    vx, vy, vz = v
     red, green, blue = tint * shape.rgba[0], tint * shape.rgba[1], tint * shape.rgba[2]
     emission = shape.emission if which < 0 else 0.0
     r, g, b = emission * red, emission * green, emission * blue

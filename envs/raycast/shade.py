@@ -1,4 +1,6 @@
 """The colour of a point of a surface: its light, its shadows and its texture."""
+# mypy: disable-error-code="no-untyped-def"
+# The arguments of kernels have machine types, which numba infers.
 
 import math
 from typing import NamedTuple
@@ -156,7 +158,7 @@ def _vertex_light(world, shape, which, column, row, eye):
         distance = math.sqrt(vx * vx + vy * vy + vz * vz)
         nx, ny, nz = shape.rotation[0, 2], shape.rotation[1, 2], shape.rotation[2, 2]
         r, g, b = illuminate(
-            world.lights, which, x, y, z, nx, ny, nz, vx / distance, vy / distance, vz / distance, 1.0, shape
+            world.lights, which, (x, y, z), (nx, ny, nz), (vx / distance, vy / distance, vz / distance), 1.0, shape
         )
         light = world.light
         light[vertex, which + 1, 0], light[vertex, which + 1, 1], light[vertex, which + 1, 2] = r, g, b
@@ -212,7 +214,7 @@ def shade(world, i, single, tint, t, d, ex, ey, eye):
         if grid:
             lr, lg, lb = _plane_light(world, shape, which, corners, eye)
         else:
-            lr, lg, lb = illuminate(world.lights, which, x, y, z, nx, ny, nz, vx, vy, vz, tint, shape)
+            lr, lg, lb = illuminate(world.lights, which, (x, y, z), (nx, ny, nz), (vx, vy, vz), tint, shape)
         if k < 0 or (lr + lg + lb > 0 and not _shadowed(world.shapes, world.lights[k], i, x, y, z)):
             r, g, b = r + lr, g + lg, b + lb
     if shape.texture >= 0:

@@ -1,8 +1,10 @@
 """Where a ray meets one of MuJoCo's shapes, in the shape's own frame, and the surface's normal there.
 
-A ray is a point o and a direction d of any length; a hit is the smallest t >= 0 with o + t d on the surface, or infinity.
-The sizes are MuJoCo's: radius and half-length for a capsule (size 0 and 2), half-sizes for a box, and so on.
+A ray is a point o and a direction d of any length; a hit is the smallest t >= 0 with o + t d on the surface, or
+infinity. The sizes are MuJoCo's: radius and half-length for a capsule (size 0 and 2), half-sizes for a box, and so on.
 """
+# mypy: disable-error-code="no-untyped-def"
+# The arguments of kernels have machine types, which numba infers.
 
 import math
 

@@ -3,6 +3,8 @@
 As in OpenGL, a look-up blends the four nearest texels of the two levels whose texels are nearest to a pixel's footprint
 (OpenGL 2.1 specification, section 3.8.8).
 """
+# mypy: disable-error-code="no-untyped-def"
+# The arguments of kernels have machine types, which numba infers.
 
 import math
 from typing import NamedTuple
@@ -11,7 +13,6 @@ import mujoco
 import numpy as np
 
 from envs.raycast.compiler import kernel
-
 
 # The most levels of a mipmap: enough for images of 32768 texels a side.
 _LEVELS = 16
@@ -86,7 +87,7 @@ def load_textures(model: mujoco.MjModel) -> Textures:
 def _bilinear(textures, texture, side, level, u, v):
     height, width = texture.height[level], texture.width[level]
     x, y = u * width - 0.5, v * height - 0.5
-    column, row = int(math.floor(x)), int(math.floor(y))
+    column, row = math.floor(x), math.floor(y)
     fx, fy = x - column, y - row
     if texture.cube == 0:
         c0, c1, r0, r1 = column % width, (column + 1) % width, row % height, (row + 1) % height

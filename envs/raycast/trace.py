@@ -1,7 +1,8 @@
-"""The kernels that Python calls: one draws a frame in the order in which MuJoCo's renderer does, one names its geoms."""
+"""The kernels that Python calls: one draws a frame in the order of MuJoCo's renderer, one names its geoms."""
+# mypy: disable-error-code="no-untyped-def"
+# The arguments of kernels have machine types, which numba infers.
 
 import math
-
 from typing import NamedTuple
 
 import numpy as np
@@ -35,16 +36,21 @@ class Buffers(NamedTuple):
 
 def make_buffers(height: int, width: int, shapes: int) -> Buffers:
     """Allocates buffers for pictures of a size."""
+    pixels = height, width
     return Buffers(
-        SAMPLES,
-        *(np.empty((height, width, len(SAMPLES)), kind) for kind in (np.float64, np.float64, np.int32)),
-        CENTRE,
-        *(np.empty((height, width, 1), kind) for kind in (np.float64, np.float64, np.int32)),
-        np.zeros(2, CAMERA),
-        np.empty((height, width, 3)),
-        np.empty(shapes, np.bool_),
-        np.empty(shapes, np.int64),
-        np.empty(shapes),
+        samples=SAMPLES,
+        near=np.empty((*pixels, len(SAMPLES))),
+        depth=np.empty((*pixels, len(SAMPLES))),
+        seen=np.empty((*pixels, len(SAMPLES)), np.int32),
+        centre=CENTRE,
+        mirror_near=np.empty((*pixels, 1)),
+        mirror_depth=np.empty((*pixels, 1)),
+        mirror_seen=np.empty((*pixels, 1), np.int32),
+        cameras=np.zeros(2, CAMERA),
+        colour=np.empty((*pixels, 3)),
+        opaque=np.empty(shapes, np.bool_),
+        clear=np.empty(shapes, np.int64),
+        distance=np.empty(shapes),
     )
 
 
