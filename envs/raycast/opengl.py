@@ -3,6 +3,7 @@
 OpenGL's backend is chosen once a process, by MUJOCO_GL, and the ray caster's process must stay free of it.
 """
 
+import functools
 import os
 import subprocess
 import sys
@@ -88,12 +89,10 @@ def _main(path: str, size: str, seconds: str) -> None:
     pictures, fps = [], []
     for domain, task, camera in SCENES:
         physics = pose(domain, task)
-        kwargs = {"height": int(size), "width": int(size), "camera_id": camera}
-        pictures.append(physics.render(**kwargs))
+        draw = functools.partial(physics.render, int(size), int(size), camera)
+        pictures.append(draw())
         if float(seconds):
-            fps.append(
-                frames_per_second(lambda physics=physics, kwargs=kwargs: physics.render(**kwargs), float(seconds))
-            )
+            fps.append(frames_per_second(draw, float(seconds)))
         physics.free()
     np.savez(path, pictures=np.stack(pictures), fps=np.array(fps))
 

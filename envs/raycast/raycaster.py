@@ -34,6 +34,9 @@ class Raycaster:
 
         Returns:
           uint8 (height, width, 3).
+
+        Raises:
+          ValueError: the model has no such camera.
         """
         height, width = self._shape
         self._buffers.cameras[:1] = self._camera(data, camera, height * self._supersampling)
@@ -61,6 +64,8 @@ class Raycaster:
     def _camera(self, data: mujoco.MjData, camera: int, rows: int) -> np.ndarray:
         """CAMERA (1)."""
         model = self._model
+        if not 0 <= camera < model.ncam:
+            raise ValueError(f"camera {camera} is not there: the model has {model.ncam} camera(s), counted from 0")
         view = np.zeros(1, CAMERA)
         view["position"], view["rotation"] = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
         view["pixel"] = 2 * np.tan(np.radians(model.cam_fovy[camera]) / 2) / rows
