@@ -1,10 +1,11 @@
-"""The distributions of Dreamer that a library does not offer in the form needed: in float32, with given noise."""
+"""The distributions of Dreamer, in float32. Their draws come from given noise, so that a run can key it."""
 
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
+from tensorflow_probability import distributions as tfd
 
 HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
@@ -25,18 +26,19 @@ class Gaussian(NamedTuple):
 
     def log_prob(self, x: tf.Tensor) -> tf.Tensor:
         """Log-density of x (..., D), summed over D."""
-        z = (x - self.mean) / self.std
-        return -tf.reduce_sum(0.5 * z * z + tf.math.log(self.std) + HALF_LOG_TAU, -1)
+        return self._distribution.log_prob(x)
 
     def entropy(self) -> tf.Tensor:
         """Entropy in nats (...)."""
-        return tf.reduce_sum(tf.math.log(self.std) + HALF_LOG_TAU + 0.5, -1)
+        return self._distribution.entropy()
 
     def kl(self, other: "Gaussian") -> tf.Tensor:
         """KL of this one from `other` in nats (...)."""
-        ratio = self.std / other.std
-        shift = (self.mean - other.mean) / other.std
-        return tf.reduce_sum(0.5 * (ratio * ratio + shift * shift - 1) - tf.math.log(ratio), -1)
+        return tfd.kl_divergence(self._distribution, other._distribution)
+
+    @property
+    def _distribution(self) -> tfd.Distribution:
+        return tfd.Independent(tfd.Normal(self.mean, self.std), 1)
 
 
 def unit_normal_log_prob(mean: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
@@ -55,11 +57,11 @@ def unit_normal_loss(mean: tf.Tensor, x: tf.Tensor, axes: int) -> tf.Tensor:
 
 def bernoulli_log_prob(logit: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
     """Log-probability of a target in [0, 1], which may be soft, under the Bernoulli of a logit."""
-    return -tf.nn.sigmoid_cross_entropy_with_logits(labels=target, logits=logit)
+    return tfd.Bernoulli(logits=logit, dtype=logit.dtype).log_prob(target)
 
 
 class TanhNormal(NamedTuple):
-    """tanh of a diagonal Gaussian (..., A): actions in (-1, 1). Draws come from noise, so that they can be keyed."""
+    """tanh of a diagonal Gaussian (..., A): actions in (-1, 1)."""
 
     base: Gaussian
 

@@ -173,7 +173,7 @@ class Dreamer:
         features = tf.concat([seen.features, ahead.features], 1)
         truth, model = normalize(batch.image), self.model.decoder.decode(features)
         error = model - truth
-        reward_error = self.model.reward.predict(features) - batch.reward
+        reward_error = self.model.reward.predict(features) - self.model.reward_target(batch.reward)
         metrics = {
             "openloop/image_error": tf.reduce_mean(tf.square(error[:, context:])),
             "openloop/reward_error": tf.reduce_mean(tf.square(reward_error[:, context:])),

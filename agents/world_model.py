@@ -82,7 +82,7 @@ class WorldModel(keras.layers.Layer):
 
         kl = tf.reduce_mean(posterior.kl(prior))
         image_loss = unit_normal_loss(self.decoder.decode(seen), image, axes=3)
-        reward_loss = unit_normal_loss(self.reward.predict(features), self._reward(batch.reward), axes=0)
+        reward_loss = unit_normal_loss(self.reward.predict(features), self.reward_target(batch.reward), axes=0)
         metrics = {"loss/kl": kl, "loss/image": image_loss, "loss/reward": reward_loss}
         dynamics = self._settings.dynamics
         model_loss = dynamics.kl_scale * tf.maximum(kl, dynamics.free_nats) + reward_loss
@@ -97,14 +97,10 @@ class WorldModel(keras.layers.Layer):
                 bernoulli_log_prob(self.continuation.predict(features), target)
             )
             model_loss += self._settings.continuation.scale * metrics["loss/continuation"]
-        losses = (
-            {"model": model_loss + image_loss}
-            if self._objective == "pixels"
-            else {
-                "model": model_loss,
-                "decoder": image_loss,
-            }
-        )
+        if self._objective == "pixels":
+            losses = {"model": model_loss + image_loss}
+        else:
+            losses = {"model": model_loss, "decoder": image_loss}
         metrics |= {
             "loss/model": losses["model"],
             "dynamics/prior_entropy": tf.reduce_mean(prior.entropy()),
@@ -118,10 +114,11 @@ class WorldModel(keras.layers.Layer):
             return tf.sigmoid(self.continuation.predict(features))
         return tf.fill(features.shape[:-1], self._settings.behavior.discount)
 
+    def reward_target(self, reward: tf.Tensor) -> tf.Tensor:
+        """What the reward head learns of the environment's rewards."""
+        return tf.tanh(reward) if self._settings.reward.transform == "tanh" else reward
+
     def _follow(self, embedding: tf.Tensor, action: tf.Tensor, noise: Noise) -> tuple[State, Gaussian]:
         count, length = embedding.shape[:2]
         draws = noise.normal("posterior", (count, length, self.rssm.stoch_size))
         return self.rssm.observe(self.rssm.initial(count), embedding, action, draws)
-
-    def _reward(self, reward: tf.Tensor) -> tf.Tensor:
-        return tf.tanh(reward) if self._settings.reward.transform == "tanh" else reward
