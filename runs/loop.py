@@ -8,6 +8,7 @@ these points, and a run that goes on from one repeats exactly what the killed on
 import logging
 import math
 import os
+import signal
 import time
 import traceback
 from collections.abc import Iterator
@@ -56,17 +57,19 @@ class Stop:
 
     def __init__(self, launcher: int | None = None):
         """Watches whether this process's parent still is the launcher of that process id."""
-        self._asked = False
         self._launcher = launcher
+        self.reason = ""
 
-    def __call__(self, number: int = 0, frame: FrameType | None = None) -> None:
+    def __call__(self, number: int, frame: FrameType | None = None) -> None:
         """Asks; has the signature of a signal handler."""
-        self._asked = True
+        self.reason = f"stopped by {signal.Signals(number).name}"
 
     @property
     def wanted(self) -> bool:
         """Whether the run should save itself and end."""
-        return self._asked or (self._launcher is not None and os.getppid() != self._launcher)
+        if not self.reason and self._launcher is not None and os.getppid() != self._launcher:
+            self.reason = "stopped as its launcher is gone"
+        return bool(self.reason)
 
 
 @dataclass
@@ -127,7 +130,7 @@ class Attempt:
                 self._train(parts)
         except (Stopped, KeyboardInterrupt):
             self._tell("pending")
-            provenance.end(self.folder, self.progress.step, "stopped")
+            provenance.end(self.folder, self.progress.step, self.stop.reason or "interrupted")
             raise
         except BaseException as error:
             message = str(error) or type(error).__name__

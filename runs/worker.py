@@ -46,12 +46,12 @@ def _run(spec: RunSpec, folder: Path, launcher: int | None) -> int:
     stop = Stop(launcher)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    if stopping:
-        stop()
+    for received in stopping:
+        stop(received)
     try:
         run(spec, folder, stop)
     except Stopped:
-        print(f"stopped; run it again to go on from step {state.read(folder).step}")
+        print(f"{stop.reason}; run it again to go on from step {state.read(folder).step}")
         return STOPPED
     except BusyError as error:
         print(error, file=sys.stderr)

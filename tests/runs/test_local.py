@@ -150,7 +150,7 @@ def test_workers_save_and_end_when_their_launcher_is_killed(tmp_path: Path) -> N
     output, _ = again.communicate(timeout=60)
     assert again.returncode == 0, output
     attempts = json.loads((folder / "provenance.json").read_text())["attempts"]
-    assert [attempt["reason"] for attempt in attempts] == ["stopped", "done"]
+    assert [attempt["reason"] for attempt in attempts] == ["stopped as its launcher is gone", "done"]
 
 
 def test_worker_that_cannot_start_is_a_failure(

@@ -161,7 +161,7 @@ def test_stopping_saves_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         nonlocal calls
         calls += 1
         if calls % period == 1:
-            stop()
+            stop(signal.SIGTERM)
         return original(self, *arguments)
 
     monkeypatch.setattr(StandIn, method, stopping)
@@ -225,14 +225,14 @@ def test_same_run_twice_at_once_is_refused(tmp_path: Path) -> None:
 
 def test_provenance_tells_every_attempt(tmp_path: Path) -> None:
     stop = Stop()
-    stop()
+    stop(signal.SIGTERM)
     with pytest.raises(Stopped):
         run(spec(), tmp_path, stop)
     run(spec(), tmp_path)
     told = json.loads((tmp_path / "provenance.json").read_text())
     assert {"commit", "diff", "versions", "host", "device", "renderer", "command"} <= told.keys()
     assert told["versions"]["numpy"] == np.__version__
-    assert [attempt["reason"] for attempt in told["attempts"]] == ["stopped", "done"]
+    assert [attempt["reason"] for attempt in told["attempts"]] == ["stopped by SIGTERM", "done"]
     assert all(attempt["start"] <= attempt["end"] for attempt in told["attempts"])
 
 
@@ -252,7 +252,8 @@ def test_dead_environment_fails_the_run(tmp_path: Path, monkeypatch: pytest.Monk
     def train(self: StandIn, batch: Any) -> dict[str, float]:
         children = [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
         workers = [pid for pid in children if b"envs.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-        os.kill(workers[0], signal.SIGKILL)
+        if self.updates == 0:
+            os.kill(workers[0], signal.SIGKILL)
         return original(self, batch)
 
     monkeypatch.setattr(StandIn, "train", train)
