@@ -182,6 +182,7 @@ class Attempt:
             if checkpoints:
                 logger.warning("%s: no checkpoint can be read; starting anew, the old data is set aside", self.folder)
                 set_aside(self.folder, "episodes", METRICS, "events.*", "checkpoints")
+            checkpoints.clear(after=-1)
             self.progress = Progress()
             driver.start()
         else:
