@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from envs.raycast.compiler import kernel
-from envs.raycast.shapes import CAPSULE, CYLINDER, PLANE, contains, into, meet
+from envs.raycast.shapes import BOX, CAPSULE, CYLINDER, INFINITY, PLANE, contains, into, meet, out_of
 
 # Where rays pass through a pixel, right and down from its corner: OpenGL's usual pattern for four samples.
 CENTRE = np.array([[0.5, 0.5]])
@@ -22,6 +22,7 @@ CAMERA = np.dtype(
         ("pixel", np.float64),  # size of a pixel at depth 1
         ("near", np.float64),
         ("far", np.float64),
+        ("handed", np.float64),  # 1, or -1 for the mirrored camera
     ]
 )
 
@@ -40,10 +41,30 @@ def _span(x, z, radius, pixel, pixels):
 
 
 @kernel
+def _corner_bounds(shape, camera, height, width):
+    """The bounds of a finite plane or a box, from its corners."""
+    thickness = shape.size[2] if shape.kind == BOX else 0.0
+    left, right, top, bottom = INFINITY, -INFINITY, INFINITY, -INFINITY
+    for corner in range(8):
+        x = shape.size[0] if corner & 1 else -shape.size[0]
+        y = shape.size[1] if corner & 2 else -shape.size[1]
+        z = thickness if corner & 4 else -thickness
+        x, y, z = _project(shape, (x, y, z), camera)
+        if z <= 0:
+            return 0, height, 0, width
+        left, right, top, bottom = min(left, x / z), max(right, x / z), min(top, y / z), max(bottom, y / z)
+    left, right = max(left + 0.5 * width, 0.0), min(right + 0.5 * width, float(width))
+    top, bottom = max(top + 0.5 * height, 0.0), min(bottom + 0.5 * height, float(height))
+    return math.floor(top), math.ceil(bottom), math.floor(left), math.ceil(right)
+
+
+@kernel
 def bounds(shape, camera, height, width):
     """Rows and columns, from and to, outside which no pixel sees a shape."""
-    if shape.kind == PLANE:
+    if shape.reach == INFINITY:
         return 0, height, 0, width
+    if shape.kind == PLANE or shape.kind == BOX:
+        return _corner_bounds(shape, camera, height, width)
     half, radius = 0.0, shape.reach
     if shape.kind == CAPSULE or shape.kind == CYLINDER:
         # The hull of the spheres around both ends holds the shape.
@@ -94,18 +115,24 @@ def hidden(shape, camera):
 
 
 @kernel
-def cover(shape, i, camera, samples, near, depth, seen):
+def cover(shape, i, faces, camera, samples, near, depth, seen, face):
     """Marks the samples that see a shape in front of all shapes before it.
 
     Args:
       shape: SHAPE.
       i: its number.
+      faces: Faces.
       camera: CAMERA.
       samples: float64 (S, 2): places in a pixel.
       near: float64 (H, W, S): depth from which on a sample sees.
       depth: float64 (H, W, S): depth of what each sample sees, updated.
       seen: int32 (H, W, S): what each sample sees, updated.
+      face: int32 (H, W, S): the triangle of it that each sample sees, updated.
     """
+    if shape.faces > 0:
+        for triangle in range(shape.face, shape.face + shape.faces):
+            _cover_face(shape, i, faces.corner[triangle], triangle, camera, samples, near, depth, seen, face)
+        return
     height, width, count = depth.shape
     row0, row1, column0, column1 = bounds(shape, camera, height, width)
     ox, oy, oz = eye_of(shape, camera)
@@ -121,3 +148,49 @@ def cover(shape, i, camera, samples, near, depth, seen):
                 if near[row, column, s] <= t < depth[row, column, s]:
                     depth[row, column, s] = t
                     seen[row, column, s] = i
+
+
+@kernel
+def _cover_face(shape, i, corner, triangle, camera, samples, near, depth, seen, face):
+    """Marks the samples that see the front of a triangle."""
+    height, width, count = depth.shape
+    x0, y0, z0 = _project(shape, corner[0], camera)
+    x1, y1, z1 = _project(shape, corner[1], camera)
+    x2, y2, z2 = _project(shape, corner[2], camera)
+    if min(z0, z1, z2) <= 0:
+        return
+    u0, v0, u1, v1, u2, v2 = x0 / z0, y0 / z0, x1 / z1, y1 / z1, x2 / z2, y2 / z2
+    # The triangle's volume with the eye tells front from back, in a mirror too.
+    volume = x0 * (y1 * z2 - z1 * y2) + y0 * (z1 * x2 - x1 * z2) + z0 * (x1 * y2 - y1 * x2)
+    area = (u1 - u0) * (v2 - v0) - (u2 - u0) * (v1 - v0)
+    if area == 0 or volume * camera.handed >= 0:
+        return
+    middle, centre = 0.5 * width, 0.5 * height
+    column0, column1 = max(math.floor(min(u0, u1, u2) + middle), 0), min(math.ceil(max(u0, u1, u2) + middle), width)
+    row0, row1 = max(math.floor(min(v0, v1, v2) + centre), 0), min(math.ceil(max(v0, v1, v2) + centre), height)
+    for row in range(row0, row1):
+        for column in range(column0, column1):
+            for s in range(count):
+                u, v = column + samples[s, 0] - middle, row + samples[s, 1] - centre
+                w1 = ((u - u0) * (v2 - v0) - (u2 - u0) * (v - v0)) / area
+                w2 = ((u1 - u0) * (v - v0) - (u - u0) * (v1 - v0)) / area
+                if w1 < 0 or w2 < 0 or w1 + w2 > 1:
+                    continue
+                t = 1 / ((1 - w1 - w2) / z0 + w1 / z1 + w2 / z2)  # 1 / depth is linear in the picture
+                if near[row, column, s] <= t < depth[row, column, s]:
+                    depth[row, column, s] = t
+                    seen[row, column, s] = i
+                    face[row, column, s] = triangle
+
+
+@kernel
+def _project(shape, point, camera):
+    """A point of a shape's frame before the camera: pixels right and down of the middle, times depth, and depth."""
+    x, y, z = out_of(shape, point[0], point[1], point[2])
+    x, y, z = into(
+        camera,
+        x + shape.position[0] - camera.position[0],
+        y + shape.position[1] - camera.position[1],
+        z + shape.position[2] - camera.position[2],
+    )
+    return x / camera.pixel, -y / camera.pixel, -z

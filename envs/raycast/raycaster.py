@@ -57,8 +57,8 @@ class Raycaster:
         height, width = self._shape
         near, depth = np.zeros((height, width, 1)), np.full((height, width, 1), np.inf)
         seen = np.full((height, width, 1), -1, np.int32)
-        shapes = self._scene.read(data, camera).shapes
-        trace.identify(shapes, self._camera(data, camera, height), CENTRE, near, depth, seen)
+        world, view = self._scene.read(data, camera), self._camera(data, camera, height)
+        trace.identify(world.shapes, world.faces, view, CENTRE, near, depth, seen, np.zeros_like(seen))
         return seen[..., 0]
 
     def _camera(self, data: mujoco.MjData, camera: int, rows: int) -> np.ndarray:
@@ -71,4 +71,5 @@ class Raycaster:
         view["pixel"] = 2 * np.tan(np.radians(model.cam_fovy[camera]) / 2) / rows
         view["near"] = model.vis.map.znear * model.stat.extent
         view["far"] = model.vis.map.zfar * model.stat.extent
+        view["handed"] = 1
         return view

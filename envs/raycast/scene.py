@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 
 from envs.raycast import shapes
+from envs.raycast.faces import Surfaces
 from envs.raycast.lights import read_lights
 from envs.raycast.shade import GRID, MOST_LINES, World
 from envs.raycast.shapes import SHAPE
@@ -15,6 +16,7 @@ from envs.raycast.textures import load_textures
 
 MAX_SHAPES = 2000
 
+_SURFACES = (shapes.MESH, shapes.HFIELD, shapes.SKIN)
 _GEOM = int(mujoco.mjtObj.mjOBJ_GEOM)
 # mjMAXPLANEGRID of MuJoCo: the most cells along a side of a plane.
 _MOST_CELLS = MOST_LINES - 3
@@ -38,6 +40,7 @@ class Scene:
         }
         self._materials = _load_materials(model)
         self._textures = load_textures(model)
+        self._surfaces = Surfaces(model)
         self._grids = _load_grids(model)
         vertices, passes = int(self._grids["count"].prod(1).sum()), model.nlight + 3  # the headlight, and two more
         self._light, self._known = np.empty((vertices, passes, 3)), np.empty((vertices, passes), np.bool_)
@@ -60,21 +63,39 @@ class Scene:
         rows["kind"] = [geom.type for geom in geoms]
         rows["grid"] = [geom.dataid for geom in geoms]
         rows["geom"] = [geom.objid if geom.objtype == _GEOM else -1 for geom in geoms]
+        self._surfaces.update(self._scene)
+        for i, geom in enumerate(geoms):
+            if geom.type in _SURFACES:
+                self._find_faces(rows[i : i + 1], geom)
         rows["reach"] = _reach(rows)
         materials = self._materials[[geom.matid for geom in geoms]]
         for field in materials.dtype.names or ():
             rows[field] = materials[field]
-        return World(rows, read_lights(self._model, self._scene), self._textures, self._grids, self._light, self._known)
+        lights = read_lights(self._model, self._scene)
+        return World(rows, lights, self._textures, self._surfaces.faces, self._grids, self._light, self._known)
+
+    def _find_faces(self, row: np.ndarray, geom: mujoco.MjvGeom) -> None:
+        """Points a shape, SHAPE (1), to its triangles; a scene doubles the numbers of meshes."""
+        number = geom.dataid
+        if geom.type == shapes.MESH:
+            number //= 2
+        elif geom.type == shapes.SKIN:
+            number = geom.objid
+            row["position"], row["rotation"] = 0, np.eye(3)  # skins are in the world's frame
+        row["face"], row["faces"], row["mapped"] = self._surfaces.spans.get((geom.type, number), (0, 0, False))
 
 
 def _reach(rows: np.ndarray) -> np.ndarray:
     """Radius of each shape's bounding sphere."""
     kind, size = rows["kind"], rows["size"]
-    return np.select(
-        [kind == shapes.PLANE, kind == shapes.CAPSULE, kind == shapes.CYLINDER, kind == shapes.BOX],
-        [np.inf, size[:, 0] + size[:, 2], np.hypot(size[:, 0], size[:, 2]), np.linalg.norm(size, axis=1)],
-        size.max(1, initial=0),
-    )
+    finite = (kind == shapes.PLANE) & (size[:, 0] > 0) & (size[:, 1] > 0)
+    reach = size.max(1, initial=0.0)
+    reach[kind == shapes.CAPSULE] = (size[:, 0] + size[:, 2])[kind == shapes.CAPSULE]
+    reach[kind == shapes.CYLINDER] = np.hypot(size[:, 0], size[:, 2])[kind == shapes.CYLINDER]
+    reach[kind == shapes.BOX] = np.linalg.norm(size, axis=1)[kind == shapes.BOX]
+    reach[kind == shapes.PLANE] = np.inf
+    reach[finite] = np.hypot(size[:, 0], size[:, 1])[finite]
+    return reach
 
 
 def _load_materials(model: mujoco.MjModel) -> np.ndarray:

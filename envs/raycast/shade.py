@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from envs.raycast.compiler import kernel
+from envs.raycast.faces import Faces, weights
 from envs.raycast.lights import ALL, SHADOWLESS, illuminate
 from envs.raycast.shapes import PLANE, into, meet, normal, out_of
 from envs.raycast.textures import Textures, look_around, look_up
@@ -31,6 +32,7 @@ class World(NamedTuple):
     shapes: np.ndarray  # SHAPE (N)
     lights: np.ndarray  # LIGHT (K)
     textures: Textures
+    faces: Faces
     grids: np.ndarray  # GRID (planes)
     light: np.ndarray  # float64 (V, K + 2, 3): the light on the vertices, computed when first asked for
     known: np.ndarray  # bool (V, K + 2): whether it has been computed
@@ -66,10 +68,9 @@ def _shadowed(shapes, light, skip, x, y, z):
             continue
         shape = shapes[i]
         qx, qy, qz = x - shape.position[0], y - shape.position[1], z - shape.position[2]
-        if shape.kind != PLANE:
-            passing = -(qx * dx + qy * dy + qz * dz)
-            if qx * qx + qy * qy + qz * qz - passing * passing > shape.reach**2 or passing < -shape.reach:
-                continue
+        passing = -(qx * dx + qy * dy + qz * dz)
+        if qx * qx + qy * qy + qz * qz - passing * passing > shape.reach**2 or passing < -shape.reach:
+            continue
         ox, oy, oz = into(shape, qx, qy, qz)
         lx, ly, lz = into(shape, dx, dy, dz)
         if shape.kind == PLANE and lz > 0:  # both sides of a plane cast shadows
@@ -179,12 +180,48 @@ def _plane_light(world, shape, which, corners, eye):
 
 
 @kernel
-def shade(world, i, single, tint, t, d, ex, ey, eye):
+def _face_normal(faces, face, local):
+    """The unit normal at a local point of a triangle, interpolated between its corners."""
+    a, b, c = weights(faces.corner[face], local[0], local[1], local[2])
+    n = faces.normal[face]
+    x = a * n[0, 0] + b * n[1, 0] + c * n[2, 0]
+    y = a * n[0, 1] + b * n[1, 1] + c * n[2, 1]
+    z = a * n[0, 2] + b * n[1, 2] + c * n[2, 2]
+    length = max(math.sqrt(x * x + y * y + z * z), 1e-12)
+    return x / length, y / length, z / length
+
+
+@kernel
+def _face_texcoord(faces, face, x, y, z):
+    a, b, c = weights(faces.corner[face], x, y, z)
+    place = faces.texcoord[face]
+    return (
+        a * place[0, 0] + b * place[1, 0] + c * place[2, 0],
+        a * place[0, 1] + b * place[1, 1] + c * place[2, 1],
+    )
+
+
+@kernel
+def _paint_face(world, shape, face, point, step_x, step_y):
+    """The colour of a texture whose coordinates the triangles carry, at a local point."""
+    texture = world.textures.table[shape.texture]
+    u, v = _face_texcoord(world.faces, face, point[0], point[1], point[2])
+    footprint = 0.0
+    for step in (step_x, step_y):
+        du, dv = _face_texcoord(world.faces, face, point[0] + step[0], point[1] + step[1], point[2] + step[2])
+        du, dv = (du - u) * texture.width[0], (dv - v) * texture.height[0]
+        footprint = max(footprint, math.sqrt(du * du + dv * dv))
+    return look_up(world.textures, texture, 0, u, v, footprint)
+
+
+@kernel
+def shade(world, i, face, single, tint, t, d, ex, ey, eye):
     """The colour of shape i at depth t of the ray d from the eye.
 
     Args:
       world: World.
       i: the shape.
+      face: the triangle of it, if it has any.
       single: light it by all lights at once and without shadows, as mirrored and transparent geoms are.
       tint: factor on the surface's own colour; not 1 in a mirror.
       t: depth.
@@ -196,7 +233,7 @@ def shade(world, i, single, tint, t, d, ex, ey, eye):
     shape = world.shapes[i]
     x, y, z = eye[0] + t * d[0], eye[1] + t * d[1], eye[2] + t * d[2]
     local = into(shape, x - shape.position[0], y - shape.position[1], z - shape.position[2])
-    n = normal(shape, local[0], local[1], local[2])
+    n = _face_normal(world.faces, face, local) if shape.faces > 0 else normal(shape, local[0], local[1], local[2])
     nx, ny, nz = out_of(shape, n[0], n[1], n[2])
     length = math.sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2])
     vx, vy, vz = -d[0] / length, -d[1] / length, -d[2] / length
@@ -221,7 +258,10 @@ def shade(world, i, single, tint, t, d, ex, ey, eye):
         turned = into(shape, d[0], d[1], d[2])
         step_x = _step(t, turned, into(shape, ex[0], ex[1], ex[2]), n)
         step_y = _step(t, turned, into(shape, ey[0], ey[1], ey[2]), n)
-        tr, tg, tb = _paint(world.textures, shape, local, step_x, step_y)
+        if shape.mapped:
+            tr, tg, tb = _paint_face(world, shape, face, local, step_x, step_y)
+        else:
+            tr, tg, tb = _paint(world.textures, shape, local, step_x, step_y)
         r, g, b = r * tr, g * tg, b * tb
     return min(r, 1.0), min(g, 1.0), min(b, 1.0)
 

@@ -8,13 +8,14 @@ infinity. The sizes are MuJoCo's: radius and half-length for a capsule (size 0 a
 
 import math
 
+import mujoco
 import numpy as np
 
 from envs.raycast.compiler import kernel
 
 # mjtGeom of MuJoCo.
 PLANE, HFIELD, SPHERE, CAPSULE, ELLIPSOID, CYLINDER, BOX, MESH = range(8)
-SKIN = 103
+SKIN = int(mujoco.mjtGeom.mjGEOM_SKIN)
 
 INFINITY = math.inf
 
@@ -37,6 +38,9 @@ SHAPE = np.dtype(
         ("repeat", np.float64, 2),  # of the texture, along x and y
         ("uniform", np.int64),  # texture measured in metres, not in sizes of the shape
         ("grid", np.int64),  # of a plane
+        ("face", np.int64),  # first triangle of a mesh, height field or skin
+        ("faces", np.int64),  # number of triangles
+        ("mapped", np.int64),  # whether its triangles carry texture coordinates
     ]
 )
 

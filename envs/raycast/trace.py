@@ -23,10 +23,12 @@ class Buffers(NamedTuple):
     near: np.ndarray  # float64 (H, W, S)
     depth: np.ndarray  # float64 (H, W, S)
     seen: np.ndarray  # int32 (H, W, S): shape, -1 for none
+    face: np.ndarray  # int32 (H, W, S): triangle of the shape, if it has any
     centre: np.ndarray  # float64 (1, 2): the same for what a mirror shows, one sample a pixel
     mirror_near: np.ndarray  # float64 (H, W, 1)
     mirror_depth: np.ndarray  # float64 (H, W, 1)
     mirror_seen: np.ndarray  # int32 (H, W, 1)
+    mirror_face: np.ndarray  # int32 (H, W, 1)
     cameras: np.ndarray  # CAMERA (2): the camera, and the same behind the mirror
     colour: np.ndarray  # float64 (H, W, 3) in [0, 1]
     opaque: np.ndarray  # bool (shapes)
@@ -42,10 +44,12 @@ def make_buffers(height: int, width: int, shapes: int) -> Buffers:
         near=np.empty((*pixels, len(SAMPLES))),
         depth=np.empty((*pixels, len(SAMPLES))),
         seen=np.empty((*pixels, len(SAMPLES)), np.int32),
+        face=np.zeros((*pixels, len(SAMPLES)), np.int32),
         centre=CENTRE,
         mirror_near=np.empty((*pixels, 1)),
         mirror_depth=np.empty((*pixels, 1)),
         mirror_seen=np.empty((*pixels, 1), np.int32),
+        mirror_face=np.zeros((*pixels, 1), np.int32),
         cameras=np.zeros(2, CAMERA),
         colour=np.empty((*pixels, 3)),
         opaque=np.empty(shapes, np.bool_),
@@ -75,7 +79,7 @@ def _ray(camera, u, v):
 
 
 @kernel
-def _reflect(shapes, mirror, buffers):
+def _reflect(shapes, faces, mirror, buffers):
     """Finds what a plane, or a box's upper side, mirrors at each pixel: what a camera behind it sees beyond it."""
     near, depth, seen = buffers.mirror_near, buffers.mirror_depth, buffers.mirror_seen
     camera, image, shape = buffers.cameras[0], buffers.cameras[1], shapes[mirror]
@@ -91,7 +95,7 @@ def _reflect(shapes, mirror, buffers):
         image.rotation[0, axis] = x - along * nx
         image.rotation[1, axis] = y - along * ny
         image.rotation[2, axis] = z - along * nz
-    image.pixel = camera.pixel
+    image.pixel, image.handed = camera.pixel, -1.0
     depth[:] = INFINITY
     seen[:] = -1
     near[:] = INFINITY
@@ -106,11 +110,11 @@ def _reflect(shapes, mirror, buffers):
                     break
     for i in range(len(shapes)):
         if buffers.opaque[i] and i != mirror:
-            cover(shapes[i], i, image, buffers.centre, near, depth, seen)
+            cover(shapes[i], i, faces, image, buffers.centre, near, depth, seen, buffers.mirror_face)
 
 
 @kernel
-def _sort(shapes, buffers):
+def _sort(shapes, faces, buffers):
     """Covers the samples by the opaque shapes, and lists the transparent ones.
 
     Returns:
@@ -127,7 +131,7 @@ def _sort(shapes, buffers):
         plane = shape.kind == PLANE
         if shape.rgba[3] >= OPAQUE and not (plane and z < 0):
             opaque[i] = True
-            cover(shape, i, camera, buffers.samples, buffers.near, buffers.depth, buffers.seen)
+            cover(shape, i, faces, camera, buffers.samples, buffers.near, buffers.depth, buffers.seen, buffers.face)
             if mirror < 0 and shape.reflectance > 0 and (plane or (shape.kind == BOX and z > shape.size[2])):
                 mirror = i
         else:
@@ -142,7 +146,7 @@ def _sort(shapes, buffers):
 
 
 @kernel
-def _see(world, i, camera, u, v, depth):
+def _see(world, i, face, camera, u, v, depth):
     """The colour of shape i, -1 for the sky, on the ray (u, v); if the ray misses it, at the depth given."""
     d = _ray(camera, u, v)
     if i < 0:
@@ -153,15 +157,15 @@ def _see(world, i, camera, u, v, depth):
     t = meet(shape, ox, oy, oz, dx, dy, dz)
     right, down = _rays(camera)
     eye = (camera.position[0], camera.position[1], camera.position[2])
-    return shade(world, i, False, 1.0, depth if t == INFINITY else t, d, right, down, eye)
+    return shade(world, i, face, False, 1.0, depth if t == INFINITY else t, d, right, down, eye)
 
 
 @kernel
-def _mirrored(world, i, camera, u, v, depth, reflectance):
+def _mirrored(world, i, face, camera, u, v, depth, reflectance):
     """The colour that a mirror of some reflectance adds where it shows shape i to the camera behind it."""
     right, down = _rays(camera)
     eye = (camera.position[0], camera.position[1], camera.position[2])
-    return shade(world, i, True, reflectance, depth, _ray(camera, u, v), right, down, eye)
+    return shade(world, i, face, True, reflectance, depth, _ray(camera, u, v), right, down, eye)
 
 
 @kernel
@@ -182,11 +186,12 @@ def _resolve(world, mirror, buffers):
                         first, weight = other, weight + 1
                 if first < s:
                     continue
-                r, g, b = _see(world, i, buffers.cameras[0], u, v, depth[row, column, s])
+                r, g, b = _see(world, i, buffers.face[row, column, s], buffers.cameras[0], u, v, depth[row, column, s])
                 if i >= 0 and i == mirror and buffers.mirror_seen[row, column, 0] >= 0:
                     mr, mg, mb = _mirrored(
                         world,
                         buffers.mirror_seen[row, column, 0],
+                        buffers.mirror_face[row, column, 0],
                         buffers.cameras[1],
                         u,
                         v,
@@ -227,7 +232,7 @@ def _blend(world, i, buffers):
                     weight, hit = weight + alpha / count, t
             if weight > 0:
                 d = _ray(camera, column + 0.5 - 0.5 * width, row + 0.5 - 0.5 * height)
-                light = shade(world, i, True, 1.0, hit, d, right, down, eye)
+                light = shade(world, i, 0, True, 1.0, hit, d, right, down, eye)
                 for channel in range(3):
                     colour[row, column, channel] += weight * (light[channel] - colour[row, column, channel])
 
@@ -243,9 +248,9 @@ def render(digest):
         buffers.depth[:] = buffers.cameras[0].far
         buffers.seen[:] = -1
         world.known[:] = False
-        clears, mirror = _sort(world.shapes, buffers)
+        clears, mirror = _sort(world.shapes, world.faces, buffers)
         if mirror >= 0:
-            _reflect(world.shapes, mirror, buffers)
+            _reflect(world.shapes, world.faces, mirror, buffers)
         _resolve(world, mirror, buffers)
         for place in range(clears):  # twice over, nearest first and nearest last, as MuJoCo's renderer does
             _blend(world, buffers.clear[place], buffers)
@@ -259,12 +264,12 @@ def render(digest):
 def identify(digest):
     """Makes the kernel that finds the geom of each pixel."""
 
-    def kernel(shapes, cameras, samples, near, depth, seen):
+    def kernel(shapes, faces, cameras, samples, near, depth, seen, face):
         """Writes what each sample of `cameras[0]` sees to `seen`, int32 (H, W, S): a geom, -1 for none."""
         digest  # noqa: B018  closed over, so that numba's cache sees it
         for i in range(len(shapes)):
             if shapes[i].geom >= 0 and shapes[i].rgba[3] > 0:
-                cover(shapes[i], i, cameras[0], samples, near, depth, seen)
+                cover(shapes[i], i, faces, cameras[0], samples, near, depth, seen, face)
         height, width, count = seen.shape
         for row in range(height):
             for column in range(width):

@@ -98,6 +98,22 @@ def test_each_shape_is_where_mj_ray_meets_it(shape: str) -> None:
     assert (Raycaster(model).geoms(data) == seen_by_mujoco(model, data, 0)).mean() > 0.999
 
 
+def test_meshes_and_height_fields_are_where_mj_ray_meets_them() -> None:
+    random = np.random.default_rng(5)
+    vertices = " ".join(map(str, random.normal(size=(20, 3)).ravel()))
+    xml = f"""<mujoco><asset><mesh name="mesh" vertex="{vertices}"/>
+        <hfield name="field" nrow="12" ncol="20" size="3 4 1 .1"/></asset><worldbody>
+        <geom type="mesh" mesh="mesh" pos="0 0 1.5"/><geom type="hfield" hfield="field" pos="0 0 -1"/>
+        <camera pos="0 -7 4" xyaxes="1 0 0 0 .5 1"/></worldbody></mujoco>"""
+    model = mujoco.MjModel.from_xml_string(xml)
+    model.hfield_data[:] = random.random(240)
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    expected = seen_by_mujoco(model, data, 0)
+    assert set(np.unique(expected)) == {-1, 0, 1}
+    assert (Raycaster(model).geoms(data) == expected).mean() > 0.998
+
+
 def test_a_sphere_covers_the_pixels_within_its_angle() -> None:
     radius, distance = 0.5, 2.0
     model, data = compile_world(f'<geom type="sphere" size="{radius}" pos="0 {distance} 0"/>')
@@ -191,6 +207,16 @@ def test_a_plane_shows_its_texture_in_metres() -> None:
     expected = np.where(dark, 0.0, 255.0)[clear]
     seen = drawn[clear][:, 0]
     assert np.abs(seen - expected).max() < 2 or np.abs(seen - (255 - expected)).max() < 2
+
+
+def test_a_mesh_is_lit_by_its_normals() -> None:
+    cube = " ".join(f"{x} {y} {z}" for x in (-1, 1) for y in (-1, 1) for z in (-1, 1))
+    shape = '<geom type="mesh" mesh="cube" pos="0 4 0" euler="0 0 30" material="dull"/>'
+    drawn = picture(shape, LIT_BY_CAMERA, asset=f'<mesh name="cube" vertex="{cube}"/>')[SIZE // 2, :, 0]
+    bright, dark = 255 * np.cos(np.radians(30)), 255 * np.cos(np.radians(60))
+    for level in (bright, dark):  # the two sides that the camera sees
+        assert (np.abs(drawn - level) < 1.5).sum() >= 5
+    assert ((np.abs(drawn - bright) < 1.5) | (np.abs(drawn - dark) < 1.5) | (drawn == 0)).mean() > 0.9
 
 
 def test_a_skybox_fills_the_background() -> None:
