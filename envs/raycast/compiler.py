@@ -17,6 +17,11 @@ def kernel(function: Callable[..., Any]) -> Any:
     return njit(**_FLAGS)(function)
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compiles a function into each kernel that calls it: for those called for each pixel with all of the world."""
+    return njit(forceinline=True, **_FLAGS)(function)
+
+
 def entry(make: Callable[[str], Callable[..., Any]]) -> Any:
     """Compiles the kernel that `make` returns, which Python calls; the machine code is kept in numba's cache.
 

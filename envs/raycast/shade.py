@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.raycast.compiler import kernel
+from envs.raycast.compiler import inlined, kernel
 from envs.raycast.faces import Faces, weights
 from envs.raycast.lights import ALL, SHADOWLESS, illuminate
 from envs.raycast.shapes import PLANE, into, meet, normal, out_of
@@ -136,7 +136,7 @@ def _cell(lines, count, x):
     return low, (min(max((x - lines[low]) / width, 0.0), 1.0) if width > 0 else 0.0)
 
 
-@kernel
+@inlined
 def _corners(grid, x, y):
     """The three vertices (columns, rows) of the triangle of a plane's grid around local (x, y), and their weights."""
     column, u = _cell(grid.lines[0], grid.count[0], x)
@@ -146,7 +146,7 @@ def _corners(grid, x, y):
     return (column + 1, column + 1, column), (row + 1, row, row + 1), (u + v - 1, 1 - v, 1 - u)
 
 
-@kernel
+@inlined
 def _vertex_light(world, shape, which, column, row, eye):
     """The light of one vertex of the grid of a plane; returns the vertex's number."""
     grid = world.grids[shape.grid]
@@ -166,7 +166,7 @@ def _vertex_light(world, shape, which, column, row, eye):
     return vertex
 
 
-@kernel
+@inlined
 def _plane_light(world, shape, which, corners, eye):
     """The light on a plane: that of the vertices of a triangle, interpolated, as OpenGL does."""
     columns, rows, weights = corners

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from envs.raycast.compiler import entry, kernel
+from envs.raycast.compiler import entry, inlined, kernel
 from envs.raycast.cover import CAMERA, CENTRE, SAMPLES, bounds, cover, eye_of, hidden, rays_of
 from envs.raycast.shade import shade, sky
 from envs.raycast.shapes import BOX, INFINITY, PLANE, into, meet
@@ -145,7 +145,7 @@ def _sort(shapes, faces, buffers):
     return clears, mirror
 
 
-@kernel
+@inlined
 def _see(world, i, face, camera, u, v, depth):
     """The colour of shape i, -1 for the sky, on the ray (u, v); if the ray misses it, at the depth given."""
     d = _ray(camera, u, v)
@@ -160,7 +160,7 @@ def _see(world, i, face, camera, u, v, depth):
     return shade(world, i, face, False, 1.0, depth if t == INFINITY else t, d, right, down, eye)
 
 
-@kernel
+@inlined
 def _mirrored(world, i, face, camera, u, v, depth, reflectance):
     """The colour that a mirror of some reflectance adds where it shows shape i to the camera behind it."""
     right, down = _rays(camera)
