@@ -71,7 +71,7 @@ def begin(folder: Path, step: int, device: str, renderer: str | None) -> None:
         "cores": len(os.sched_getaffinity(0)),
         "device": device,
         "renderer": renderer,
-        "command": shlex.join([sys.executable, *sys.argv]),
+        "command": _command(),
         "attempts": attempts,
     }
     atomic.write_json(folder / NAME, content)
@@ -129,6 +129,11 @@ SLURM = (
     "SLURM_JOB_PARTITION",
     "SLURMD_NODENAME",
 )
+
+
+def _command() -> str:
+    """What this process was started by, with paths from the checkout on, so that others can run it too."""
+    return shlex.join(word.removeprefix(f"{ROOT}/") for word in sys.orig_argv)
 
 
 def _git(*arguments: str) -> str | None:
