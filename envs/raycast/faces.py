@@ -1,6 +1,6 @@
 """Meshes, height fields and skins: surfaces of triangles.
 
-They are seen, also in mirrors, and lit; they receive shadows but cast none.
+They are seen, also in mirrors, and lit; they are never transparent, and receive shadows but cast none.
 """
 # mypy: disable-error-code="no-untyped-def"
 # The arguments of kernels have machine types, which numba infers.

@@ -15,7 +15,8 @@ class Raycaster:
       model: compiled model; dm_control's is `physics.model.ptr`.
       height: rows of the pictures.
       width: columns of the pictures.
-      supersampling: rays per pixel along each side; their colours are averaged.
+      supersampling: pixels drawn for each pixel, along each side; their colours are averaged. Even at 1, four samples
+        of each pixel smooth the edges, as OpenGL's multisampling does.
     """
 
     def __init__(self, model: mujoco.MjModel, height: int = 64, width: int = 64, supersampling: int = 1):

@@ -84,17 +84,17 @@ def _reflect(shapes, faces, mirror, buffers):
     near, depth, seen = buffers.mirror_near, buffers.mirror_depth, buffers.mirror_seen
     camera, image, shape = buffers.cameras[0], buffers.cameras[1], shapes[mirror]
     nx, ny, nz = shape.rotation[0, 2], shape.rotation[1, 2], shape.rotation[2, 2]
-    x, y, z = eye_of(shape, camera)
-    elevation = z - shape.size[2] if shape.kind == BOX else z
+    eye = eye_of(shape, camera)
+    elevation = eye[2] - shape.size[2] if shape.kind == BOX else eye[2]
     image.position[0] = camera.position[0] - 2 * elevation * nx
     image.position[1] = camera.position[1] - 2 * elevation * ny
     image.position[2] = camera.position[2] - 2 * elevation * nz
     for axis in range(3):
         x, y, z = camera.rotation[0, axis], camera.rotation[1, axis], camera.rotation[2, axis]
-        along = 2 * (x * nx + y * ny + z * nz)
-        image.rotation[0, axis] = x - along * nx
-        image.rotation[1, axis] = y - along * ny
-        image.rotation[2, axis] = z - along * nz
+        twice = 2 * (x * nx + y * ny + z * nz)
+        image.rotation[0, axis] = x - twice * nx
+        image.rotation[1, axis] = y - twice * ny
+        image.rotation[2, axis] = z - twice * nz
     image.pixel, image.handed = camera.pixel, -1.0
     depth[:] = INFINITY
     seen[:] = -1
@@ -106,7 +106,11 @@ def _reflect(shapes, faces, mirror, buffers):
             for s in range(count):
                 if buffers.seen[row, column, s] == mirror:
                     u, v = column + 0.5 - 0.5 * width, row + 0.5 - 0.5 * height
-                    near[row, column, 0] = -elevation / (ahead[2] + u * right[2] + v * down[2])
+                    t = -elevation / (ahead[2] + u * right[2] + v * down[2])
+                    across = abs(eye[0] + t * (ahead[0] + u * right[0] + v * down[0]))
+                    along = abs(eye[1] + t * (ahead[1] + u * right[1] + v * down[1]))
+                    if shape.kind == PLANE or (across <= shape.size[0] and along <= shape.size[1]):
+                        near[row, column, 0] = t
                     break
     for i in range(len(shapes)):
         if buffers.opaque[i] and i != mirror:
@@ -129,7 +133,7 @@ def _sort(shapes, faces, buffers):
             continue
         x, y, z = eye_of(shape, camera)
         plane = shape.kind == PLANE
-        if shape.rgba[3] >= OPAQUE and not (plane and z < 0):
+        if shape.faces > 0 or (shape.rgba[3] >= OPAQUE and not (plane and z < 0)):
             opaque[i] = True
             cover(shape, i, faces, camera, buffers.samples, buffers.near, buffers.depth, buffers.seen, buffers.face)
             if mirror < 0 and shape.reflectance > 0 and (plane or (shape.kind == BOX and z > shape.size[2])):
