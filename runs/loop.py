@@ -145,7 +145,8 @@ class Attempt:
     def _assembled(self) -> Iterator[Parts]:
         """Builds everything, and goes back to the newest checkpoint."""
         settings, seed = self.settings, self.spec.seed
-        renderer = choose_renderer(self.spec)
+        with refusals(self.spec):
+            renderer = choose_renderer(self.spec)
         device = prepare_tensorflow(seed)
         with ExitStack() as stack:
             plain = env_settings(settings)
@@ -155,7 +156,8 @@ class Attempt:
             self._check_length(evaluation.time_limit)
             image_shape = parallel.observation_shape
             spec = action_spec(evaluation.action_space)
-            agent = agents.registry.make_agent(settings, image_shape, spec, seed)
+            with refusals(self.spec):
+                agent = agents.registry.make_agent(settings, image_shape, spec, seed)
             driver = Driver(parallel, spec, seed, agent.initial_state(settings.envs))
             checkpoints = Checkpoints(self.folder / "checkpoints", settings.checkpoint.keep)
             replay = self._restore(checkpoints, agent, driver)
@@ -372,6 +374,15 @@ class Attempt:
             traceback=trace,
         )
         state.write(self.folder, told)
+
+
+@contextmanager
+def refusals(spec: RunSpec) -> Iterator[None]:
+    """What an agent or a renderer refuses is a mistake in the suite, and needs no traceback."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(f"{spec.task}, {spec.variant}: {error}") from error
 
 
 def env_settings(settings: EnvSettings) -> EnvSettings:

@@ -284,3 +284,14 @@ def test_state_tells_step_and_return(tmp_path: Path, monkeypatch: pytest.MonkeyP
     final = state.read(tmp_path)
     assert (final.state, final.step, final.steps) == ("done", 400, 400)
     assert final.return_ == values(tmp_path, "eval/return")[-1][1]
+
+
+def test_what_an_agent_refuses_is_told_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise ValueError("continuous actions only")
+
+    monkeypatch.setattr("agents.registry.make_agent", refuse)
+    with pytest.raises(UserError, match=f"{spec().task}.*continuous actions only"):
+        run(spec(), tmp_path)
+    told = state.read(tmp_path)
+    assert (told.state, told.traceback) == ("failed", "")
