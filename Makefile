@@ -25,6 +25,7 @@ bench: $(READY)  ## measure every speed claim against its floor
 	$(BIN)/python -m benchmarks.train_step --size cpu
 	$(BIN)/python -m benchmarks.rendering
 	$(BIN)/python -m benchmarks.collection
+	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.learning
 
 lock: $(READY)  ## pin all dependencies anew from pyproject.toml

@@ -46,4 +46,6 @@ class EnvSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True)
     renderer: Literal["auto", "egl", "osmesa", "glfw", "raycast"] = Field(
         "auto", description="What draws dm_control's pixels; auto takes a GPU's EGL, else the CPU ray caster"
     )
-    supersampling: int = Field(1, ge=1, le=8, description="Rays per pixel side of the ray caster, averaged")
+    supersampling: int = Field(
+        1, ge=1, le=8, description="Pictures of the ray caster are drawn this many times as large a side, and averaged"
+    )
