@@ -70,6 +70,15 @@ def test_every_preset_is_valid(tmp_path: Path) -> None:
     assert one(tmp_path, "preset: cpu").train.batch_size == 16
 
 
+@pytest.mark.parametrize("preset", ["cpu", "debug"])
+def test_small_presets_size_every_network(tmp_path: Path, preset: str) -> None:
+    sizes = ("units", "depth", "deterministic", "hidden")
+    paper, small = values(Settings()), values(one(tmp_path, f"preset: {preset}"))
+    widths = [key for key in paper if key.endswith(sizes)]
+    assert len(widths) >= 8
+    assert [key for key in widths if small[key] >= paper[key]] == []
+
+
 def test_later_blocks_override_earlier_ones(tmp_path: Path) -> None:
     blocks = [
         "preset: debug\n",  # behavior.horizon 3
