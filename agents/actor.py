@@ -19,7 +19,7 @@ class Actor(MLP):
     def __init__(self, make: LayerFactory, features: int, settings: BehaviorSettings, action_size: int):
         super().__init__(make, "actor", features, settings.actor_layers, settings.actor_units, 2 * action_size)
         self._settings = settings
-        self._offset = math.log(math.expm1(settings.init_std))
+        self._offset = settings.init_std + math.log(-math.expm1(-settings.init_std))  # any size, no overflow
 
     def actions(self, features: tf.Tensor) -> TanhNormal:
         """The distribution of actions (..., A) for features (..., F)."""

@@ -16,6 +16,12 @@ def test_fresh_actor_explores_with_the_initial_std() -> None:
     np.testing.assert_allclose(base.std, np.full((3, 2), 5.0001), rtol=1e-5)
 
 
+@pytest.mark.parametrize("std", [1e-3, 1.0, 1000.0])
+def test_initial_std_may_be_of_any_size(std: float) -> None:
+    actor = Actor(LayerFactory(0), 5, SETTINGS.model_copy(update={"init_std": std}), 1)
+    np.testing.assert_allclose(actor.actions(tf.zeros((1, 5))).base.std, [[std + 1e-4]], rtol=1e-4)
+
+
 @pytest.mark.parametrize("raw", [-100.0, -1.0, 0.5, 100.0])
 def test_mean_and_std_are_bounded_functions_of_the_outputs(raw: float) -> None:
     actor = Actor(LayerFactory(0), 5, SETTINGS, 1)
