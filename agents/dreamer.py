@@ -72,7 +72,13 @@ class Dreamer:
         return scalars(self._train_graph(experience(batch)))
 
     def report(self, batch: Batch) -> Report:
-        """Show what the model makes of a batch after five steps of context; changes nothing."""
+        """Show what the model makes of a batch after five steps of context, or all but one of fewer; changes nothing.
+
+        Raises:
+            ValueError: the sequences are single steps, which leave nothing to predict.
+        """
+        if batch["reward"].shape[1] < 2:
+            raise ValueError("a report needs sequences of at least 2 steps: one to see, and one to predict")
         video, metrics = self._report_graph(experience(batch))
         return Report(scalars(metrics), {"openloop": video.numpy()})
 

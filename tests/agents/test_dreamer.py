@@ -3,10 +3,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from agents.agent import ActionSpec, Agent, Arrays
-from agents.dreamer import Dreamer
+from agents.behavior import starts
+from agents.dreamer import Dreamer, experience
+from agents.randomness import Noise
 from agents.registry import make_agent
+from agents.rssm import State
 from agents.settings import AgentSettings
 from tests.agents.conftest import ACTIONS, make_batch, tiny_settings
 
@@ -118,6 +122,27 @@ def test_parameters_are_those_of_the_papers_sizes() -> None:
     assert agent.parameters() == {"model": rssm + encoder + decoder + reward, "actor": actor, "value": value}
 
 
+def test_each_optimiser_follows_its_own_clipped_loss_at_its_own_rate(dreamer: Make, batch: Arrays) -> None:
+    """After one step of Adam its first moment is a tenth of the gradient, and its weights moved by the rate at most."""
+    rates = {"model": 1e-2, "value": 1e-3, "actor": 1e-4}
+    agent = dreamer(optimizer={f"{name}_rate": rate for name, rate in rates.items()} | {"clip": 0.5})
+    before, noise = agent.save(), Noise(0, tf.constant(0))
+    groups = agent.model.groups | agent.behavior.groups
+    with tf.GradientTape(persistent=True) as tape:
+        losses, state, _ = agent.model.losses(experience(batch), noise)
+        losses |= agent.behavior.losses(agent.model, starts(state, skip_last=False), noise)[0]
+    gradients = {name: tape.gradient(losses[name], [w.value for w in group]) for name, group in groups.items()}
+    agent.train(batch)
+    after = agent.save()
+    for name, group in groups.items():
+        norm = np.sqrt(sum(np.square(gradient).sum() for gradient in gradients[name]))
+        for weight, gradient in zip(group, gradients[name], strict=True):
+            moment = after[f"{name}/{weight.path}/moment1"]
+            np.testing.assert_allclose(moment, 0.1 * min(1, 0.5 / norm) * gradient, rtol=1e-2, atol=1e-6)
+        moves = [np.abs(after[weight.path] - before[weight.path]).max() for weight in group]
+        assert max(moves) == pytest.approx(rates[name], rel=0.02)
+
+
 def test_overflow_skips_the_step_and_halves_the_scale(dreamer: Make, batch: Arrays) -> None:
     agent = dreamer(precision="mixed_float16")
     before = agent.save()
@@ -161,6 +186,20 @@ def test_policy_explores_in_training_only(dreamer: Make, batch: Arrays) -> None:
             actions[noise, training] = action
     np.testing.assert_array_equal(actions[0.0, False], actions[10.0, False])
     assert (np.abs(actions[10.0, True] - actions[0.0, True]) > 0.5).any()
+
+
+def test_policy_adds_noise_to_what_the_actor_wants(dreamer: Make) -> None:
+    """An actor without spread acts by its mean: in evaluation as it is, in training with the setting's noise."""
+    agent = dreamer(behavior={"init_std": 1e-3}, exploration={"noise": 0.2})
+    images = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), np.uint8)
+    gaps = {}
+    for training in (True, False):
+        action, state = agent.policy(images, agent.initial_state(300), training)
+        latent = State(*(tf.constant(state[part]) for part in ("deter", "stoch")))
+        gaps[training] = action - np.tanh(agent.behavior.actor.actions(latent.features).base.mean)
+    assert np.abs(gaps[False]).max() < 0.01
+    assert gaps[True].std() == pytest.approx(0.2, rel=0.1)
+    assert abs(gaps[True].mean()) < 0.03
 
 
 def test_policy_follows_what_it_sees_and_did(dreamer: Make, batch: Arrays) -> None:
@@ -214,6 +253,17 @@ def test_report_sees_five_images_only(dreamer: Make) -> None:
     models = [agent.report(b).videos["openloop"][:, 64:128].astype(int) for b in (batch, blind, seen)]
     np.testing.assert_array_equal(models[0], models[1])
     assert (models[0] != models[2]).any()
+
+
+def test_shortest_sequences_train_and_report(dreamer: Make) -> None:
+    agent = dreamer(continuation={"predict": True})
+    batch = make_batch(length=2)
+    assert all(np.isfinite(value) for value in agent.train(batch).values())
+    report = agent.report(batch)
+    assert report.videos["openloop"].shape == (2, 3 * 64, 2 * 64, 3)
+    assert all(np.isfinite(value) for value in report.metrics.values())
+    with pytest.raises(ValueError, match="at least 2 steps"):
+        agent.report(make_batch(length=1))
 
 
 def test_registry_makes_the_agent_of_the_settings() -> None:
