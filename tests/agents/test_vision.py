@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -62,6 +63,27 @@ def test_first_deconvolution_as_a_dense_layer_is_the_transposed_convolution() ->
     np.testing.assert_allclose(dense, convolution, rtol=1e-4, atol=1e-5)
     for mine, theirs in zip(*(tape.gradient(total, [x, *weights]) for total in sums), strict=True):
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+def test_decoder_is_a_chain_of_keras_layers() -> None:
+    """A linear layer, then four transposed convolutions with ReLU between them and none at the end."""
+    decoder = Decoder(LayerFactory(0), features=7, depth=2)
+    random = np.random.default_rng(0)
+    for weight in decoder.trainable_variables:
+        if weight.name == "bias":
+            weight.assign(random.normal(size=weight.shape))
+    features = random.normal(size=(2, 3, 7)).astype(np.float32)
+    x = features.reshape(6, 7) @ decoder.linear.kernel.numpy() + decoder.linear.bias.numpy()
+    x = x[:, None, None]
+    for layer in (decoder.first, decoder.second, decoder.third, decoder.fourth):
+        channels, size = layer.filters, layer.kernel_size
+        own = keras.layers.Conv2DTranspose(channels, size, strides=2)
+        own.build(x.shape)
+        own.set_weights(layer.get_weights())
+        x = own(x if layer is decoder.first else tf.nn.relu(x))
+    np.testing.assert_allclose(
+        decoder.decode(tf.constant(features)), tf.reshape(x, (2, 3, 64, 64, 3)), rtol=1e-3, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])

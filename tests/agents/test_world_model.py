@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 import tensorflow as tf
+from scipy.special import logsumexp
 
 from agents.agent import Arrays
 from agents.dreamer import experience
@@ -86,6 +87,16 @@ def test_continuation_learns_the_softened_discount(batch: Arrays) -> None:
     rest = max(metrics["loss/kl"], 0.01) + metrics["loss/image"] + metrics["loss/reward"]
     assert losses["model"] == pytest.approx(rest + 10 * expected, rel=1e-5)
     np.testing.assert_allclose(model.discount(state.features), p, rtol=1e-5)
+
+
+def test_contrast_tells_each_state_from_those_of_all_other_images(batch: Arrays) -> None:
+    model = world_model(representation={"objective": "contrastive"})
+    _, metrics, state = parts(model, batch)
+    assert model.contrast is not None
+    embedding = model.encoder.encode(tf.cast(batch["image"], tf.float32) / 255 - 0.5)
+    mean, std = (x.numpy().reshape(-1, 1, 10) for x in model.contrast.states(embedding))
+    scores = scipy.stats.norm(mean, std).logpdf(state.features.numpy().reshape(1, -1, 10)).sum(-1)  # (image, state)
+    assert metrics["loss/contrast"] == pytest.approx((logsumexp(scores, 0) - np.diag(scores)).mean(), rel=1e-4)
 
 
 def test_discount_is_constant_without_a_head() -> None:
