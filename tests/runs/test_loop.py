@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import envs
 from envs.parallel import WorkerError
 from runs import loop, state
 from runs.checkpoint import Checkpoints
 from runs.lock import BusyError, held
-from runs.loop import DivergedError, Stop, Stopped, crossings, run
+from runs.loop import DivergedError, Stop, Stopped, crossings, env_settings, run
+from runs.replay import Name
+from runs.seeds import Stream, derive
 from suites.errors import UserError
 from tests.runs.standin import FAULTS, SMALL, StandIn, metrics, spec
 
@@ -89,6 +92,25 @@ def test_replay_holds_what_the_agent_did(tmp_path: Path) -> None:
             assert episode["action"][1:].any()
             assert (episode["reward"][0], episode["discount"][0]) == (0, 1)
             assert np.abs(episode["action"]).max() <= 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_records_hold_the_action_that_led_to_their_image(tmp_path: Path, count: int) -> None:
+    """An environment that starts from the episode's seed and takes its actions shows its images again."""
+    played = spec(envs=count)
+    run(played, tmp_path)
+    with envs.make_env(played.task, env_settings(played.settings)) as env:
+        for path in sorted((tmp_path / "episodes").iterdir())[:6]:
+            name = Name.parse(path.name)
+            assert name is not None
+            image, _ = env.reset(seed=derive(played.seed, Stream.TRAIN, name.env, name.index // count))
+            reward = 0.0
+            with np.load(path) as episode:
+                for t, action in enumerate(episode["action"]):
+                    if t > 0:
+                        image, reward, *_ = env.step(action)
+                    np.testing.assert_array_equal(episode["image"][t], image)
+                    assert episode["reward"][t] == np.float32(reward)
 
 
 def test_discrete_actions(tmp_path: Path) -> None:
