@@ -1,10 +1,11 @@
 """Scores that papers printed, to draw beside one's own."""
 
 import difflib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from analysis.errors import AnalysisError
 
@@ -52,11 +53,18 @@ def read_published(name: str) -> Published:
     """The published scores of a method.
 
     Raises:
-        AnalysisError: If there are none under that name.
+        AnalysisError: If there are none under that name, or the file does not hold what `Published` says.
     """
     names = published_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise AnalysisError(f"no published scores named {name!r} in {FOLDER}; there are {', '.join(names)}.{hint}")
-    return Published(**json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+        known = ", ".join(names) or "none"
+        raise AnalysisError(f"no published scores named {name!r} in {FOLDER}; there are {known}.{hint}")
+    path = FOLDER / f"{name}.json"
+    try:
+        return TypeAdapter(Published).validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise AnalysisError(f"{path}: {where}: {first['msg']}") from None

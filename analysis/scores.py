@@ -3,6 +3,7 @@
 import gzip
 import json
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,13 +77,18 @@ def read_score_files(paths: Sequence[Path]) -> Scores:
     """Reads score files of the Dreamer family: a JSON list of {task, method, seed, xs, ys}, plain or gzip.
 
     Raises:
-        AnalysisError: If a file cannot be read or is not of that form.
+        AnalysisError: If a file cannot be read or is not of that form, or two entries are of one run.
     """
     evaluations: list[tuple[Any, ...]] = []
-    names: dict[tuple[str, str, int], None] = {}
+    names: dict[tuple[str, str, int], Path] = {}
     for path in paths:
         for name, points in _read_score_file(path):
-            names[name] = None
+            if name in names:
+                raise AnalysisError(
+                    f"{path}: a second entry of task {name[0]}, method {name[1]}, seed {name[2]}, after one in "
+                    f"{names[name]}; a run is one entry"
+                )
+            names[name] = path
             evaluations += [(*name, step, score) for step, score in points]
     runs = [(*name, math.nan, "", "", math.nan, 0) for name in names]
     return _scores(evaluations, runs, "score files " + ", ".join(path.name for path in paths))
@@ -117,7 +123,7 @@ def _read_evaluations(path: Path) -> tuple[list[dict[str, Any]], int]:
             continue  # most lines hold training metrics: they need no parsing
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             torn += 1
             continue
         if not isinstance(line, dict) or not math.isfinite(_number(line.get("step"))):
@@ -131,7 +137,7 @@ def _read_object(path: Path) -> Mapping[str, Any]:
     """A JSON object, or an empty one where there is none: what it tells is helpful, not necessary."""
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
 
@@ -143,7 +149,7 @@ def _read_score_file(path: Path) -> Iterator[tuple[tuple[str, str, int], list[tu
         content = json.loads(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
     except OSError as error:
         raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}; {expected}") from error
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, RecursionError, zlib.error) as error:
         raise AnalysisError(f"{path}: not JSON ({error}); {expected}") from error
     if not isinstance(content, list):
         raise AnalysisError(f"{path}: holds {type(content).__name__} at its top; {expected}")
@@ -160,11 +166,19 @@ def _read_score_file(path: Path) -> Iterator[tuple[tuple[str, str, int], list[tu
             raise AnalysisError(f"{where}: xs must be finite numbers, the environment steps")
         if not all(y is None or _is_number(y) for y in ys):
             raise AnalysisError(f"{where}: ys must be numbers, the returns; null where there is none")
-        try:
-            seed = int(entry["seed"])
-        except (TypeError, ValueError):
-            raise AnalysisError(f"{where}: the seed must be an integer, not {entry['seed']!r}") from None
-        yield (str(entry["task"]), str(entry["method"]), seed), [(x, _number(y)) for x, y in zip(xs, ys, strict=True)]
+        for key in ("task", "method"):
+            if not isinstance(entry[key], str) or not entry[key].isprintable() or not entry[key].strip():
+                raise AnalysisError(f"{where}: the {key} must be a name, not {entry[key]!r}")
+        name = (entry["task"], entry["method"], _seed(entry["seed"], where))
+        yield name, [(_number(x), _number(y)) for x, y in zip(xs, ys, strict=True)]
+
+
+def _seed(value: object, where: str) -> int:
+    """A seed as an integer; writers of score files also put it down as text or as a float without a fraction."""
+    number = _number(int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value)
+    if not number.is_integer() or not 0 <= number < 2**53:
+        raise AnalysisError(f"{where}: the seed must be an integer from 0 on, not {value!r}")
+    return int(number)
 
 
 def _is_number(value: object) -> bool:
@@ -172,4 +186,8 @@ def _is_number(value: object) -> bool:
 
 
 def _number(value: Any) -> float:
-    return float(value) if _is_number(value) else math.nan
+    """The value as a float: NaN for what is no number, infinite for what no float can hold."""
+    try:
+        return float(value) if _is_number(value) else math.nan
+    except OverflowError:
+        return math.inf

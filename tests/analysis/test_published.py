@@ -1,8 +1,11 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.published import published_names, read_published
+from analysis.published import FOLDER, published_names, read_published
 from envs.settings import TASKS
 
 # The averages that the table prints, over the tasks of each method.
@@ -41,3 +44,30 @@ def test_ball_in_cup_has_two_names() -> None:
 def test_unknown_method_names_the_nearest() -> None:
     with pytest.raises(AnalysisError, match=r"'plannet'.*a3c, d4pg, dreamer, planet.*mean 'planet'"):
         read_published("plannet")
+
+
+def test_no_methods_at_all_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analysis.published.FOLDER", tmp_path / "nowhere")
+    with pytest.raises(AnalysisError, match=r"'dreamer'.*there are none\.$"):
+        read_published("dreamer")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"source": None}, "source: Input should be a valid string"),
+        ({"scores": {"dmc_walker_walk": "high"}}, "scores.dmc_walker_walk: Input should be a valid number"),
+        ({"scores": []}, "scores: Input should be an object"),
+    ],
+)
+def test_wrong_file_is_explained(
+    change: dict[str, object], expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = json.loads((FOLDER / "dreamer.json").read_text())
+    (tmp_path / "own.json").write_text(json.dumps(whole | change))
+    (tmp_path / "torn.json").write_text("{")
+    monkeypatch.setattr("analysis.published.FOLDER", tmp_path)
+    with pytest.raises(AnalysisError, match=rf"own\.json: {expected}"):
+        read_published("own")
+    with pytest.raises(AnalysisError, match=r"torn\.json: the file: Invalid JSON"):
+        read_published("torn")

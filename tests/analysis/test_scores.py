@@ -90,7 +90,16 @@ def test_the_last_evaluation_at_a_step_counts() -> None:
         ([CURVES[0] | {"xs": ["1"], "ys": [1.0]}], "xs must be finite numbers"),
         ([CURVES[0] | {"xs": [float("nan")], "ys": [1.0]}], "xs must be finite numbers"),
         ([CURVES[0] | {"xs": [1], "ys": ["high"]}], "ys must be numbers"),
-        ([CURVES[0] | {"seed": "first"}], "seed must be an integer, not 'first'"),
+        ([CURVES[0] | {"xs": [10**400], "ys": [1.0]}], "xs must be finite numbers"),
+        ([CURVES[0] | {"seed": "first"}], "seed must be an integer from 0 on, not 'first'"),
+        ([CURVES[0] | {"seed": 1.5}], "seed must be an integer from 0 on, not 1.5"),
+        ([CURVES[0] | {"seed": -1}], "seed must be an integer from 0 on, not -1"),
+        ([CURVES[0] | {"seed": True}], "seed must be an integer from 0 on, not True"),
+        ([CURVES[0] | {"seed": 10**30}], "seed must be an integer from 0 on"),
+        ([CURVES[0] | {"seed": float("inf")}], "seed must be an integer from 0 on, not inf"),
+        ([CURVES[0] | {"task": None}], "task must be a name, not None"),
+        ([CURVES[0] | {"method": "\ud800"}], "method must be a name"),
+        ([CURVES[0], CURVES[1], CURVES[0] | {"xs": [5], "ys": [1.0]}], "second entry of task .*, seed 0"),
     ],
 )
 def test_malformed_score_files_are_named(content: object, expected: str, score_file: Callable[[object], Path]) -> None:
@@ -99,7 +108,28 @@ def test_malformed_score_files_are_named(content: object, expected: str, score_f
         read_score_files([path])
 
 
-@pytest.mark.parametrize("content", [b"", b"[{", b"\xff\xfe\x00", gzip.compress(b"[]" * 100)[:-9], b"\x1f\x8bnonsense"])
+@pytest.mark.parametrize("seed", [3, 3.0, "3"])
+def test_seeds_are_read_as_integers(seed: object, score_file: Callable[[object], Path]) -> None:
+    assert read_score_files([score_file([CURVES[0] | {"seed": seed}])]).runs["seed"].tolist() == [3]
+
+
+PACKED = gzip.compress(json.dumps(CURVES).encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[{",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b"\x1f\x8bnonsense",
+        PACKED[:-9],
+        PACKED[:-8] + bytes(8),
+        PACKED[:20] + bytes([PACKED[20] ^ 0xFF]) + PACKED[21:],
+    ],
+    ids=["empty", "torn", "binary", "deep", "no gzip", "torn gzip", "wrong sum", "flipped"],
+)
 def test_broken_score_files_are_errors(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken").write_bytes(content)
     with pytest.raises(AnalysisError, match=r"broken: .* a score file is a JSON list"):
