@@ -9,7 +9,7 @@ class AnalysisSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=
     """How returns become scores, and scores statistics."""
 
     final_window: float = Field(0.1, gt=0, le=1, description="Share of the last steps whose evaluations are averaged")
-    repetitions: int = Field(50_000, ge=1, description="Bootstrap repetitions of an interval")
+    repetitions: int = Field(50_000, ge=1, le=1_000_000, description="Bootstrap repetitions of an interval")
     confidence: float = Field(0.95, gt=0, lt=1, description="Probability that an interval covers")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the bootstrap")
     normalization: Literal["dmc", "none"] = Field(
