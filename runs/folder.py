@@ -34,7 +34,13 @@ def read_spec(folder: Path) -> RunSpec:
 
 
 def write_spec(spec: RunSpec, folder: Path) -> None:
-    """Makes a folder the run's; settings without effect on the result may change in one that already is."""
+    """Makes a folder the run's; settings without effect on the result may change in one that already is.
+
+    Raises:
+        UserError: the folder is another run's, or holds other files.
+    """
+    if change := _change(spec, folder):
+        raise UserError(f"{folder} is not this run's any more: {change}")
     folder.mkdir(parents=True, exist_ok=True)
     atomic.write_text(folder / SPEC, spec.to_yaml())
 

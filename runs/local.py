@@ -8,7 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -17,9 +17,10 @@ from runs import folder, lock, state
 from runs.display import Display
 from runs.state import State
 from runs.worker import BUSY, STOPPED
+from suites.errors import UserError
 from suites.plan import RunSpec
 
-COMMAND = (sys.executable, "-m", "runs.worker")
+COMMAND = (sys.executable, "-P", "-m", "runs.worker")  # -P: the current directory may hold other modules of that name
 ROOT = Path(__file__).parent.parent
 OUTPUT = "output.log"
 POLL = 0.2  # seconds
@@ -79,7 +80,7 @@ class Launcher:
         self._waiting: deque[Job] = deque()
         self._elsewhere: list[Job] = []  # held by other launchers
         self._active: dict[Job, subprocess.Popen[bytes]] = {}
-        self._failed: list[Job] = []
+        self._failed: dict[Job, State] = {}  # how they ended, which a full disk may not have kept
         self._done = 0
         for job in jobs:
             self._sort(job, retry_failed)
@@ -87,7 +88,7 @@ class Launcher:
     def run(self) -> int:
         """Works until nothing is left to do; returns the exit code."""
         self._display.note(
-            f"{len(self._jobs)} runs: {self._done} done, {len(self._failed)} failed earlier, "
+            f"{_count(self._jobs)}: {self._done} done, {len(self._failed)} failed earlier, "
             f"{len(self._waiting)} to do, {self._workers} side by side"
         )
         stopped = 0
@@ -112,7 +113,7 @@ class Launcher:
         if now.state == "done":
             self._done += 1
         elif now.state == "failed" and now.signal is None and not retry_failed:
-            self._failed.append(job)
+            self._failed[job] = now
         else:
             self._waiting.append(job)
 
@@ -123,7 +124,10 @@ class Launcher:
                 self._display.note(f"{job.name}: another launcher runs it; waiting for it")
                 self._elsewhere.append(job)
             else:
-                self._start(job)
+                try:
+                    self._start(job)
+                except (UserError, OSError) as error:  # one that cannot start does not stop the others
+                    self._fail(job, State("failed", error=f"it cannot be started: {error}"))
 
     def _start(self, job: Job) -> None:
         folder.write_spec(job.spec, job.folder)
@@ -166,9 +170,14 @@ class Launcher:
             self._display.note(f"{job.name}: stopped at step {now.step:,}; it can be taken up again")
         else:
             if now.state != "failed":
-                state.write(job.folder, _died(now, job, code))
-            self._failed.append(job)
-            self._display.note(f"{job.name}: failed: {state.read(job.folder).error}")
+                now = _died(now, job, code)
+                with suppress(OSError):
+                    state.write(job.folder, now)
+            self._fail(job, now)
+
+    def _fail(self, job: Job, how: State) -> None:
+        self._failed[job] = how
+        self._display.note(f"{job.name}: failed: {how.error}")
 
     def _stop(self, number: signal.Signals) -> None:
         how = "stopping: runs save themselves" if number == signal.SIGTERM else "killing the runs"
@@ -177,17 +186,21 @@ class Launcher:
             process.send_signal(number)
 
     def _report(self) -> None:
-        for job in self._failed:
-            now = state.read(job.folder)
+        for job, now in self._failed.items():
             self._display.note(f"\nfailed: {job.name} at step {now.step:,}: {now.error}")
             tail = (now.traceback or "").rstrip().splitlines()[-TAIL:]
-            self._display.note("\n".join(f"    {line}" for line in [*tail, f"see {job.folder / OUTPUT}"]))
+            log = [f"see {job.folder / OUTPUT}"] if (job.folder / OUTPUT).exists() else []
+            self._display.note("\n".join(f"    {line}" for line in [*tail, *log]))
         if self._failed:
             self._display.note("\nfailed runs are skipped unless you ask for --retry-failed")
         left = len(self._jobs) - self._done - len(self._failed)
-        self._display.note(f"{self._done} of {len(self._jobs)} runs done, {len(self._failed)} failed, {left} left")
+        self._display.note(f"{self._done} of {_count(self._jobs)} done, {len(self._failed)} failed, {left} left")
         if self._signals:
             self._display.note("interrupted; the same command goes on from here")
+
+
+def _count(jobs: Sequence[Job]) -> str:
+    return f"{len(jobs):,} run{'s' if len(jobs) != 1 else ''}"
 
 
 def threads(workers: int) -> dict[str, str]:
@@ -210,9 +223,12 @@ def _died(before: State, job: Job, code: int) -> State:
         error = f"its process ended with exit code {code}"
     else:
         error = f"its process was killed by {killer}" + (" (out of memory?)" if killer == "SIGKILL" else "")
-    log = (job.folder / OUTPUT).read_text(errors="replace").splitlines()[-TAIL:]
+    log = ""
+    with suppress(OSError):  # its folder may have been moved
+        log = (job.folder / OUTPUT).read_text(errors="replace")
+    tail = "\n".join(log.splitlines()[-TAIL:])
     return dataclasses.replace(
-        before, state="failed", steps=job.spec.settings.steps, error=error, traceback="\n".join(log), signal=killer
+        before, state="failed", steps=job.spec.settings.steps, error=error, traceback=tail, signal=killer
     )
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runs import state
+from runs import lock, state
 from runs.folder import read_spec
 from suites.errors import UserError
 from suites.plan import RunSpec
@@ -25,23 +25,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = options.folder
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     try:
-        spec = read_spec(folder)
-        if state.read(folder).state == "done":
-            print(f"{folder} is done")
-            return 0
-        return _run(spec, folder, options.launcher)
+        read_spec(folder)  # no other folder gets a lock file
+        # Before the slow imports: nobody may replace the run meanwhile.
+        with lock.held(folder):
+            spec = read_spec(folder)
+            if state.read(folder).state == "done":
+                print(f"{folder} is done")
+                return 0
+            return _run(spec, folder, options.launcher)
+    except lock.BusyError as error:
+        print(error, file=sys.stderr)
+        return BUSY
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
 
 
 def _run(spec: RunSpec, folder: Path, launcher: int | None) -> int:
+    """Runs a folder whose lock is held."""
     stopping: list[int] = []
     # Before the slow imports: a signal that comes meanwhile is remembered.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _: stopping.append(received))
-    from runs.lock import BusyError
-    from runs.loop import Stop, Stopped, run
+    from runs.loop import Attempt, Stop, Stopped
 
     stop = Stop(launcher)
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -49,13 +55,10 @@ def _run(spec: RunSpec, folder: Path, launcher: int | None) -> int:
     for received in stopping:
         stop(received)
     try:
-        run(spec, folder, stop)
+        Attempt(spec, folder, stop).run()
     except Stopped:
         print(f"{stop.reason}; run it again to go on from step {state.read(folder).step}")
         return STOPPED
-    except BusyError as error:
-        print(error, file=sys.stderr)
-        return BUSY
     except UserError:
         raise
     except Exception:

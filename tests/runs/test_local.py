@@ -162,6 +162,38 @@ def test_worker_that_cannot_start_is_a_failure(
     assert states([spec()], tmp_path) == ["failed"]
 
 
+def test_run_that_cannot_be_started_does_not_stop_the_others(
+    tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replaced, blocked, sound = spec(0, steps=120), spec(1, variant="file"), spec(2, steps=120)
+    folder = replaced.folder(tmp_path)
+    monkeypatch.setattr(local.folder, "claim", lambda *_: [])  # what follows happens after the launcher's look
+    write_spec(spec(0, steps=160), folder)
+    blocked.folder(tmp_path).parent.write_text("in the way")
+    assert launch([replaced, blocked, sound], tmp_path, workers=1, retry_failed=False, replace=False) == 1
+    assert states([sound], tmp_path) == ["done"]
+    output = capsys.readouterr().out
+    assert "0: failed: it cannot be started" in output
+    assert "steps: 160 -> 120" in output
+    assert "Not a directory" in output
+    assert "1 of 3 runs done, 2 failed, 0 left" in output
+    assert RunSpec.from_yaml((folder / "spec.yaml").read_text()).settings.steps == 160
+
+
+def test_one_run_is_no_runs(tmp_path: Path, stand_in_workers: Faults, capsys: pytest.CaptureFixture[str]) -> None:
+    assert launch([spec(steps=120)], tmp_path, workers=1, retry_failed=False, replace=False) == 0
+    output = capsys.readouterr().out
+    assert output.startswith("1 run: 0 done")
+    assert "1 of 1 run done" in output
+
+
+def test_modules_of_the_current_directory_are_not_run(tmp_path: Path) -> None:
+    (tmp_path / "runs.py").write_text("raise SystemExit(9)")
+    environment = os.environ | {"PYTHONPATH": local._python_path()}
+    done = subprocess.run([*local.COMMAND, "--help"], cwd=tmp_path, env=environment, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_cores_are_shared_out() -> None:
     cores = len(os.sched_getaffinity(0))
     assert set(threads(1).values()) == {str(cores)}
