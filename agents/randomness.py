@@ -12,7 +12,10 @@ def derive_seed(seed: int, name: str, bits: int = 31) -> int:
 
 
 class Noise:
-    """Standard normal draws of one graph call: each name is its own stream, each counter its own place in it."""
+    """Standard normal draws of one graph call: each name is its own stream, each counter its own place in it.
+
+    XLA has a generator of its own, so that a graph compiled by it draws other numbers, no less repeatable.
+    """
 
     def __init__(self, seed: int, counter: tf.Tensor):
         self._seed = seed

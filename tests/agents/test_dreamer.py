@@ -50,6 +50,31 @@ def test_every_variant_trains_all_its_weights(dreamer: Make, variant: dict[str, 
     assert ("optimizer/loss_scale" in metrics) == (variant.get("precision") == "mixed_float16")
 
 
+def test_xla_computes_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given the same draws, which XLA would make differently."""
+
+    def normal(noise: Noise, name: str, shape: tuple[int, ...]) -> tf.Tensor:
+        return tf.constant(np.random.default_rng(list(name.encode())).normal(size=shape), tf.float32)
+
+    monkeypatch.setattr(Noise, "normal", normal)
+    agents = [
+        Dreamer(tiny_settings(jit=jit, behavior={"horizon": 2}), (64, 64, 3), ActionSpec(ACTIONS), 0)
+        for jit in (False, True)
+    ]
+    plain, compiled = (agent.train(make_batch(length=2)) for agent in agents)
+    assert compiled == pytest.approx(plain, rel=1e-3, abs=1e-4)
+
+
+def test_training_compiles_once(dreamer: Make) -> None:
+    agent = dreamer()
+    counts = []
+    for seed in range(3):
+        made = make_batch(seed=seed)
+        agent.train({name: tf.constant(array) for name, array in made.items()} if seed else made)
+        counts.append(agent._train_graph.experimental_get_tracing_count())
+    assert counts[0] == counts[-1]
+
+
 def test_training_is_a_function_of_seed_and_batches(dreamer: Make) -> None:
     first = dreamer(0)
     metrics = [first.train(make_batch(seed=seed)) for seed in range(3)]
