@@ -1,5 +1,6 @@
 """A trained agent, played: the newest checkpoint of a run with its actor's mode."""
 
+import os
 from pathlib import Path
 
 from runs import atomic
@@ -21,16 +22,16 @@ def evaluate(folder: Path, episodes: int, video: Path | None = None) -> list[flo
         The return of each episode.
 
     Raises:
-        UserError: the folder is no run, has no readable checkpoint, or the video's name is no GIF's.
+        UserError: the folder is no run, has no readable checkpoint, or the video cannot be written there.
     """
     spec = read_spec(folder)
-    if video is not None and video.suffix.lower() != ".gif":
-        raise UserError(f"{video}: a video is written as a GIF; name it {video.with_suffix('.gif')}")
-    if video is not None and not video.parent.is_dir():
-        raise UserError(f"{video}: there is no folder {video.parent}")
-    found = Checkpoints(folder / "checkpoints").newest()
+    if video is not None:
+        _check_video(video)
+    checkpoints = Checkpoints(folder / "checkpoints")
+    found = checkpoints.newest()
     if found is None:
-        raise UserError(f"{folder} has no checkpoint yet; one is written every checkpoint.every environment steps")
+        reason = "that can be read" if checkpoints else "yet; one is written every checkpoint.every environment steps"
+        raise UserError(f"{folder} has no checkpoint {reason}")
 
     # Only now, as TensorFlow takes seconds to import.
     import agents.registry
@@ -65,3 +66,15 @@ def evaluate(folder: Path, episodes: int, video: Path | None = None) -> list[flo
     finally:
         env.close()
     return returns
+
+
+def _check_video(video: Path) -> None:
+    """Refuses a name that could not be written, before minutes are spent on playing."""
+    if video.is_dir():
+        raise UserError(f"{video}: a folder; needed is the name of a GIF, say out.gif")
+    if video.suffix.lower() != ".gif":
+        raise UserError(f"{video}: a video is written as a GIF; name it {video.with_suffix('.gif')}")
+    if not video.parent.is_dir():
+        raise UserError(f"{video}: there is no folder {video.parent}")
+    if not os.access(video.parent, os.W_OK):
+        raise UserError(f"{video}: {video.parent} cannot be written to")

@@ -41,6 +41,14 @@ def test_mistakes_are_told_kindly(trained: Path, tmp_path: Path) -> None:
         evaluate(trained, 1, tmp_path / "out.mp4")
     with pytest.raises(UserError, match="there is no folder"):
         evaluate(trained, 1, tmp_path / "nowhere" / "out.gif")
+    (tmp_path / "folder.gif").mkdir()
+    for folder in (tmp_path / "folder.gif", Path("/"), Path()):
+        with pytest.raises(UserError, match="a folder; needed is the name of a GIF"):
+            evaluate(trained, 1, folder)
+    for arrays in trained.glob("checkpoints/*/agent.npz"):
+        arrays.write_bytes(b"torn")
+    with pytest.raises(UserError, match="no checkpoint that can be read"):
+        evaluate(trained, 1)
     write_spec(spec(), tmp_path / "fresh")
     with pytest.raises(UserError, match="no checkpoint yet"):
         evaluate(tmp_path / "fresh", 1)
