@@ -1,6 +1,7 @@
 """state.json: what a run is doing, for everyone who watches it from outside."""
 
 import dataclasses
+import math
 import os
 import socket
 import time
@@ -47,7 +48,8 @@ def read(folder: Path) -> State:
     known: dict[str, object] = {}
     for name, kinds in FIELDS.items():
         value = content.get(name.rstrip("_"))
-        if isinstance(value, kinds) and not isinstance(value, bool):
+        whole = not isinstance(value, float) or math.isfinite(value)
+        if isinstance(value, kinds) and not isinstance(value, bool) and whole:
             known[name] = value
     if known.get("state") not in get_args(Phase):
         known.pop("state", None)

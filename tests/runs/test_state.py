@@ -62,6 +62,7 @@ def test_foreign_files_are_survived(tmp_path: Path, content: bytes) -> None:
     found = state.read(tmp_path)
     assert found.state in ("pending", "running", "done", "failed")
     assert isinstance(found.step, int)
+    json.dumps(found.return_, allow_nan=False)  # as `status --json` prints it
 
 
 def test_statuses_follow_the_specs(tmp_path: Path) -> None:
