@@ -35,6 +35,8 @@ GIB = 2**30
 # zlib's level 1 writes a ray-cast episode of 500 steps in about 30 ms and 0.6-1.6 MB instead of 6.2, and reads it in
 # about 10 ms; higher levels take longer and gain little.
 LEVEL = 1
+# What zipfile and numpy raise about broken archives; RuntimeError for a flipped bit that says "encrypted".
+UNREADABLE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 READERS = min(8, os.cpu_count() or 1)  # zlib lets go of Python's lock
 
 
@@ -314,7 +316,7 @@ def load(path: Path, length: int) -> Episode:
     try:
         with np.load(path, allow_pickle=False) as archive:
             episode = {key: archive[key] for key in KEYS}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise DamagedError(str(error) or type(error).__name__) from error
     _check_shapes({key: (array.shape, array.dtype) for key, array in episode.items()}, length)
     return episode
@@ -335,7 +337,7 @@ def check(path: Path, length: int) -> None:
                         raise DamagedError(f"unknown version of {key}")
                     shape, _, dtype = np.lib.format.read_array_header_1_0(member)
                     headers[key] = (shape, dtype)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except UNREADABLE as error:
         raise DamagedError(str(error) or type(error).__name__) from error
     _check_shapes(headers, length)
 

@@ -1,3 +1,4 @@
+import contextlib
 from pathlib import Path
 from typing import Literal
 
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from runs.replay import Episode, Name, Replay, TooShortError
+from runs.replay import DamagedError, Episode, Name, Replay, TooShortError, check, load
 from runs.seeds import Stream, generator
 
 
@@ -174,6 +175,17 @@ def test_bit_rot_is_noticed_when_drawn(tmp_path: Path, caplog: pytest.LogCapture
     assert len(replay) == 1
     assert "set aside" in caplog.text
     assert (tmp_path / "set_aside" / path.name).exists()
+
+
+def test_any_flipped_bytes_are_survived(tmp_path: Path) -> None:
+    filled(tmp_path, [5])
+    path = tmp_path / "000000-e0-5.npz"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        for read in (check, load):
+            with contextlib.suppress(DamagedError):
+                read(path, 5)
 
 
 def test_half_written_files_of_a_kill_vanish(tmp_path: Path) -> None:
