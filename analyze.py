@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one analysis and returns the exit code: 0, or 2 for a mistake that was explained."""
+    """Runs one analysis and returns the exit code: 0, or 2 for a mistake that was explained, or 130 interrupted."""
     arguments = _parse(argv)
     try:
         _analyze(arguments)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     except (AnalysisError, UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

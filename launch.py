@@ -59,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, say head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:  # a full disk, a folder that is a file, missing permissions
+        print(f"error: {error}", file=sys.stderr)
+        return 2
 
 
 def validate(arguments: argparse.Namespace) -> int:

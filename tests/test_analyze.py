@@ -175,6 +175,17 @@ assert not {"tensorflow", "keras", "tf_keras", "mujoco", "dm_control"} & set(sys
     assert ran.returncode == 0, ran.stderr
 
 
+def test_interruption_says_so_in_one_line(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("analysis.report.write", interrupted)
+    assert analyze.main([str(suite), "--results", str(tmp_path / "results")]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_help_names_every_setting_of_the_protocol(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         analyze.main(["--help"])

@@ -151,6 +151,17 @@ def test_interruption_says_so_in_one_line(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_failing_disk_is_one_line(
+    small: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def executor(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device", "results/small")
+
+    monkeypatch.setattr("runs.local.launch", executor)
+    assert launch.main(["run", small]) == 2
+    assert capsys.readouterr().err == "error: [Errno 28] No space left on device: 'results/small'\n"
+
+
 def test_eval_prints_returns(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -174,6 +185,7 @@ def test_eval_prints_returns(
         (["run", "small.yaml", "--only", "variant=c"], "error: --only variant=c: no such variant; allowed: a, b"),
         (["run", "small.yaml", "--set", "stpes=5"], "did you mean steps?"),
         (["run", "small.yaml", "--set", "x.yaml"], "error: --set x.yaml: no value; needed is key=value"),
+        (["run", "small.yaml", "--results", "small.yaml"], "error: small.yaml: results cannot be written there"),
         (["schema", "--write", "nowhere/schema.json"], "error: nowhere/schema.json: cannot be written: No such file"),
         (["eval", "results/small"], "error: results/small: no such run folder"),
     ],
