@@ -153,7 +153,7 @@ def _top_level(root: Node) -> dict[str, Node]:
     for key in root.value:
         if key not in KEYS:
             leaf = key in SETTINGS.leaves or key in SETTINGS.groups
-            meant = f"; {key!s} is a setting: put it under settings" if leaf else hint(key, KEYS)
+            meant = f"; {key!s} is a setting: put it under settings" if leaf else hint(key, [*KEYS, *SETTINGS.leaves])
             raise key.place.error(f"unknown key {key!s}; allowed: {', '.join(KEYS)}{meant}")
     return {key: node for key, node in root.value.items() if node.value is not None}
 
