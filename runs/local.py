@@ -190,7 +190,8 @@ class Launcher:
             self._display.note(f"\nfailed: {job.name} at step {now.step:,}: {now.error}")
             tail = (now.traceback or "").rstrip().splitlines()[-TAIL:]
             log = [f"see {job.folder / OUTPUT}"] if (job.folder / OUTPUT).exists() else []
-            self._display.note("\n".join(f"    {line}" for line in [*tail, *log]))
+            for line in [*tail, *log]:
+                self._display.note(f"    {line}")
         if self._failed:
             self._display.note("\nfailed runs are skipped unless you ask for --retry-failed")
         left = len(self._jobs) - self._done - len(self._failed)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runs import local, state
+from runs import local, lock, state
 from runs.folder import write_spec
 from runs.local import launch, threads
 from runs.status import statuses
@@ -98,6 +98,14 @@ def test_changed_settings_are_refused_or_replaced(tmp_path: Path, stand_in_worke
     [moved] = new.folder(tmp_path).parent.glob("0.replaced-*")
     assert metrics(moved) == before
     assert not list(same.folder(tmp_path).parent.glob("1.replaced-*"))
+
+
+def test_running_run_is_not_replaced(tmp_path: Path) -> None:
+    folder = spec(steps=120).folder(tmp_path)
+    write_spec(spec(steps=120), folder)
+    with lock.held(folder), pytest.raises(UserError, match="cannot be replaced: it is running"):
+        launch([spec(steps=160)], tmp_path, workers=1, retry_failed=False, replace=True)
+    assert folder.is_dir()
 
 
 def test_settings_without_effect_may_change(tmp_path: Path, stand_in_workers: Faults) -> None:
