@@ -143,8 +143,8 @@ def _learning_curve(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look])
         axis.fill_between(curve["step"], curve["low"], curve["high"], color=look.color, alpha=0.2, linewidth=0)
     seeds = curves.groupby("variant")["seeds"].max()
     spread = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()}-{seeds.max()}"
-    axis.text(
-        0.97, 0.04, f"n={spread}", transform=axis.transAxes, ha="right", va="bottom", fontsize="small", color="0.4",
+    axis.text(  # in the upper left, where learning curves seldom are
+        0.03, 0.96, f"n={spread}", transform=axis.transAxes, ha="left", va="top", fontsize="small", color="0.4",
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
     )  # fmt: skip
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
