@@ -130,7 +130,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     returns = play(arguments.folder, arguments.episodes, arguments.video)
     for episode, value in enumerate(returns, 1):
         print(f"episode {episode}: return {value:.1f}")
-    print(f"mean return of {len(returns)} episodes: {sum(returns) / len(returns):.1f}")
+    print(f"mean return of {len(returns)} episode{'s' if len(returns) != 1 else ''}: {sum(returns) / len(returns):.1f}")
     if arguments.video:
         print(f"video: {arguments.video}")
     return 0
@@ -197,7 +197,7 @@ def _print_table(found: "Sequence[RunStatus]") -> None:
     width = None if sys.stdout.isatty() else 1000  # a pipe or file has no edge to fold names at
     Console(width=width, highlight=False, markup=False, emoji=False).print(table)
     if len(groups) > MAX_ROWS:
-        print(f"... and {len(groups) - MAX_ROWS:,} more rows (--only shows fewer, status --json shows all)")
+        print(f"... and {len(groups) - MAX_ROWS:,} more (--only shows fewer, status --json shows all)")
 
 
 def _ranges(seeds: Sequence[int]) -> str:

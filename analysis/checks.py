@@ -1,7 +1,7 @@
 """What is wrong with the data, said before any statistic is shown, with the rule that was applied."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from dataclasses import dataclass
 
 import pandas as pd
@@ -80,11 +80,11 @@ def _evaluations(scores: Scores) -> Iterator[Finding]:
     """Evaluations that cannot be used."""
     bad = scores.table[~(scores.table["score"].abs() < math.inf)]
     if not bad.empty:
-        yield Finding(f"{len(bad)} evaluations without a finite return (NaN)", "left out", _counts(bad))
+        yield Finding(f"{_count(bad, 'evaluation')} without a finite return (NaN)", "left out", _counts(bad))
     twice = scores.table[scores.table.duplicated([*RUN, "step"], keep="last")]
     if not twice.empty:
         rule = "the last evaluation at a step counts"
-        yield Finding(f"{len(twice)} evaluations at a step that a run reached again", rule, _counts(twice))
+        yield Finding(f"{_count(twice, 'evaluation')} at a step that a run reached again", rule, _counts(twice))
     torn = scores.runs[scores.runs["torn"] > 0]
     if not torn.empty:
         items = tuple(f"{name}: {lines}" for name, lines in zip(_names(torn), torn["torn"], strict=True))
@@ -135,7 +135,7 @@ def _comparison(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings)
         beyond = table[(table["score"] < 0) | (table["score"] > table["task"].map(best_return))]
         if not beyond.empty:
             rule = "kept, though normalised they lie outside [0, 1]; the optimality gap cuts them at 1"
-            yield Finding(f"{len(beyond)} returns below 0 or above the best of their task", rule, _counts(beyond))
+            yield Finding(f"{_count(beyond, 'return')} below 0 or above the best of their task", rule, _counts(beyond))
 
 
 def _left_out(table: pd.DataFrame) -> Iterator[str]:
@@ -157,7 +157,7 @@ def _counts(evaluations: pd.DataFrame) -> tuple[str, ...]:
     return tuple(f"{name}: {size}" for name, size in zip(_names(counts), counts["size"], strict=True))
 
 
-def _count(items: tuple[str, ...], noun: str) -> str:
+def _count(items: Sized, noun: str) -> str:
     return f"{len(items)} {noun}{'' if len(items) == 1 else 's'}"
 
 

@@ -157,7 +157,7 @@ class Replay:
                 kept.append(name)
         missing = sorted(set(range(first, following)) - {name.index for name in kept})
         if missing:
-            logger.warning("%s: %d episodes are missing, from %06d on", self.folder, len(missing), missing[0])
+            logger.warning("%s: episodes missing: %d, from %06d on", self.folder, len(missing), missing[0])
         with self._lock:
             self._names, self.next = kept, following
             for name in set(self._cache).difference(kept):

@@ -98,7 +98,7 @@ def test_many_runs_are_shown_by_task_and_variant(
         ["toy_grid", "b", "0-1", "pending", "0"],
         ["toy_reach_1", "a", "0-1", "pending", "0"],
     ]
-    assert lines[4].startswith("... and 1 more row")
+    assert lines[4].startswith("... and 1 more (")
     assert lines[5].startswith("8 runs")
 
 
@@ -175,6 +175,9 @@ def test_eval_prints_returns(
     assert launch.main(["eval", str(tmp_path), "--episodes", "2", "--video", "out.gif"]) == 0
     assert seen == [(tmp_path, 2, Path("out.gif"))]
     assert "mean return of 2 episodes: 1.5" in capsys.readouterr().out
+    monkeypatch.setattr("runs.evaluate.evaluate", lambda *_: [3.0])
+    assert launch.main(["eval", str(tmp_path)]) == 0
+    assert "mean return of 1 episode: 3.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

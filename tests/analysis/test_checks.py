@@ -64,7 +64,9 @@ def test_nan_and_repeated_steps(settings: AnalysisSettings) -> None:
     data[0]["ys"][4] = float("nan")
     data[1]["xs"][7] = data[1]["xs"][6]
     assert found(as_scores(data), settings, "without a finite return").items == ("dmc_walker_walk/dreamer/0: 1",)
-    assert found(as_scores(data), settings, "reached again").items == ("dmc_walker_walk/dreamer/1: 1",)
+    assert found(as_scores(data), settings, "1 evaluation at a step that a run reached again").items == (
+        "dmc_walker_walk/dreamer/1: 1",
+    )
 
 
 def test_torn_lines(settings: AnalysisSettings) -> None:

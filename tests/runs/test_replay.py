@@ -122,7 +122,7 @@ def test_missing_episode_is_said_aloud(tmp_path: Path, caplog: pytest.LogCapture
     (tmp_path / "000001-e0-5.npz").unlink()
     replay = Replay(tmp_path, 3, capacity=10**9)
     replay.restore(0, 3)
-    assert "1 episodes are missing, from 000001 on" in caplog.text
+    assert "episodes missing: 1, from 000001 on" in caplog.text
     assert len(replay) == 2
 
 
