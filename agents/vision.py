@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from agents.deconvolution import deconvolve
-from agents.layers import LayerFactory, flatten_leading
+from agents.layers import LayerFactory, add_bias, flatten_leading
 
 IMAGE_SHAPE = (64, 64, 3)
 
@@ -24,7 +24,7 @@ class Encoder(keras.layers.Layer):
         for index in range(4):
             filters = depth * 2**index
             name = f"encoder_conv{index + 1}"
-            self.convolutions.append(make.conv(name, (height, width, channels), filters, 4, tf.nn.relu))
+            self.convolutions.append(make.conv(name, (height, width, channels), filters, 4))
             height, width, channels = (height - 4) // 2 + 1, (width - 4) // 2 + 1, filters
         self.size = height * width * channels
 
@@ -32,7 +32,8 @@ class Encoder(keras.layers.Layer):
         """Normalised images (..., 64, 64, 3) to embeddings (..., size) in the networks' arithmetic."""
         x = flatten_leading(image, keep=3)
         for convolution in self.convolutions:
-            x = convolution(x)
+            kernel, bias = (tf.cast(weight.value, convolution.compute_dtype) for weight in convolution.weights)
+            x = tf.nn.relu(add_bias(tf.nn.conv2d(tf.cast(x, kernel.dtype), kernel, 2, "VALID"), bias))
         return tf.reshape(x, (*image.shape[:-3], self.size))
 
 
@@ -50,8 +51,8 @@ class Decoder(keras.layers.Layer):
     def decode(self, features: tf.Tensor) -> tf.Tensor:
         """Features (..., F) to the mean image, float32 (..., 64, 64, 3)."""
         x = self.second(self.grow(self.linear(flatten_leading(features))))
-        x = tf.nn.relu(deconvolve_by(self.third, x))
-        x = deconvolve_by(self.fourth, x)
+        x = deconvolve_by(self.third, x, relu=True)
+        x = deconvolve_by(self.fourth, x, relu=False)
         return tf.cast(tf.reshape(x, (*features.shape[:-1], *IMAGE_SHAPE)), tf.float32)
 
     def grow(self, x: tf.Tensor) -> tf.Tensor:
@@ -66,7 +67,7 @@ class Decoder(keras.layers.Layer):
         return tf.nn.relu(tf.nn.bias_add(grown, tf.cast(self.first.bias.value, x.dtype)))
 
 
-def deconvolve_by(layer: keras.layers.Conv2DTranspose, x: tf.Tensor) -> tf.Tensor:
-    """What a layer of stride 2 and even kernel makes of images, before its activation."""
+def deconvolve_by(layer: keras.layers.Conv2DTranspose, x: tf.Tensor, relu: bool) -> tf.Tensor:
+    """What a layer of stride 2 and even kernel makes of images."""
     kernel, bias = (tf.cast(weight.value, x.dtype) for weight in (layer.kernel, layer.bias))
-    return tf.nn.bias_add(deconvolve(x, kernel), bias)
+    return deconvolve(x, kernel, bias, relu)

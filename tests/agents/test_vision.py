@@ -29,8 +29,25 @@ def test_encoder_is_the_convolutions_equation() -> None:
     first = encoder.convolutions[0]
     image = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)
     patches = np.stack([[image[0, 2 * y : 2 * y + 4, 2 * x : 2 * x + 4] for x in range(31)] for y in range(31)])
-    expected = np.maximum(np.einsum("yxijc,ijco->yxo", patches, first.kernel.numpy()), 0)
+    expected = np.einsum("yxijc,ijco->yxo", patches, first.kernel.numpy())
     np.testing.assert_allclose(first(image)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_encoder_is_a_chain_of_keras_layers_in_values_and_gradients() -> None:
+    encoder = Encoder(LayerFactory(0), depth=2)
+    for index, layer in enumerate(encoder.convolutions):
+        layer.bias.assign(tf.random.stateless_normal(layer.bias.shape, (0, index)))
+    image = tf.random.stateless_normal((3, 64, 64, 3), (1, 0))
+    weights = [weight.value for layer in encoder.convolutions for weight in layer.weights]
+    with tf.GradientTape(persistent=True) as tape:
+        x = image
+        for layer in encoder.convolutions:
+            x = tf.nn.relu(layer(x))
+        ways = encoder.encode(image), tf.reshape(x, (3, -1))
+        totals = [tf.reduce_sum(tf.sin(way)) for way in ways]
+    np.testing.assert_allclose(*ways, rtol=1e-5, atol=1e-6)
+    for mine, theirs in zip(*(tape.gradient(total, weights) for total in totals), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-3)
 
 
 def test_decoder_has_the_papers_sizes() -> None:
