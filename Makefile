@@ -20,6 +20,8 @@ lint: $(READY)  ## check style, types and the import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Large pages, as the launcher has them.
+bench: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
 bench: $(READY)  ## measure every speed claim against its floor
 	$(BIN)/python -m benchmarks.train_step --size paper
 	$(BIN)/python -m benchmarks.train_step --size cpu
