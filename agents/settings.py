@@ -18,8 +18,15 @@ class DynamicsSettings(Group):
     """The recurrent state-space model (RSSM): prior and posterior over latent states."""
 
     kind: Literal["rssm", "ed2"] = Field("rssm", description="Plain recurrent prior, or one sub-model per action group")
-    groups: Literal["single", "full"] | list[list[int]] = Field(
-        "full", description="ED2's action groups: all in one, one per action dimension, or lists of action indices"
+    groups: Literal["published", "sd2", "single", "full", "random"] | list[list[int]] = Field(
+        "published",
+        description="ED2's action groups: the paper's for the task, found by SD2 before training, all in one, one per "
+        "action dimension, a random partition of the published sizes, or lists of action indices",
+    )
+    match_parameters: bool = Field(
+        False,
+        description="Give the transition the width at which the world model has as many weights as with the other kind: "
+        "ED2 narrowed to the plain model, or the plain model widened to ED2 with these groups",
     )
     deterministic: int = Field(200, ge=1, description="Units of the deterministic state, the GRU's")
     stochastic: int = Field(30, ge=1, description="Dimensions of the Gaussian stochastic state")
@@ -27,6 +34,17 @@ class DynamicsSettings(Group):
     min_std: float = Field(0.1, ge=0, description="Lower bound of a latent's standard deviation")
     free_nats: float = Field(3.0, ge=0, description="Nats of KL below which the model is not penalised")
     kl_scale: float = Field(1.0, ge=0, description="Weight of the KL of posterior from prior")
+
+
+class DiscoverySettings(Group):
+    """SD2, the discovery of action groups from random interaction: how `dynamics.groups: sd2` finds them."""
+
+    input: Literal["state", "pixels"] = Field("state", description="What the effects of actions are looked for in")
+    steps: int | None = Field(
+        None, ge=100, description="Environment steps of random actions; none for ED2's own, 20,000 (state) or 100,000"
+    )
+    eta: float = Field(0.0, ge=-2, le=2, description="Groups are merged while the best pair's Rela is at least this")
+    seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the random actions and episodes")
 
 
 class RepresentationSettings(Group):
@@ -102,6 +120,7 @@ class AgentSettings(Group):
     )
     jit: bool = Field(False, description="Compile the training step with XLA (GPUs; slower on a CPU)")
     dynamics: DynamicsSettings = DynamicsSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
     representation: RepresentationSettings = RepresentationSettings()
     reward: RewardSettings = RewardSettings()
     continuation: ContinuationSettings = ContinuationSettings()

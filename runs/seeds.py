@@ -14,6 +14,8 @@ class Stream(IntEnum):
     REPLAY = 3
     REPORT = 4
     SHOW = 5
+    GROUPS = 6
+    DISCOVERY = 7
 
 
 def generator(seed: int, stream: Stream, *counters: int) -> np.random.Generator:

@@ -11,7 +11,7 @@ from suites.settings import SETTINGS, presets
 from suites.tasks import canonical, expand, expand_all, task_lists
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published"
-RESERVED = ("published", "showcase")  # folders under results/ that belong to the repository
+RESERVED = ("published", "sd2", "showcase")  # folders under results/ that belong to the repository
 MAX_SEED = 2**32 - 1  # numpy's
 MAX_SEEDS = 100_000
 
