@@ -40,8 +40,8 @@ class DiscoverySettings(Group):
     """SD2, the discovery of action groups from random interaction: how `dynamics.groups: sd2` finds them."""
 
     input: Literal["state", "pixels"] = Field("state", description="What the effects of actions are looked for in")
-    steps: int | None = Field(
-        None, ge=100, description="Environment steps of random actions; none for ED2's own, 20,000 (state) or 100,000"
+    steps: int = Field(
+        20_000, ge=100, description="Environment steps of random actions; ED2 took 20,000 for states, 100,000 for pixels"
     )
     eta: float = Field(0.0, ge=-2, le=2, description="Groups are merged while the best pair's Rela is at least this")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the random actions and episodes")
