@@ -35,6 +35,26 @@ TASKS: tuple[str, ...] = (
     *(f"dmc_{alias}_{task}" for alias, domain in DMC_ALIASES.items() for task in DMC_TASKS[domain]),
     *TOY_TASKS,
 )
+DISCRETE_TASKS = ("toy_grid",)
+
+_DMC_ACTIONS = {
+    "acrobot": 1, "ball_in_cup": 2, "cartpole": 1, "cheetah": 6, "dog": 38, "finger": 2, "fish": 5, "hopper": 4,
+    "humanoid": 21, "humanoid_CMU": 56, "lqr": 1, "manipulator": 5, "pendulum": 1, "point_mass": 2, "quadruped": 12,
+    "reacher": 2, "stacker": 5, "swimmer": 5, "walker": 6,
+}  # fmt: skip
+# Task -> number of action dimensions, of every task but the discrete ones; a test compares them with the environments.
+ACTIONS: dict[str, int] = {
+    **{f"dmc_{domain}_{task}": _DMC_ACTIONS[domain] for domain, tasks in DMC_TASKS.items() for task in tasks},
+    **{
+        f"dmc_{alias}_{task}": _DMC_ACTIONS[domain]
+        for alias, domain in DMC_ALIASES.items()
+        for task in DMC_TASKS[domain]
+    },
+    **{f"toy_reach_{count}": count for count in (1, 2, 4, 8)},
+    # Within a domain only these differ.
+    "dmc_lqr_lqr_6_2": 2,
+    "dmc_swimmer_swimmer15": 14,
+}
 
 
 class EnvSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True):

@@ -11,7 +11,7 @@ import pytest
 from envs.dmc import DmcEnv
 from envs.pixels import Image
 from envs.renderer import probe
-from envs.settings import DMC_ALIASES, DMC_TASKS, TASKS, TOY_TASKS, EnvSettings
+from envs.settings import ACTIONS, DISCRETE_TASKS, DMC_ALIASES, DMC_TASKS, TASKS, TOY_TASKS, EnvSettings
 
 SETTINGS = EnvSettings(action_repeat=2, renderer="raycast")
 ALL = [f"dmc_{domain}_{task}" for domain, tasks in DMC_TASKS.items() for task in tasks]
@@ -31,6 +31,10 @@ def test_tasks_are_those_of_dm_control() -> None:
     aliases = {f"dmc_{alias}_{task}" for alias, domain in DMC_ALIASES.items() for task in DMC_TASKS[domain]}
     assert set(TASKS) == {*ALL, *aliases, *TOY_TASKS}
     assert len(set(TASKS)) == len(TASKS)
+    assert {*ACTIONS} == {*TASKS} - {*DISCRETE_TASKS}
+    for alias, domain in DMC_ALIASES.items():
+        for task in DMC_TASKS[domain]:
+            assert ACTIONS[f"dmc_{alias}_{task}"] == ACTIONS[f"dmc_{domain}_{task}"]
 
 
 @pytest.fixture
@@ -72,6 +76,7 @@ def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
     for one, other in zip(*states, strict=True):
         np.testing.assert_array_equal(one, other)
     assert physics_of(used).model.ncam > used._camera
+    assert ACTIONS[task] == physics_of(used).model.nu
 
 
 @pytest.mark.parametrize(
