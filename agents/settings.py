@@ -25,8 +25,8 @@ class DynamicsSettings(Group):
     )
     match_parameters: bool = Field(
         False,
-        description="Give the transition the width at which the world model has as many weights as with the other kind: "
-        "ED2 narrowed to the plain model, or the plain model widened to ED2 with these groups",
+        description="Give the transition the width at which the world model has as many weights as with the other "
+        "kind: ED2 narrowed to the plain model, or the plain model widened to ED2 with these groups",
     )
     deterministic: int = Field(200, ge=1, description="Units of the deterministic state, the GRU's")
     stochastic: int = Field(30, ge=1, description="Dimensions of the Gaussian stochastic state")
@@ -41,7 +41,7 @@ class DiscoverySettings(Group):
 
     input: Literal["state", "pixels"] = Field("state", description="What the effects of actions are looked for in")
     steps: int = Field(
-        20_000, ge=100, description="Environment steps of random actions; ED2 took 20,000 for states, 100,000 for pixels"
+        20_000, ge=100, description="Environment steps of random actions; ED2 took 100,000 where it looked at pixels"
     )
     eta: float = Field(0.0, ge=-2, le=2, description="Groups are merged while the best pair's Rela is at least this")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the random actions and episodes")
