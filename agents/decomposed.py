@@ -19,7 +19,7 @@ class DecomposedTransition(keras.layers.Layer):
     def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int):
         super().__init__(name="transition")
         groups = action_groups(settings.groups, action_size)
-        stoch, hidden = settings.stochastic, settings.hidden
+        stoch, hidden = settings.stochastic, settings.input_units
         self._compute = make.compute_dtype
         # 1 where a group's model sees an action, (G, A, 1).
         self._mask = tf.constant([[[float(index in group)] for index in range(action_size)] for group in groups])

@@ -25,12 +25,13 @@ class DynamicsSettings(Group):
     )
     match_parameters: bool = Field(
         False,
-        description="Give the transition the width at which the world model has as many weights as with the other "
+        description="Scale input_units and deterministic until the world model has as many weights as with the other "
         "kind: ED2 narrowed to the plain model, or the plain model widened to ED2 with these groups",
     )
     deterministic: int = Field(200, ge=1, description="Units of the deterministic state, the GRU's")
     stochastic: int = Field(30, ge=1, description="Dimensions of the Gaussian stochastic state")
-    hidden: int = Field(200, ge=1, description="Units of the dense layers around the GRU")
+    input_units: int = Field(200, ge=1, description="Units of the dense layer before the GRU, one for each GRU")
+    hidden: int = Field(200, ge=1, description="Units of the prior's and the posterior's dense layers")
     min_std: float = Field(0.1, ge=0, description="Lower bound of a latent's standard deviation")
     free_nats: float = Field(3.0, ge=0, description="Nats of KL below which the model is not penalised")
     kl_scale: float = Field(1.0, ge=0, description="Weight of the KL of posterior from prior")

@@ -16,7 +16,7 @@ def normal(*shape: int, seed: int = 0) -> tf.Tensor:
 
 
 def settings(groups: str | list[list[int]]) -> DynamicsSettings:
-    return DynamicsSettings(kind="ed2", groups=groups, deterministic=DETER, stochastic=STOCH, hidden=HIDDEN)
+    return DynamicsSettings(kind="ed2", groups=groups, deterministic=DETER, stochastic=STOCH, input_units=HIDDEN)
 
 
 def transition(groups: str | list[list[int]]) -> DecomposedTransition:

@@ -1,0 +1,171 @@
+"""What a model costs, counted from the sizes of its layers: weights, and floating-point operations of a training step.
+
+It also finds the width at which one transition costs as many weights as another: the control that the claim of a
+decomposed model needs, since it has a GRU for each group.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+from agents.groups import action_groups
+from agents.settings import AgentSettings
+
+IMAGE_CHANNELS = 3
+# Sides of the encoder's outputs and of the decoder's inputs, and their kernels.
+ENCODER = ((31, 4), (14, 4), (6, 4), (2, 4))
+DECODER = ((1, 5), (5, 5), (13, 6), (30, 6))
+TOLERANCE = 0.02  # of the weights of a world model, between two that count as equal
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A kernel of so many weights with so many biases, applied at a number of positions for each state."""
+
+    kernel: int
+    biases: int
+    positions: int = 1
+
+    @property
+    def products(self) -> int:
+        """Multiplications for one state."""
+        return self.positions * self.kernel
+
+
+Networks = dict[str, list[Layer]]
+
+
+def world_model(settings: AgentSettings, action_size: int) -> Networks:
+    """The layers of the world model by network."""
+    dynamics, representation = settings.dynamics, settings.representation
+    depth, deter, hidden = representation.depth, dynamics.deterministic, dynamics.hidden
+    features, embedding = _features(settings), 32 * depth
+    channels = [IMAGE_CHANNELS, *(depth * 2**index for index in range(4))]
+    networks = {
+        "encoder": [_convolution(*layer, *sizes) for layer, sizes in zip(ENCODER, pairwise(channels), strict=True)],
+        "decoder": [
+            *_dense(features, embedding),
+            *(
+                _convolution(*layer, *sizes)
+                for layer, sizes in zip(
+                    DECODER, pairwise([embedding, 4 * depth, 2 * depth, depth, IMAGE_CHANNELS]), strict=True
+                )
+            ),
+        ],
+        "transition": _transition(settings, action_size),
+        "prior": _dense(deter, hidden, 2 * dynamics.stochastic),
+        "posterior": _dense(deter + embedding, hidden, 2 * dynamics.stochastic),
+        "reward": _dense(features, *[settings.reward.units] * settings.reward.layers, 1),
+    }
+    if settings.continuation.predict:
+        head = settings.continuation
+        networks["continuation"] = _dense(features, *[head.units] * head.layers, 1)
+    if representation.objective == "contrastive":
+        units = [representation.contrast_units] * representation.contrast_layers
+        networks["contrast"] = _dense(embedding, *units, 2 * features)
+    return networks
+
+
+def behavior(settings: AgentSettings, action_size: int) -> Networks:
+    """The layers of the actor, and of the value model where there is one."""
+    sizes, features = settings.behavior, _features(settings)
+    networks = {"actor": _dense(features, *[sizes.actor_units] * sizes.actor_layers, 2 * action_size)}
+    if sizes.value == "critic":
+        networks["value"] = _dense(features, *[sizes.value_units] * sizes.value_layers, 1)
+    return networks
+
+
+def parameters(networks: Networks) -> int:
+    """The number of weights, biases included."""
+    return sum(layer.kernel + layer.biases for network in networks.values() for layer in network)
+
+
+def step_flops(settings: AgentSettings, action_size: int, sequences: int, length: int) -> int:
+    """Floating-point operations of a step's matrix products and convolutions, a multiplication and addition as two.
+
+    The gradient of a layer's weights costs as much as its forward pass, that of its inputs as much again. Images need
+    none. In imagination, the weights of the model need none, and those of the value none for the actor. Element-wise
+    operations are not counted.
+    """
+    model = world_model(settings, action_size)
+    products = {name: _products(layers) for name, layers in (model | behavior(settings, action_size)).items()}
+    states = sequences * length
+    learned = states * (3 * sum(products[name] for name in model) - model["encoder"][0].products)
+    if "contrast" in model:
+        learned += 3 * 2 * states**2 * _features(settings)  # all pairs of states and images, twice
+    # Transitions, rewards and values go forward, and back to the features; the actor learns.
+    step = 2 * (products["transition"] + products["prior"] + products["reward"]) + 3 * products["actor"]
+    horizon = settings.behavior.horizon
+    imagined = horizon * step
+    if "value" in products:
+        # Values learn from all but the last imagined state, as do the discounts that weight them.
+        imagined += horizon * 2 * products["value"] + (horizon - 1) * 2 * products["value"]
+        imagined += horizon * 2 * products.get("continuation", 0)
+    return 2 * (learned + states * imagined)
+
+
+def match_parameters(settings: AgentSettings, action_size: int) -> AgentSettings:
+    """The settings with a transition as wide as `dynamics.match_parameters` asks for.
+
+    The world model then has as many weights as one of the other kind has at the given width: ED2 is narrowed to the
+    plain model, or the plain model widened to ED2. A sub-model's GRU and its input layer keep their proportion. All
+    sub-models share one deterministic state, so that it is narrowed with them, and what reads it too.
+
+    Raises:
+        ValueError: no width comes within 2 %.
+    """
+    dynamics = settings.dynamics
+    if not dynamics.match_parameters:
+        return settings
+    other = dynamics.model_copy(update={"kind": "rssm" if dynamics.kind == "ed2" else "ed2"})
+    goal = parameters(world_model(settings.model_copy(update={"dynamics": other}), action_size))
+
+    def at_width(width: int) -> AgentSettings:
+        inputs = max(1, round(width * dynamics.input_units / dynamics.deterministic))
+        scaled = dynamics.model_copy(update={"deterministic": width, "input_units": inputs})
+        return settings.model_copy(update={"dynamics": scaled})
+
+    def count(width: int) -> int:
+        return parameters(world_model(at_width(width), action_size))
+
+    low, high = 0, 1  # the count grows with the width
+    while count(high) < goal:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(middle) < goal else (low, middle)
+    width = min((width for width in (low, high) if width > 0), key=lambda width: abs(count(width) - goal))
+    if abs(count(width) - goal) > TOLERANCE * goal:
+        raise ValueError(
+            f"dynamics.match_parameters: no dynamics.deterministic brings the world model within {TOLERANCE:.0%} of "
+            f"{goal:,} weights; the nearest is {width}, with {count(width):,}"
+        )
+    return at_width(width)
+
+
+def _features(settings: AgentSettings) -> int:
+    return settings.dynamics.stochastic + settings.dynamics.deterministic
+
+
+def _transition(settings: AgentSettings, action_size: int) -> list[Layer]:
+    """A dense layer and a GRU with two biases, for each group of actions."""
+    dynamics = settings.dynamics
+    deter, units = dynamics.deterministic, dynamics.input_units
+    groups = action_groups(dynamics.groups, action_size) if dynamics.kind == "ed2" else [range(action_size)]
+    layers = []
+    for group in groups:
+        layers += _dense(dynamics.stochastic + len(group), units)
+        layers.append(Layer(3 * deter * (units + deter), 6 * deter))
+    return layers
+
+
+def _dense(*sizes: int) -> list[Layer]:
+    return [Layer(inputs * outputs, outputs) for inputs, outputs in pairwise(sizes)]
+
+
+def _convolution(side: int, kernel: int, inputs: int, outputs: int) -> Layer:
+    return Layer(kernel**2 * inputs * outputs, outputs, side**2)
+
+
+def _products(layers: Iterable[Layer]) -> int:
+    return sum(layer.products for layer in layers)
