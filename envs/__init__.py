@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING
 from envs.settings import TASKS, EnvSettings
 
 if TYPE_CHECKING:
-    from envs.pixels import PixelEnv
+    from envs.task import Observe, TaskEnv
 
 
-def make_env(task: str, settings: EnvSettings, seed: int = 0) -> "PixelEnv":
+def make_env(task: str, settings: EnvSettings, seed: int = 0, observe: "Observe" = "pixels") -> "TaskEnv":
     """Build the environment of a task; imports only the library that this task needs.
 
     Args:
         task: A name of `envs.settings.TASKS`.
         settings: Action repeat, time limit and renderer.
         seed: Seed of the episodes until the first `reset(seed=...)`.
+        observe: What an observation is: an image, or the state behind it, for which no renderer is needed.
 
     Raises:
         ValueError: No task has this name; the message holds the nearest one.
@@ -27,7 +28,7 @@ def make_env(task: str, settings: EnvSettings, seed: int = 0) -> "PixelEnv":
     if task.startswith("dmc_"):
         from envs.dmc import DmcEnv
 
-        return DmcEnv(task, settings, seed)
+        return DmcEnv(task, settings, seed, observe)
     from envs.toy import make_toy
 
-    return make_toy(task, settings, seed)
+    return make_toy(task, settings, seed, observe)

@@ -1,14 +1,15 @@
-"""The tasks of the DeepMind Control Suite (Tassa et al. 2018), seen through 64x64 pixels."""
+"""The tasks of the DeepMind Control Suite (Tassa et al. 2018), seen through 64x64 pixels or as its observations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import gymnasium
 import numpy as np
+from numpy.typing import ArrayLike
 
-from envs.pixels import SIZE, Image, PixelEnv
-from envs.renderer import choose_renderer
+from envs.renderer import OPENGL, choose_renderer, spare_opengl
 from envs.settings import DMC_ALIASES, DMC_TASKS, EnvSettings
+from envs.task import SIZE, Image, Observe, TaskEnv
 
 # Task name -> dm_control's domain and task.
 _TASKS = {
@@ -22,7 +23,7 @@ _CAMERAS = {"quadruped": 2}
 _MODEL_SEED = 0
 
 
-class DmcEnv(PixelEnv):
+class DmcEnv(TaskEnv):
     """A task of dm_control, with actions scaled from [-1, 1] to the actuators' ranges.
 
     An actuator without a range (lqr's) takes the number in [-1, 1] as it is. The time limit is ours alone; dm_control's
@@ -32,23 +33,36 @@ class DmcEnv(PixelEnv):
         task: `dmc_<domain>_<task>`.
         settings: Action repeat, time limit, renderer, supersampling.
         seed: Seed of the episodes until the first `reset(seed=...)`.
+        observe: What an observation is: an image, or all of dm_control's own observations of the task.
 
     Raises:
         envs.renderer.RendererError: The renderer cannot be loaded.
     """
 
-    def __init__(self, task: str, settings: EnvSettings, seed: int = 0) -> None:
-        self.renderer = choose_renderer(settings.renderer)
+    def __init__(self, task: str, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
+        self.renderer = choose_renderer(settings.renderer) if observe == "pixels" else None
+        if self.renderer is None:
+            spare_opengl()
         from dm_control import suite  # reads MUJOCO_GL when it is imported
 
         domain, name = _TASKS[task]
         self._env = suite.load(domain, name, task_kwargs={"random": _MODEL_SEED, "time_limit": float("inf")})
         self._camera = _CAMERAS.get(domain, 0)
-        self._picture = self._painter(settings)
+        if self.renderer not in OPENGL:
+            # quadruped_escape asks for an OpenGL context to hand its terrain to, and can do without one.
+            self._env.physics._make_rendering_contexts = lambda: None
+        if observe == "pixels":
+            self._picture = self._painter(settings)
         model = self._env.physics.model
         limited = model.actuator_ctrllimited.astype(bool)
         self._low, self._high = np.where(limited[:, None], model.actuator_ctrlrange, (-1.0, 1.0)).T
-        super().__init__(gymnasium.spaces.Box(-1.0, 1.0, (model.nu,), np.float32), settings, seed)
+        super().__init__(gymnasium.spaces.Box(-1.0, 1.0, (model.nu,), np.float32), settings, seed, observe)
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """The names of the actuators; an unnamed one is called by its number."""
+        model = self._env.physics.model
+        return tuple(model.id2name(index, "actuator") or f"action {index}" for index in range(model.nu))
 
     def _start(self) -> None:
         # dm_control's one source of chance; seeded anew, so that earlier episodes leave no trace in this one.
@@ -58,6 +72,10 @@ class DmcEnv(PixelEnv):
     def _advance(self, action: Any) -> tuple[float, float]:
         moment = self._env.step(self._low + (action + 1.0) / 2.0 * (self._high - self._low))
         return float(moment.reward), float(moment.discount)
+
+    def _measure(self) -> Mapping[str, ArrayLike]:
+        observation: Mapping[str, ArrayLike] = self._env.task.get_observation(self._env.physics)
+        return observation
 
     def _draw(self) -> Image:
         return self._picture()
@@ -69,8 +87,6 @@ class DmcEnv(PixelEnv):
             return lambda: np.array(physics.render(SIZE, SIZE, camera_id=camera))
         from envs.raycast import Raycaster
 
-        # quadruped_escape asks for an OpenGL context to hand its terrain to, and can do without one.
-        physics._make_rendering_contexts = lambda: None
         raycaster = Raycaster(physics.model.ptr, SIZE, SIZE, settings.supersampling)
         return lambda: raycaster.render(physics.data.ptr, camera)
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from envs import make_env
-from envs.pixels import SIZE, Image
 from envs.renderer import choose_renderer
 from envs.settings import EnvSettings
+from envs.task import SIZE, Image
 
 _PATIENCE = 5.0  # seconds that a worker may take to end by itself
 

@@ -65,6 +65,16 @@ def choose_renderer(setting: str) -> str:
     return chosen
 
 
+def spare_opengl() -> None:
+    """Keep dm_control from looking for OpenGL where nothing is drawn.
+
+    Call it before dm_control is imported. A backend that MUJOCO_GL names and that works stays, for whoever draws later.
+    """
+    backend = os.environ.get("MUJOCO_GL")
+    if backend not in OPENGL or probe(backend).failure:
+        os.environ["MUJOCO_GL"] = "disable"
+
+
 @functools.cache
 def probe(backend: str) -> Probe:
     """Try an OpenGL backend in a process of its own; asked once a process."""

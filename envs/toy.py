@@ -4,8 +4,8 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from envs.pixels import SIZE, Image, PixelEnv
 from envs.settings import EnvSettings
+from envs.task import SIZE, Image, Observe, TaskEnv
 
 # Environment steps of an episode, unless the settings ask for fewer.
 LIMIT = 200
@@ -16,15 +16,15 @@ _BODY = (255, 224, 64)
 _TRAP = (224, 48, 48)
 
 
-def make_toy(task: str, settings: EnvSettings, seed: int = 0) -> PixelEnv:
+def make_toy(task: str, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> TaskEnv:
     """Build `toy_reach_<actuators>` or `toy_grid`."""
     settings = settings.model_copy(update={"time_limit": min(settings.time_limit, LIMIT)})
     if task == "toy_grid":
-        return Grid(settings, seed)
-    return Reach(int(task.removeprefix("toy_reach_")), settings, seed)
+        return Grid(settings, seed, observe)
+    return Reach(int(task.removeprefix("toy_reach_")), settings, seed, observe)
 
 
-class Reach(PixelEnv):
+class Reach(TaskEnv):
     """Independent bodies, each on a lane of its own, each to be driven onto its own target by its own action.
 
     An action is a velocity; no body feels another, and gains differ a little from lane to lane. So the true dynamics
@@ -35,18 +35,24 @@ class Reach(PixelEnv):
         count: Bodies, and so lanes and actions.
         settings: Action repeat and time limit.
         seed: Seed of the episodes until the first `reset(seed=...)`.
+        observe: What an observation is.
     """
 
     # Lanes reach from -1 to 1. A body begins this far from its target: chance alone does not bring it there.
     _FAR = 0.8
     _WIDTH = 0.25
 
-    def __init__(self, count: int, settings: EnvSettings, seed: int = 0) -> None:
-        super().__init__(gymnasium.spaces.Box(-1.0, 1.0, (count,), np.float32), settings, seed)
+    def __init__(self, count: int, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
         # Lengths a full action moves in one environment step.
         self.gains = 0.05 * np.linspace(0.8, 1.2, count) if count > 1 else np.array([0.05])
         self.positions = np.zeros(count)
         self.targets = np.zeros(count)
+        super().__init__(gymnasium.spaces.Box(-1.0, 1.0, (count,), np.float32), settings, seed, observe)
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """The lane whose body an action drives, from the top."""
+        return tuple(f"lane {index}" for index in range(self.gains.size))
 
     def _start(self) -> None:
         self.targets = self.np_random.uniform(-1.0, 1.0, self.targets.shape)
@@ -60,6 +66,9 @@ class Reach(PixelEnv):
         self.positions = np.clip(self.positions + self.gains * action, -1.0, 1.0)
         return float(np.mean(1.0 / (1.0 + ((self.positions - self.targets) / self._WIDTH) ** 2))), 1.0
 
+    def _measure(self) -> dict[str, NDArray[np.float64]]:
+        return {"position": self.positions, "target": self.targets}
+
     def _draw(self) -> Image:
         lane = SIZE / len(self.positions)
         radius = min(8.0, 0.42 * lane)
@@ -71,7 +80,7 @@ class Reach(PixelEnv):
         return _pixels(canvas)
 
 
-class Grid(PixelEnv):
+class Grid(TaskEnv):
     """A walker with four choices (left, right, up, down) collects goals and must not step into a trap.
 
     A goal is worth 1 and then appears elsewhere; the trap costs 1 and ends the episode. The ground has 4x4 cells, and
@@ -83,10 +92,15 @@ class Grid(PixelEnv):
     _CELL = 4
     _MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
-    def __init__(self, settings: EnvSettings, seed: int = 0) -> None:
-        super().__init__(gymnasium.spaces.Discrete(len(self._MOVES)), settings, seed)
+    def __init__(self, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
         # Column and row of a block's first corner, in quarter cells.
         self.walker = self.goal = self.trap = np.zeros(2, int)
+        super().__init__(gymnasium.spaces.Discrete(len(self._MOVES)), settings, seed, observe)
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """Where each choice walks."""
+        return ("left", "right", "up", "down")
 
     def _start(self) -> None:
         cells = self.np_random.choice(self.CELLS**2, 3, replace=False)
@@ -109,6 +123,9 @@ class Grid(PixelEnv):
     def _meets(self, block: NDArray[np.int_]) -> bool:
         """Whether the walker is less than half a cell off a block, in both directions."""
         return bool((np.abs(self.walker - block) < self._CELL / 2).all())
+
+    def _measure(self) -> dict[str, NDArray[np.int_]]:
+        return {"walker": self.walker, "goal": self.goal, "trap": self.trap}
 
     def _draw(self) -> Image:
         pixel = SIZE / (self.CELLS * self._CELL)

@@ -36,7 +36,7 @@ def evaluate(folder: Path, episodes: int, video: Path | None = None) -> list[flo
     # Only now, as TensorFlow takes seconds to import.
     import agents.registry
     import envs
-    from envs.pixels import SIZE
+    from envs.task import SIZE
     from runs.driver import action_spec, play
     from runs.machine import choose_renderer, prepare_tensorflow
     from runs.record import gif

@@ -24,8 +24,8 @@ import agents.registry
 import envs
 import envs.parallel
 from agents.agent import ActionSpec, Agent, PolicyState, Report
-from envs.pixels import PixelEnv
 from envs.settings import EnvSettings
+from envs.task import TaskEnv
 from runs import lock, provenance, state
 from runs.checkpoint import Checkpoint, Checkpoints
 from runs.driver import Actions, Driver, Images, Trace, action_spec, play
@@ -79,7 +79,7 @@ class Parts:
     agent: Agent
     spec: ActionSpec
     driver: Driver
-    evaluation: PixelEnv
+    evaluation: TaskEnv
     replay: Replay
     batches: Batches
     checkpoints: Checkpoints

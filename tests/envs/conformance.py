@@ -8,26 +8,27 @@ import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
+from numpy.typing import NDArray
 
-from envs.pixels import Image, PixelEnv
+from envs.task import Image, TaskEnv
 
-Make = Callable[..., PixelEnv]  # takes settings as keywords
+Make = Callable[..., TaskEnv]  # takes settings as keywords
 
 
 class Moment(NamedTuple):
-    image: Image
+    seen: NDArray[Any]
     reward: float
     terminated: bool
     truncated: bool
     info: dict[str, Any]
 
 
-def draw_actions(env: PixelEnv, count: int, seed: int = 0) -> list[Any]:
+def draw_actions(env: TaskEnv, count: int, seed: int = 0) -> list[Any]:
     env.action_space.seed(seed)
     return [env.action_space.sample() for _ in range(count)]
 
 
-def play(env: PixelEnv, seed: int, actions: Sequence[Any]) -> list[Moment]:
+def play(env: TaskEnv, seed: int, actions: Sequence[Any]) -> list[Moment]:
     """An episode's beginning: its reset, then its steps until it ends or the actions do."""
     image, info = env.reset(seed=seed)
     moments = [Moment(image, 0.0, False, False, info)]
@@ -40,7 +41,7 @@ def play(env: PixelEnv, seed: int, actions: Sequence[Any]) -> list[Moment]:
 
 def same(first: Sequence[Moment], second: Sequence[Moment]) -> bool:
     return len(first) == len(second) and all(
-        np.array_equal(a.image, b.image) and a[1:] == b[1:] for a, b in zip(first, second, strict=True)
+        np.array_equal(a.seen, b.seen) and a[1:] == b[1:] for a, b in zip(first, second, strict=True)
     )
 
 
@@ -58,9 +59,9 @@ def check_types(make: Make) -> None:
     first, *later = play(env, 0, draw_actions(env, 3))
     assert first.info == {"steps": 0, "discount": 1.0}
     for moment in (first, *later):
-        assert moment.image.shape == (64, 64, 3)
-        assert moment.image.dtype == np.uint8
-        assert moment.image.std() > 1, "a picture of one colour shows nothing"
+        assert moment.seen.shape == (64, 64, 3)
+        assert moment.seen.dtype == np.uint8
+        assert moment.seen.std() > 1, "a picture of one colour shows nothing"
         assert [type(item) for item in moment[1:4]] == [float, bool, bool]
         assert set(moment.info) == {"steps", "discount"}
         assert moment.info["discount"] == (0.0 if moment.terminated else 1.0)
@@ -95,7 +96,18 @@ def check_action_repeat(make: Make) -> None:
         short = play(single, 1, [action] * 3)
         assert long[1].info["steps"] == len(short) - 1
         assert long[1].reward == pytest.approx(sum(moment.reward for moment in short), abs=1e-12)
-        np.testing.assert_array_equal(long[1].image, short[-1].image)
+        np.testing.assert_array_equal(long[1].seen, short[-1].seen)
+
+
+def check_state_types(make: Make) -> None:
+    """A state is one number a name; nothing is drawn for it."""
+    env = make()
+    env._draw = None  # type: ignore[assignment, method-assign]
+    for moment in play(env, 0, draw_actions(env, 3)):
+        assert moment.seen.shape == env.observation_space.shape == (len(env.state_names),)
+        assert moment.seen.dtype == env.observation_space.dtype == np.float64
+        assert np.isfinite(moment.seen).all()
+    assert len(set(env.state_names)) == len(env.state_names)
 
 
 def check_draws_once(make: Make) -> None:
@@ -144,10 +156,10 @@ def check_images_are_kept(make: Make) -> None:
     env.reset(seed=0)
     for action in draw_actions(env, 3):
         moments.append(Moment(*env.step(action)))
-        kept.append(moments[-1].image.copy())
+        kept.append(moments[-1].seen.copy())
     env.reset(seed=1)
     for moment, copy in zip(moments, kept, strict=True):
-        np.testing.assert_array_equal(moment.image, copy)
+        np.testing.assert_array_equal(moment.seen, copy)
 
 
 def check_actions(make: Make) -> None:
@@ -174,6 +186,17 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
     check_stream,
     check_action_repeat,
     check_draws_once,
+    check_time_limit,
+    check_order,
+    check_images_are_kept,
+    check_actions,
+)
+STATE_CHECKS: tuple[Callable[[Make], None], ...] = (
+    check_gymnasium,
+    check_state_types,
+    check_seeds,
+    check_stream,
+    check_action_repeat,
     check_time_limit,
     check_order,
     check_images_are_kept,

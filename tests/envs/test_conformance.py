@@ -8,22 +8,29 @@ import pytest
 import yaml
 
 from envs import make_env
-from envs.pixels import PixelEnv
 from envs.settings import TOY_TASKS, EnvSettings
-from tests.envs.conformance import CHECKS, Make
+from envs.task import Observe, TaskEnv
+from tests.envs.conformance import CHECKS, STATE_CHECKS, Make
 
 NAMED = yaml.safe_load((Path(__file__).parents[2] / "suites" / "tasks.yaml").read_text())
 DMC_TASKS = (*NAMED["dreamer20"], "dmc_humanoid_walk")
 
 
-def make(task: str, **settings: int) -> PixelEnv:
-    return make_env(task, EnvSettings(renderer="raycast", **settings))
+def make(task: str, observe: Observe = "pixels", **settings: int) -> TaskEnv:
+    return make_env(task, EnvSettings(renderer="raycast", **settings), observe=observe)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("task", [*TOY_TASKS, *DMC_TASKS])
 def test_environment_conforms(task: str, check: Callable[[Make], None]) -> None:
     check(partial(make, task))
+
+
+@pytest.mark.filterwarnings("ignore:.*A Box observation space (min|max)imum value is -?infinity")
+@pytest.mark.parametrize("check", STATE_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("task", [*TOY_TASKS, "dmc_finger_turn_hard", "dmc_quadruped_run"])
+def test_environment_observed_as_its_state_conforms(task: str, check: Callable[[Make], None]) -> None:
+    check(partial(make, task, observe="state"))
 
 
 def test_unknown_task_names_the_nearest() -> None:

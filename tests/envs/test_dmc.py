@@ -2,14 +2,12 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from envs.dmc import DmcEnv
-from envs.pixels import Image
 from envs.renderer import probe
 from envs.settings import ACTIONS, DISCRETE_TASKS, DMC_ALIASES, DMC_TASKS, TASKS, TOY_TASKS, EnvSettings
 
@@ -37,22 +35,10 @@ def test_tasks_are_those_of_dm_control() -> None:
             assert ACTIONS[f"dmc_{alias}_{task}"] == ACTIONS[f"dmc_{domain}_{task}"]
 
 
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Physics alone: pictures of all tasks are drawn elsewhere, and cost more than the rest together."""
-
-    def painter(env: DmcEnv, settings: EnvSettings) -> Callable[[], Image]:
-        env._env.physics._make_rendering_contexts = lambda: None
-        return lambda: np.zeros((64, 64, 3), np.uint8)
-
-    monkeypatch.setattr(DmcEnv, "_painter", painter)
-
-
-@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("task", ALL)
 def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
     """A used environment and a fresh one agree to the bit: in state, reward, and all that episodes draw anew."""
-    used, fresh = DmcEnv(task, SETTINGS, seed=1), DmcEnv(task, SETTINGS, seed=2)
+    used, fresh = (DmcEnv(task, SETTINGS, seed, "state") for seed in (1, 2))  # pictures cost more than all the rest
     used.action_space.seed(0)
     actions = [used.action_space.sample() for _ in range(3)]
     used.reset(seed=9)
@@ -61,7 +47,8 @@ def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
     states: list[list[Any]] = []
     for env in (used, fresh):
         env.reset(seed=4)
-        rewards = [env.step(action)[1:] for action in actions]
+        moments = [env.step(action) for action in actions]
+        measured, outcomes = [moment[0] for moment in moments], [moment[1:] for moment in moments]
         physics = physics_of(env)
         model, data = physics.model, physics.data
         drawn = [
@@ -72,11 +59,11 @@ def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
             model.wrap_prm,
             model.jnt_stiffness,
         ]
-        states.append([rewards, data.qpos, data.qvel, data.act, data.geom_xpos, *drawn])
+        states.append([measured, outcomes, data.qpos, data.qvel, data.act, data.geom_xpos, *drawn])
     for one, other in zip(*states, strict=True):
         np.testing.assert_array_equal(one, other)
     assert physics_of(used).model.ncam > used._camera
-    assert ACTIONS[task] == physics_of(used).model.nu
+    assert ACTIONS[task] == physics_of(used).model.nu == len(used.action_names) == len(set(used.action_names))
 
 
 @pytest.mark.parametrize(
@@ -106,6 +93,31 @@ def test_steps_are_dm_controls_own(task: str, domain: str, name: str) -> None:
         _, reward, *_ = env.step(action)
         assert reward == pytest.approx(expected, rel=1e-6)
         np.testing.assert_allclose(physics_of(env).data.qpos, theirs.physics.data.qpos, rtol=1e-5, atol=1e-6)
+
+
+def test_state_is_what_dm_control_observes() -> None:
+    env = DmcEnv("dmc_walker_run", EnvSettings(action_repeat=1), seed=0, observe="state")
+    from dm_control import suite
+
+    theirs = suite.load("walker", "run", task_kwargs={"random": 0})
+    theirs.task.random.seed(int(np.random.default_rng(3).integers(2**32)))
+    theirs.reset()
+    env.reset(seed=3)
+    action = np.array([-1, -0.5, -0.25, 0.25, 0.5, 1], np.float32)  # exact in the scaling's float32
+    seen, *_ = env.step(action)
+    expected = theirs.step(action).observation
+    np.testing.assert_array_equal(seen, np.hstack([expected["orientations"], expected["height"], expected["velocity"]]))
+    assert env.state_names[13:16] == ("orientations[13]", "height", "velocity[0]")
+    assert env.observation_space.contains(seen)
+    arms = DmcEnv("dmc_manipulator_bring_ball", SETTINGS, observe="state")
+    assert arms.state_names[:3] == ("arm_pos[0,0]", "arm_pos[0,1]", "arm_pos[1,0]")
+
+
+def test_actions_are_called_as_their_actuators() -> None:
+    assert DmcEnv("dmc_hopper_hop", SETTINGS, observe="state").action_names == ("waist", "hip", "knee", "ankle")
+    unnamed = DmcEnv("dmc_finger_spin", SETTINGS, observe="state")
+    physics_of(unnamed).model.id2name = lambda index, kind: ""
+    assert unnamed.action_names == ("action 0", "action 1")
 
 
 def test_bounds_of_an_action_are_the_actuators() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from envs import renderer
-from envs.renderer import OPENGL, Probe, RendererError, choose_renderer, probe
+from envs.renderer import OPENGL, Probe, RendererError, choose_renderer, probe, spare_opengl
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +68,16 @@ def test_backend_cannot_change_after_dm_control_is_imported(monkeypatch: pytest.
     with pytest.raises(RendererError, match="already loaded dm_control with off rendering"):
         choose_renderer("egl")
     assert choose_renderer("raycast") == "raycast"
+
+
+@pytest.mark.parametrize(("named", "kept"), [("egl", "egl"), ("osmesa", "disable"), ("", "disable"), (None, "disable")])
+def test_opengl_is_spared_unless_it_was_chosen_and_works(
+    monkeypatch: pytest.MonkeyPatch, named: str | None, kept: str
+) -> None:
+    answer(monkeypatch, egl=Probe(device="llvmpipe"))
+    monkeypatch.delenv("MUJOCO_GL") if named is None else monkeypatch.setenv("MUJOCO_GL", named)
+    spare_opengl()
+    assert os.environ["MUJOCO_GL"] == kept
 
 
 @pytest.mark.parametrize("backend", OPENGL)

@@ -1,25 +1,30 @@
-"""What all our environments share: an episode seen through pixels, one step an agent step.
+"""What all our environments share: an episode seen through pixels or as its state, one step an agent step.
 
-A subclass says how an episode starts, what one environment step does and what is seen. Action repeat, time limit,
-counting and seeding stand here only.
+A subclass says how an episode starts, what one environment step does, what is seen and what can be measured. Action
+repeat, time limit, counting and seeding stand here only.
 """
 
 from abc import abstractmethod
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
 from gymnasium.error import ResetNeeded
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from envs.settings import EnvSettings
 
 Image = NDArray[np.uint8]
+Observe = Literal["pixels", "state"]
 SIZE = 64
 
 
-class PixelEnv(gymnasium.Env[Image, Any]):
-    """An environment of gymnasium's API whose observation is one uint8 image (64, 64, 3).
+class TaskEnv(gymnasium.Env[NDArray[Any], Any]):
+    """An environment of gymnasium's API whose observation is an image, or the state behind it.
+
+    An image is uint8 (64, 64, 3). A state is float64 (S,): all that can be measured, one after the other; it is had
+    without drawing.
 
     `step` holds the action for `action_repeat` environment steps, sums their rewards and draws once. It stops short at
     a true end or at the time limit. `info["steps"]` counts the environment steps that the call really took, and
@@ -32,10 +37,17 @@ class PixelEnv(gymnasium.Env[Image, Any]):
         action_space: Box [-1, 1] of float32, or Discrete.
         settings: Action repeat and time limit.
         seed: Seed of the episodes until the first `reset(seed=...)`.
+        observe: What an observation is. For `state`, `_measure` must already work.
     """
 
-    def __init__(self, action_space: gymnasium.Space[Any], settings: EnvSettings, seed: int) -> None:
-        self.observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
+    def __init__(
+        self, action_space: gymnasium.Space[Any], settings: EnvSettings, seed: int, observe: Observe = "pixels"
+    ) -> None:
+        if observe == "pixels":
+            self.observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
+        else:
+            self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (len(self.state_names),), np.float64)
+        self._observed = observe
         self.action_space = action_space
         self.time_limit = settings.time_limit
         self._action_repeat = settings.action_repeat
@@ -55,15 +67,40 @@ class PixelEnv(gymnasium.Env[Image, Any]):
     def _draw(self) -> Image:
         """Draw the present state into a new image."""
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Image, dict[str, Any]]:
+    @abstractmethod
+    def _measure(self) -> Mapping[str, ArrayLike]:
+        """The numbers that describe the present state, by name."""
+
+    @property
+    @abstractmethod
+    def action_names(self) -> tuple[str, ...]:
+        """What each action dimension drives, or what each choice does."""
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """The name of each number of a state, with its index where a name stands for several: `height`, `touch[1]`."""
+        return tuple(
+            name + (f"[{','.join(map(str, index))}]" if index else "")
+            for name, measured in self._measure().items()
+            for index in np.ndindex(np.shape(measured))
+        )
+
+    def _observe(self) -> NDArray[Any]:
+        if self._observed == "pixels":
+            return self._draw()
+        return np.concatenate([np.ravel(np.asarray(measured, float)) for measured in self._measure().values()])
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
         """Start an episode; without a seed, the next one of the present random stream. Knows no options."""
         super().reset(seed=seed, options=options)
         self._elapsed = 0
         self._running = True
         self._start()
-        return self._draw(), {"steps": 0, "discount": 1.0}
+        return self._observe(), {"steps": 0, "discount": 1.0}
 
-    def step(self, action: Any) -> tuple[Image, float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Hold an action for `action_repeat` environment steps, or fewer if the episode ends.
 
         Args:
@@ -85,7 +122,7 @@ class PixelEnv(gymnasium.Env[Image, Any]):
         terminated = discount == 0
         truncated = not terminated and self._elapsed >= self.time_limit
         self._running = not (terminated or truncated)
-        return self._draw(), reward, terminated, truncated, {"steps": steps, "discount": discount}
+        return self._observe(), reward, terminated, truncated, {"steps": steps, "discount": discount}
 
     def _checked(self, action: Any) -> Any:
         """The action within its space's bounds."""
