@@ -35,7 +35,7 @@ def close(folder: Path, heartbeat: float | None) -> None:
     """Notes that the newest attempt was killed, if it has no end: its end is the last heartbeat (seconds)."""
     content = atomic.read_json(folder / NAME)
     if content is not None and content.get("attempts") and content["attempts"][-1]["end"] is None:
-        content["attempts"][-1] |= {"end": _now() if heartbeat is None else _iso(heartbeat), "reason": "killed"}
+        content["attempts"][-1] |= {"end": now() if heartbeat is None else _iso(heartbeat), "reason": "killed"}
         atomic.write_json(folder / NAME, content)
 
 
@@ -52,7 +52,7 @@ def begin(folder: Path, step: int, device: str, renderer: str | None) -> None:
     attempts = list(before.get("attempts", []))
     attempts.append(
         {
-            "start": _now(),
+            "start": now(),
             "end": None,
             "reason": None,
             "step": step,
@@ -62,16 +62,9 @@ def begin(folder: Path, step: int, device: str, renderer: str | None) -> None:
         }
     )
     content = {
-        **source(),
-        "versions": versions(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "host": socket.gethostname(),
-        "cpu": cpu(),
-        "cores": len(os.sched_getaffinity(0)),
+        **origin(),
         "device": device,
         "renderer": renderer,
-        "command": _command(),
         "attempts": attempts,
     }
     atomic.write_json(folder / NAME, content)
@@ -82,8 +75,22 @@ def end(folder: Path, step: int, reason: str) -> None:
     content = atomic.read_json(folder / NAME)
     if content is None or not content.get("attempts"):
         return
-    content["attempts"][-1] |= {"end": _now(), "end_step": step, "reason": reason}
+    content["attempts"][-1] |= {"end": now(), "end_step": step, "reason": reason}
     atomic.write_json(folder / NAME, content)
+
+
+def origin() -> dict[str, Any]:
+    """Which code, packages, machine and command this process is."""
+    return {
+        **source(),
+        "versions": versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "cpu": cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "command": _command(),
+    }
 
 
 def source() -> dict[str, Any]:
@@ -131,6 +138,11 @@ SLURM = (
 )
 
 
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
 def _command() -> str:
     """What this process was started by, with paths from the checkout on, so that others can run it too."""
     return shlex.join(word.removeprefix(f"{ROOT}/") for word in sys.orig_argv)
@@ -147,7 +159,3 @@ def _git(*arguments: str) -> str | None:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,272 @@
+"""The discovery of action groups by SD2: random interaction with a task, kept for whoever asks for the same again.
+
+    results/sd2/<task>/<input>_<steps>_eta<eta>_seed<seed>/
+      correlations.csv    |correlation| of each action (row) with the change of each state dimension (column)
+      merges.csv          the merge path to its end: a, b (action indices), rela
+      groups.yaml         the groups by index and by name, and how close the decision to stop merging was
+      provenance.json     commit, uncommitted changes, versions, host, command, renderer, start and end
+
+State dimensions that never changed are left out. A folder is complete or absent.
+"""
+
+import csv
+import io
+import json
+import logging
+import math
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from agents import sd2
+from agents.settings import DiscoverySettings
+from envs.settings import DISCRETE_TASKS, TASKS, EnvSettings
+from runs import atomic, provenance
+from runs.seeds import Stream, derive, generator
+from suites.errors import UserError, hint
+from suites.tasks import canonical
+
+logger = logging.getLogger(__name__)
+
+CORRELATIONS, MERGES, GROUPS = "correlations.csv", "merges.csv", "groups.yaml"
+LENGTH = {"state": 1000, "pixels": 500}  # environment steps of an episode, as in ED2's code
+CHUNK = 250  # samples that are taken in at once; 12,288 numbers each with pixels
+SOURCE = "SD2 of ED2 (Yuan et al., arXiv 2112.02817), from uniformly random actions"
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What SD2 found in a task.
+
+    Attributes:
+        task: The task.
+        settings: What was asked for.
+        folder: Where it is written.
+        action_names: What each action dimension drives; A names.
+        state_names: The state dimensions that ever changed; V names.
+        correlations: |correlation| of each action with the change of each of them, (A, V).
+        merges: The merge path to its end, A - 1 merges.
+    """
+
+    task: str
+    settings: DiscoverySettings
+    folder: Path
+    action_names: list[str]
+    state_names: list[str]
+    correlations: NDArray[np.float64]
+    merges: list[sd2.Merge]
+
+    @property
+    def groups(self) -> sd2.Groups:
+        """The groups of action indices that eta leads to."""
+        return sd2.groups(self.merges, len(self.action_names), self.settings.eta)
+
+    @property
+    def names(self) -> list[list[str]]:
+        """The groups by the names of the actions."""
+        return [[self.action_names[index] for index in group] for group in self.groups]
+
+    @property
+    def margins(self) -> sd2.Margins:
+        """How close the decision to stop merging was."""
+        return sd2.margins(self.merges, self.settings.eta)
+
+
+def discover(
+    task: str,
+    settings: DiscoverySettings,
+    results: Path,
+    tick: Callable[[int], None] = lambda steps: None,
+    renderer: str = "auto",
+) -> Discovery:
+    """Finds the action groups of a task, or reads what an equal call has found.
+
+    Args:
+        task: A task with continuous actions.
+        settings: What to look at, for how long, and when to stop merging.
+        results: Root of all results.
+        tick: Called with the number of environment steps taken; may raise, then nothing is written.
+        renderer: What draws dm_control's pixels, where pixels are looked at.
+
+    Raises:
+        UserError: there is no such task, its actions are discrete, nothing in it ever changes, or the renderer cannot
+            be loaded.
+    """
+    if task not in TASKS:
+        raise UserError(f"unknown task {task}; allowed: dmc_<domain>_<task>, toy_<task>{hint(task, TASKS)}")
+    if task in DISCRETE_TASKS:
+        raise UserError(f"{task} has discrete actions; SD2 groups the dimensions of continuous ones")
+    task = canonical(task)
+    folder = results / "sd2" / task / key(settings)
+    found = _read(task, settings, folder)
+    if found is not None:
+        return found
+    folder.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is better known now
+    start = provenance.now()
+    found, drawn_by = _play(task, settings, folder, tick, renderer)
+    origin = {**provenance.origin(), "renderer": drawn_by, "start": start, "end": provenance.now()}
+    return _write(found, origin)
+
+
+def key(settings: DiscoverySettings) -> str:
+    """The name of a discovery's folder, one for each combination of settings."""
+    return f"{settings.input}_{settings.steps}_eta{_plain(settings.eta)}_seed{settings.seed}"
+
+
+def write_stability(found: list[Discovery]) -> tuple[NDArray[np.float64], Path]:
+    """Writes how often each pair of actions falls together in discoveries that differ in their seeds only.
+
+    Returns:
+        The shares (A, A), and the file beside the discoveries' folders.
+    """
+    first = found[0]
+    shares = sd2.stability([each.groups for each in found], len(first.action_names))
+    one, seeds = first.settings, "-".join(str(each.settings.seed) for each in found)
+    path = first.folder.with_name(f"stability_{one.input}_{one.steps}_eta{_plain(one.eta)}_seeds{seeds}.csv")
+    atomic.write_text(path, _table(["action", *first.action_names], first.action_names, shares))
+    return shares, path
+
+
+def _plain(number: float) -> str:
+    """A number without exponent or needless digits, so that different ones have different names."""
+    return np.format_float_positional(number + 0.0, trim="-")  # + 0.0 makes -0.0 zero
+
+
+def _play(
+    task: str, settings: DiscoverySettings, folder: Path, tick: Callable[[int], None], renderer: str
+) -> tuple[Discovery, str | None]:
+    """Acts at random and correlates; also returns what drew the pixels, if they were looked at and not the task's own.
+
+    Actions come from one random stream of the seed, and each episode from a seed of its own. A change is that of one
+    environment step; none leads from an episode's end to the next one's start.
+    """
+    from envs import make_env
+    from envs.renderer import RendererError
+
+    world = EnvSettings.model_validate({"action_repeat": 1, "time_limit": LENGTH[settings.input], "renderer": renderer})
+    try:
+        env = make_env(task, world, observe=settings.input)
+    except RendererError as error:
+        raise UserError(str(error)) from error
+    with closing(env):
+        (size,), names = np.shape(env.action_space.sample()), list(env.action_names)
+        states = _pixel_names(env.observation_space.shape) if settings.input == "pixels" else list(env.state_names)
+        correlation = sd2.Correlation(size, len(states))
+        random = generator(settings.seed, Stream.DISCOVERY)
+        actions, changes = np.empty((CHUNK, size)), np.empty((CHUNK, len(states)))
+        episode, over = 0, True
+        for step in range(settings.steps):
+            if over:
+                before, _ = env.reset(seed=derive(settings.seed, Stream.DISCOVERY, episode))
+                episode += 1
+            row = step % CHUNK
+            actions[row] = random.uniform(-1.0, 1.0, size)
+            after, _, terminated, truncated, _ = env.step(actions[row])
+            changes[row] = np.subtract(after, before, dtype=float).ravel()
+            before, over = after, terminated or truncated
+            if row == CHUNK - 1 or step == settings.steps - 1:
+                correlation.update(actions[: row + 1], changes[: row + 1])
+                tick(step + 1)
+        drawn_by = getattr(env, "renderer", None)
+    varying = [name for name, varies in zip(states, correlation.varying, strict=True) if varies]
+    if not varying:
+        raise UserError(f"{task}: nothing that is seen changed in {settings.steps:,} random steps")
+    found = correlation.absolute()
+    return Discovery(task, settings, folder, names, varying, found, sd2.merge_path(found)), drawn_by
+
+
+def _pixel_names(shape: tuple[int, ...] | None) -> list[str]:
+    assert shape is not None
+    return [f"pixel[{','.join(map(str, index))}]" for index in np.ndindex(shape)]
+
+
+def _write(found: Discovery, origin: dict[str, Any]) -> Discovery:
+    """Makes the folder; where another process was faster, what it found is taken."""
+    merges = [[" ".join(map(str, merge.a)), " ".join(map(str, merge.b)), merge.rela] for merge in found.merges]
+    files = {
+        CORRELATIONS: _table(["action", *found.state_names], found.action_names, found.correlations),
+        MERGES: _csv([["a", "b", "rela"], *merges]),
+        GROUPS: _groups_yaml(found),
+        provenance.NAME: json.dumps(origin, indent=2) + "\n",
+    }
+    folder = found.folder
+    temporary, doomed = (folder.with_name(f"{atomic.TEMPORARY}{os.getpid()}-{kind}-{folder.name}") for kind in "nd")
+    try:
+        temporary.mkdir()
+        for name, text in files.items():
+            atomic.write_file(temporary / name, text.encode())
+        atomic.sync_folder(temporary)
+        if folder.exists() and (theirs := _read(found.task, found.settings, folder)) is not None:
+            return theirs
+        if folder.exists():  # damaged
+            folder.rename(doomed)
+        temporary.rename(folder)
+        atomic.sync_folder(folder.parent)
+    finally:
+        for path in (temporary, doomed):
+            shutil.rmtree(path, ignore_errors=True)
+    return found
+
+
+def _groups_yaml(found: Discovery) -> str:
+    content = {
+        "task": found.task,
+        "groups": found.groups,
+        "names": found.names,
+        "eta": found.settings.eta,
+        "margins": asdict(found.margins),
+        "source": {"method": SOURCE, **found.settings.model_dump(exclude={"eta"})},
+    }
+    return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
+
+
+def _table(header: list[str], names: list[str], numbers: NDArray[np.float64]) -> str:
+    return _csv([header, *([name, *row.tolist()] for name, row in zip(names, numbers, strict=True))])
+
+
+def _csv(rows: list[list[Any]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | None:
+    """What a folder holds; None where there is none, or with a warning one that is damaged."""
+    if not folder.exists():
+        return None
+    try:
+        [_, *states], *rows = csv.reader(io.StringIO((folder / CORRELATIONS).read_text(encoding="utf-8")))
+        correlations = np.array([row[1:] for row in rows], float)
+        if correlations.shape != (len(rows), len(states)) or not ((correlations >= 0) & (correlations <= 1)).all():
+            raise ValueError(f"{CORRELATIONS} holds other than numbers from 0 to 1")
+        found = Discovery(
+            task, settings, folder, [row[0] for row in rows], states, correlations, sd2.merge_path(correlations)
+        )
+        # The rest follows from the correlations. It is compared, so that damage to any file is noticed.
+        _, *kept = csv.reader(io.StringIO((folder / MERGES).read_text(encoding="utf-8")))
+        merges = [sd2.Merge(_indices(a), _indices(b), float(rela)) for a, b, rela in kept]
+        if len(merges) != len(found.merges) or not all(map(_same, merges, found.merges)):
+            raise ValueError(f"{MERGES} does not follow from {CORRELATIONS}")
+        if yaml.safe_load((folder / GROUPS).read_text(encoding="utf-8"))["groups"] != found.groups:
+            raise ValueError(f"{GROUPS} does not follow from {MERGES}")
+    except (OSError, ValueError, TypeError, KeyError, csv.Error, yaml.YAMLError) as error:
+        logger.warning("%s is damaged (%s): discovering anew", folder, error)
+        return None
+    return found
+
+
+def _indices(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split()))
+
+
+def _same(one: sd2.Merge, other: sd2.Merge) -> bool:
+    """Whether two merges are one but for another machine's rounding."""
+    return (one.a, one.b) == (other.a, other.b) and math.isclose(one.rela, other.rela, abs_tol=1e-9)
