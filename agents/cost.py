@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agents.groups import action_groups
 from agents.settings import AgentSettings
 
 IMAGE_CHANNELS = 3
@@ -151,7 +150,7 @@ def _transition(settings: AgentSettings, action_size: int) -> list[Layer]:
     """A dense layer and a GRU with two biases, for each group of actions."""
     dynamics = settings.dynamics
     deter, units = dynamics.deterministic, dynamics.input_units
-    groups = action_groups(dynamics.groups, action_size) if dynamics.kind == "ed2" else [range(action_size)]
+    groups = dynamics.partition(action_size) if dynamics.kind == "ed2" else [range(action_size)]
     layers = []
     for group in groups:
         layers += _dense(dynamics.stochastic + len(group), units)

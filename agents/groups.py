@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Literal
 
 
-def action_groups(groups: Literal["single", "full"] | Sequence[Sequence[int]], size: int) -> list[list[int]]:
+def action_groups(groups: str | Sequence[Sequence[int]], size: int) -> list[list[int]]:
     """The action indices of each group.
 
     Args:
@@ -14,11 +13,14 @@ def action_groups(groups: Literal["single", "full"] | Sequence[Sequence[int]], s
 
     Raises:
         ValueError: the lists are no partition of 0..size-1; names each index that is missing, doubled or out of range.
+            Or the groups have a name that only means something for a task.
     """
     if groups == "single":
         return [list(range(size))]
     if groups == "full":
         return [[index] for index in range(size)]
+    if isinstance(groups, str):
+        raise ValueError(f"dynamics.groups: what {groups} stands for depends on the task, and is not settled yet")
     lists = [list(group) for group in groups]
     counts = Counter(index for group in lists for index in group)
     problems = [

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from agents.groups import action_groups
+
 AGENTS = ("dreamer", "random")
 
 
@@ -35,6 +37,14 @@ class DynamicsSettings(Group):
     min_std: float = Field(0.1, ge=0, description="Lower bound of a latent's standard deviation")
     free_nats: float = Field(3.0, ge=0, description="Nats of KL below which the model is not penalised")
     kl_scale: float = Field(1.0, ge=0, description="Weight of the KL of posterior from prior")
+
+    def partition(self, action_size: int) -> list[list[int]]:
+        """The action indices of each group.
+
+        Raises:
+            ValueError: the groups are no partition of the actions, or have a name whose meaning depends on the task.
+        """
+        return action_groups(self.groups, action_size)
 
 
 class DiscoverySettings(Group):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.settings import AnalysisSettings
 from runs.settings import SlurmSettings
-from suites import blocks
+from suites import blocks, groups
 from suites.catalog import Layer, overlay, text
 from suites.document import Key, Node, Place, read
 from suites.errors import hint
@@ -94,12 +94,16 @@ class Suite:
         """Returns the settings of the runs of a task and variant of the grid; the same object for equal layers."""
         which = (task if task in self.by_task else None, variant)
         if which not in self._resolved:
-            preset = presets()[self.preset] if self.preset else {}
-            layer = overlay(preset, self.settings, self.by_task.get(task, {}), self.grid[variant], self.overrides)
+            layer = self.layer(task, variant)
             settings = SETTINGS.build(layer, self.place)
-            _check_together(settings, layer, task, variant)
+            _check_length(settings, layer, task, variant)
             self._resolved[which] = settings
         return self._resolved[which]
+
+    def layer(self, task: str, variant: str) -> Layer:
+        """Returns what the suite says of the runs of a task and variant of the grid."""
+        preset = presets()[self.preset] if self.preset else {}
+        return overlay(preset, self.settings, self.by_task.get(task, {}), self.grid[variant], self.overrides)
 
 
 def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
@@ -186,10 +190,21 @@ def _check_grid(suite: Suite) -> None:
         raise suite.place.error(f"{runs:,} runs; allowed: at most {MAX_RUNS:,} (tasks x variants x sweep x seeds)")
     for task in suite.tasks:
         for variant in suite.grid:
-            suite.resolve(task, variant)
+            _check_groups(suite, task, variant)
 
 
-def _check_together(settings: Settings, layer: Layer, task: str, variant: str) -> None:
+def _check_groups(suite: Suite, task: str, variant: str) -> None:
+    """Checks that a task's actions can be grouped as a variant wants."""
+    try:
+        groups.check(suite.resolve(task, variant).dynamics, task)
+    except ValueError as error:
+        layer = suite.layer(task, variant)
+        guilty = ("dynamics.groups", "dynamics.kind", "dynamics.match_parameters")
+        place = next(layer[key].place for wanted in guilty for key in layer if key == wanted)
+        raise place.error(f"variant {variant} of {task}: {error}") from None
+
+
+def _check_length(settings: Settings, layer: Layer, task: str, variant: str) -> None:
     """Checks that a sequence fits into an episode, or else no batch could ever be drawn."""
     episode = math.ceil(settings.time_limit / settings.action_repeat)
     if settings.train.batch_length > episode:

@@ -14,7 +14,7 @@ from suites.settings import SETTINGS
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SUITES = Path(editor.__file__).parent
-NOT_SUITES = ("presets.yaml", "tasks.yaml")
+NOT_SUITES = ("groups.yaml", "presets.yaml", "tasks.yaml")
 GOOD = sorted(
     [*(FIXTURES / "good").glob("*.yaml"), *(path for path in SUITES.glob("*.yaml") if path.name not in NOT_SUITES)]
 )
