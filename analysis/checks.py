@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.protocol import BEST_RETURNS, best_return
-from analysis.scores import RUN, Scores, usable
+from analysis.scores import ERROR, RUN, Scores, usable
 from analysis.settings import AnalysisSettings
 from analysis.statistics import compared_tasks
 
@@ -30,7 +30,7 @@ class Finding:
 def check(scores: Scores, settings: AnalysisSettings) -> list[Finding]:
     """Looks for everything that makes a comparison weaker than it seems; an empty list is good news."""
     table = usable(scores)
-    findings = [*_runs(scores, table, settings), *_evaluations(scores)]
+    findings = [*_runs(scores, table, settings), *_evaluations(scores), *_model_errors(scores)]
     if not table.empty:
         findings += [*_seeds(table), *_comparison(scores, table, settings)]
     return findings
@@ -89,6 +89,27 @@ def _evaluations(scores: Scores) -> Iterator[Finding]:
     if not torn.empty:
         items = tuple(f"{name}: {lines}" for name, lines in zip(_names(torn), torn["torn"], strict=True))
         yield Finding(f"torn lines in the metrics of {_count(items, 'run')}", "passed over", items)
+
+
+def _model_errors(scores: Scores) -> Iterator[Finding]:
+    """Model errors that cannot be used, or are not there though other evaluations of the task and variant have them."""
+    errors = scores.model_errors
+    bad = errors[~(errors["value"].abs() < math.inf)]
+    if not bad.empty:
+        yield Finding(f"{_count(bad, 'model error')} without a finite value (NaN)", "left out", _counts(bad))
+    evaluations = scores.table.drop_duplicates([*RUN, "step"]).groupby(RUN, as_index=False).size()
+    series = errors[["task", "variant", "measure", "horizon"]].drop_duplicates()
+    found = errors.drop_duplicates([*ERROR, "step"]).groupby(ERROR, as_index=False).size()
+    counts = evaluations.merge(series).merge(found, on=ERROR, how="left", suffixes=("_expected", "")).fillna(0)
+    totals = counts.groupby(RUN, as_index=False)[["size", "size_expected"]].sum()
+    lacking = totals[totals["size"] < totals["size_expected"]]
+    if not lacking.empty:
+        items = tuple(
+            f"{name}: {expected - size:.0f} of {expected}"
+            for name, size, expected in zip(_names(lacking), lacking["size"], lacking["size_expected"], strict=True)
+        )
+        rule = "left out: a final error is that of the last evaluations which have it"
+        yield Finding(f"model errors are missing at evaluations of {_count(items, 'run')}", rule, items)
 
 
 def _seeds(table: pd.DataFrame) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ import math
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import matplotlib
@@ -13,7 +14,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import EngFormatter, MaxNLocator
+from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
 from analysis.published import Published
 
@@ -28,6 +29,7 @@ STYLE: Any = {
     "text.parse_math": False,  # a dollar in a variant's name is a dollar
 }
 STATISTIC_TITLES = {"iqm": "IQM", "median": "Median", "mean": "Mean", "optimality_gap": "Optimality gap"}
+MEASURE_TITLES = {"image": "Image error (MSE)", "reward": "Reward error (MAE)", "kl": "KL from prior (nats)"}
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def learning_curves(
         figure = Figure(figsize=(max(PANEL[0] * columns, 4.5), PANEL[1] * rows + 0.3), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
         for axis, task in zip(axes, tasks, strict=False):
-            _learning_curve(axis, curves[curves["task"] == task], looks)
+            _curves(axis, curves[curves["task"] == task], looks, "left")
             for i, method in enumerate(published):
                 if (score := method.score(task)) is not None:
                     axis.axhline(score, **_published_look(i), label=method.label)
@@ -78,14 +80,57 @@ def learning_curves(
             if row + columns >= len(tasks):
                 axis.set_xlabel("Environment steps")
         sns.despine(fig=figure)
-        drawn = [name for name in looks if name in set(curves["variant"])]
-        handles = [Line2D([], [], color=looks[name].color, linestyle=looks[name].dashes, label=name) for name in drawn]
+        handles = [_handle(name, look) for name, look in looks.items() if name in set(curves["variant"])]
         handles += [
             Line2D([], [], **_published_look(i), label=method.label)
             for i, method in enumerate(published)
             if any(method.score(task) is not None for task in tasks)
         ]
         _legend(figure, handles)
+        _caption(figure, caption)
+    return figure
+
+
+def model_errors(
+    errors: pd.DataFrame, looks: Mapping[str, Look], x: Literal["horizon", "step"], caption: str
+) -> Figure:
+    """Model error against the prediction horizon or environment steps, a row a task and a column a measure.
+
+    A measure is drawn on logarithmic axes if all of its values are positive.
+
+    Args:
+        errors: Rows task, variant, measure, mean, low, high, seeds, and the column `x`: the `finals` or the `curves` of
+            `model_errors.summarize`.
+        looks: Variant -> look, in the order of the legend.
+        x: The column to draw against.
+        caption: Stands under the figure.
+    """
+    tasks = sorted(set(errors["task"]))
+    measures = [measure for measure in MEASURE_TITLES if measure in set(errors["measure"])]
+    drawn = {name: look for name, look in looks.items() if name in set(errors["variant"])}
+    with matplotlib.rc_context(STYLE):
+        size = (max(PANEL[0] * len(measures), 4.5), PANEL[1] * len(tasks) + 0.3)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(len(tasks), len(measures), squeeze=False)
+        for j, measure in enumerate(measures):
+            measured = errors[errors["measure"] == measure]
+            for axis, task in zip(axes[:, j], tasks, strict=True):
+                panel = measured[measured["task"] == task]
+                if panel.empty:
+                    axis.set_axis_off()
+                    continue
+                if x == "step":
+                    _curves(axis, panel, drawn, "right")
+                else:
+                    _horizons(axis, panel, drawn, sorted(set(errors["horizon"])))
+                if not (measured[["mean", "low"]] <= 0).any(axis=None):
+                    _logarithmic(axis)
+            axes[0, j].set_title(MEASURE_TITLES[measure], fontsize="medium")
+            axes[-1, j].set_xlabel("Environment steps" if x == "step" else "Agent steps ahead")
+        for axis, task in zip(axes[:, 0], tasks, strict=True):
+            axis.set_ylabel(textwrap.fill(task, 22))
+        sns.despine(fig=figure)
+        _legend(figure, [_handle(name, look) for name, look in drawn.items()])
         _caption(figure, caption)
     return figure
 
@@ -129,7 +174,8 @@ def render(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
-def _learning_curve(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look]) -> None:
+def _curves(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look], corner: Literal["left", "right"]) -> None:
+    """Means against environment steps with bands, dotted where seeds are missing; the number of seeds in a corner."""
     for name, look in looks.items():
         curve = curves[curves["variant"] == name]
         if curve.empty:
@@ -141,15 +187,61 @@ def _learning_curve(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look])
             axis.plot(curve["step"], curve["mean"], **style, linestyle=":", linewidth=1.0)
         axis.plot(curve["step"], curve["mean"].where(whole), **style, linestyle=look.dashes, label=name)
         axis.fill_between(curve["step"], curve["low"], curve["high"], color=look.color, alpha=0.2, linewidth=0)
-    seeds = curves.groupby("variant")["seeds"].max()
-    spread = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()}-{seeds.max()}"
-    axis.text(  # in the upper left, where learning curves seldom are
-        0.03, 0.96, f"n={spread}", transform=axis.transAxes, ha="left", va="top", fontsize="small", color="0.4",
-        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
-    )  # fmt: skip
+    _seeds(axis, curves, corner)
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axis.margins(x=0.02)
+
+
+def _horizons(axis: Axes, errors: pd.DataFrame, looks: Mapping[str, Look], horizons: Sequence[int]) -> None:
+    """Means against the prediction horizon with a bar for the interval; variants stand side by side at each horizon.
+
+    Args:
+        axis: Where to draw; its x axis becomes logarithmic.
+        errors: Rows variant, horizon, mean, low, high, seeds of one task and measure.
+        looks: The variants of the figure, from left to right.
+        horizons: The ticks, equal in all panels.
+    """
+    room = min((after / before for before, after in pairwise(horizons)), default=2.0)
+    for i, (name, look) in enumerate(looks.items()):
+        line = errors[errors["variant"] == name]
+        places = line["horizon"] * room ** (0.5 * ((i + 0.5) / len(looks) - 0.5))
+        axis.plot(
+            places, line["mean"], color=look.color, linestyle=look.dashes, marker="o", markersize=2.5, linewidth=1.0,
+            label=name,
+        )  # fmt: skip
+        axis.vlines(places, line["low"], line["high"], color=look.color, linewidth=1.4)
+    _seeds(axis, errors, "left")
+    axis.set_xscale("log")
+    axis.set_xticks(horizons, [str(horizon) for horizon in horizons])
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_xlim(horizons[0] / room**0.4, horizons[-1] * room**0.4)
+
+
+def _seeds(axis: Axes, data: pd.DataFrame, corner: Literal["left", "right"]) -> None:
+    """How many seeds the lines rest on, in the upper corner where lines of their kind seldom are."""
+    seeds = data.groupby("variant")["seeds"].max()
+    spread = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()}-{seeds.max()}"
+    axis.text(
+        0.03 if corner == "left" else 0.97, 0.96, f"n={spread}", transform=axis.transAxes, ha=corner, va="top",
+        fontsize="small", color="0.4", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
+    )  # fmt: skip
+
+
+def _logarithmic(axis: Axes) -> None:
+    """A logarithmic y axis that spans a factor of seven at least, in which two of its ticks 1, 2, 5, 10 always lie."""
+    axis.set_yscale("log")
+    low, high = axis.get_ylim()
+    widen = math.sqrt(max(7 * low / high, 1))
+    axis.set_ylim(low / widen, high * widen)
+    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
+    axis.yaxis.set_major_formatter("{x:g}")
+    axis.yaxis.set_minor_locator(NullLocator())
+
+
+def _handle(name: str, look: Look) -> Line2D:
+    """A variant's line in the legend."""
+    return Line2D([], [], color=look.color, linestyle=look.dashes, label=name)
 
 
 def _published_look(index: int) -> dict[str, Any]:

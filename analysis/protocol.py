@@ -1,5 +1,7 @@
 """From a run's evaluations to its final score, and from returns to normalised scores."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from analysis.scores import RUN, Scores
@@ -11,23 +13,35 @@ BEST_RETURNS = {"dmc_": 1000.0, "toy_reach_": 200.0}
 DMC_RETURN = BEST_RETURNS["dmc_"]
 
 
-def final_scores(table: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    """The final score of each run: the mean of its evaluations in the last share of its own steps.
+def final_scores(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = RUN) -> pd.DataFrame:
+    """The final score of each run: the mean of its final evaluations.
+
+    Args:
+        table: Evaluations: task, variant, seed, step, score; finite.
+        settings: `final_window`.
+        by: The columns that name what has one score: a run, or one of several quantities of a run.
+
+    Returns:
+        One row a run (or quantity): the columns `by`, score, evaluations (the number averaged).
+    """
+    window = final_evaluations(table, settings, by)
+    finals = window.groupby([*by], as_index=False, sort=False)["score"].agg(["mean", "size"])
+    return finals.rename(columns={"mean": "score", "size": "evaluations"})
+
+
+def final_evaluations(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = RUN) -> pd.DataFrame:
+    """The evaluations of each run in the last share of its own steps.
 
     With w the window and T the step of the run's last evaluation, these are the evaluations after step (1 - w) T, so
     that 100 evenly spaced evaluations and a window of 10 % make 10, not 11.
 
     Args:
-        table: Evaluations: task, variant, seed, step, score; finite.
+        table: Evaluations, with a column step.
         settings: `final_window`.
-
-    Returns:
-        One row a run: task, variant, seed, score, evaluations (the number averaged).
+        by: The columns that name a run, or one of several quantities of a run.
     """
-    last = table.groupby(RUN, sort=False)["step"].transform("max")
-    window = table[(table["step"] > (1 - settings.final_window) * last) | (table["step"] == last)]
-    finals = window.groupby(RUN, as_index=False, sort=False)["score"].agg(["mean", "size"])
-    return finals.rename(columns={"mean": "score", "size": "evaluations"})
+    last = table.groupby([*by], sort=False)["step"].transform("max")
+    return table[(table["step"] > (1 - settings.final_window) * last) | (table["step"] == last)]
 
 
 def normalize(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
@@ -49,23 +63,42 @@ def describe(settings: AnalysisSettings, scores: Scores, finals: pd.DataFrame) -
     else:
         normalization = "return / " + " or ".join(f"{best:g}" for best in sorted(set(finals["task"].map(best_return))))
     episodes = _range(scores.runs["episodes"].dropna())
-    behind = (
-        f"{_range(finals['evaluations'])}; episodes of an evaluation: {episodes}"
-        if episodes
-        else _range(finals["evaluations"])
-    )
     return (
-        f"Final score: mean of the evaluations in the last {100 * settings.final_window:g} % "
-        f"of a run's environment steps (evaluations of a run: {behind}). "
-        f"Seeds: {seeds(finals)}. Normalisation: {normalization}. "
-        f"Intervals: {100 * settings.confidence:g} % percentile bootstrap over seeds, stratified by task, "
-        f"{settings.repetitions:,} repetitions, bootstrap seed {settings.seed}."
+        f"Final score: {_final(settings, finals, f'; episodes of an evaluation: {episodes}' if episodes else '')} "
+        f"Normalisation: {normalization}. {_intervals(settings)}"
     )
+
+
+def describe_model_errors(settings: AnalysisSettings, finals: pd.DataFrame) -> str:
+    """The same for model errors.
+
+    Args:
+        settings: The settings of the statistics.
+        finals: One row a task, variant, seed, measure and horizon, with evaluations and sequences (averaged over).
+    """
+    sequences = _range((finals["sequences"] / finals["evaluations"]).dropna())
+    behind = f"; sequences of an evaluation: {sequences}" if sequences else ""
+    return f"Final error: {_final(settings, finals, behind)} {_intervals(settings)}"
 
 
 def seeds(finals: pd.DataFrame) -> str:
     """How many seeds stand behind a task and variant, as `5` or `3 to 5`."""
-    return _range(finals.groupby(["task", "variant"]).size())
+    return _range(finals.groupby(["task", "variant"])["seed"].nunique())
+
+
+def _final(settings: AnalysisSettings, finals: pd.DataFrame, behind: str) -> str:
+    """What is averaged over the evaluations of a run, and over how many seeds."""
+    return (
+        f"mean of the evaluations in the last {100 * settings.final_window:g} % of a run's environment steps "
+        f"(evaluations of a run: {_range(finals['evaluations'])}{behind}). Seeds: {seeds(finals)}."
+    )
+
+
+def _intervals(settings: AnalysisSettings) -> str:
+    return (
+        f"Intervals: {100 * settings.confidence:g} % percentile bootstrap over seeds, stratified by task, "
+        f"{settings.repetitions:,} repetitions, bootstrap seed {settings.seed}."
+    )
 
 
 def _range(values: pd.Series) -> str:

@@ -1,22 +1,27 @@
 """The whole analysis: from scores to files, and what a person is told on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from analysis import checks, figures, files, protocol, statistics, tables
+from analysis import checks, figures, files, model_errors, protocol, statistics, tables
 from analysis.errors import AnalysisError
+from analysis.model_errors import ModelErrors
 from analysis.published import Published
-from analysis.scores import Scores, usable
+from analysis.scores import Scores, usable, usable_model_errors
 from analysis.settings import AnalysisSettings
 
 COLUMN = 11  # characters of the narrowest column that is still worth reading on the console
 SHOWN = 5  # items of a finding on the console; checks.md has all
+MODEL_ERROR_FILES = (
+    "model_errors.csv", "model_error.png", "model_error.pdf", "model_error_curves.png", "model_error_curves.pdf"
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Analysis:
         tasks: Means by task and variant; raw.
         curves: Means against environment steps; raw.
         protocol: What a score and an interval are, in words.
+        model_errors: How well world models predict; None if no run measured it.
     """
 
     variants: Sequence[str]
@@ -38,11 +44,18 @@ class Analysis:
     tasks: pd.DataFrame
     curves: pd.DataFrame
     protocol: str
+    model_errors: ModelErrors | None
 
     @property
     def tables(self) -> list[tables.Table]:
         """The tables for people."""
-        return [tables.aggregate_table(self.aggregates, self.protocol), tables.task_table(self.tasks, self.protocol)]
+        found = [tables.aggregate_table(self.aggregates, self.protocol), tables.task_table(self.tasks, self.protocol)]
+        if errors := self.model_errors:
+            found += [
+                tables.model_error_table(errors.finals, measure, f"{model_errors.note(measure)} {errors.protocol}")
+                for measure in errors.measures
+            ]
+        return found
 
 
 def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
@@ -55,8 +68,7 @@ def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
     if table.empty:
         raise AnalysisError(f"{scores.source}: no evaluation with a finite return in any of {len(scores.runs)} runs")
     variants = list(dict.fromkeys(scores.runs["variant"]))
-    table = table.sort_values("variant", key=lambda names: names.map(variants.index), kind="stable")
-    table = table.sort_values("task", kind="stable", ignore_index=True)
+    table = _ordered(table, variants)
     finals = protocol.final_scores(table, settings)
     return Analysis(
         variants,
@@ -65,11 +77,15 @@ def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
         statistics.task_means(finals, settings),
         statistics.curves(table, settings),
         protocol.describe(settings, scores, finals),
+        model_errors.summarize(_ordered(usable_model_errors(scores), variants), settings),
     )
 
 
 def write(analysis: Analysis, source: str, folder: Path, published: Sequence[Published] = ()) -> list[Path]:
-    """Writes every table and figure, and returns their paths."""
+    """Writes every table and figure, and returns their paths.
+
+    Without model errors, those that an earlier analysis wrote there are removed: a folder tells of one analysis.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     looks = figures.looks(analysis.variants)
     caption = f"Data: {source}. {analysis.protocol}"
@@ -88,11 +104,39 @@ def write(analysis: Analysis, source: str, folder: Path, published: Sequence[Pub
         "tables.tex": tables.latex_document(analysis.tables),
         "checks.md": checks.to_markdown(analysis.findings, analysis.protocol),
     }
+    if errors := analysis.model_errors:
+        contents["model_errors.csv"] = errors.finals.to_csv(index=False, na_rep="nan")
+        drawn |= _model_error_figures(errors, looks, source)
     for name, figure in drawn.items():
         contents |= {f"{name}.{kind}": figures.render(figure, kind) for kind in ("png", "pdf")}
+    for name in MODEL_ERROR_FILES:
+        if name not in contents:
+            (folder / name).unlink(missing_ok=True)
     for name, content in contents.items():
         files.write(folder / name, content)
     return [folder / name for name in contents]
+
+
+def _ordered(table: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
+    """The rows by task, and then in the order of the variants."""
+    table = table.sort_values("variant", key=lambda names: names.map(variants.index), kind="stable")
+    return table.sort_values("task", kind="stable", ignore_index=True)
+
+
+def _model_error_figures(errors: ModelErrors, looks: Mapping[str, figures.Look], source: str) -> dict[str, Figure]:
+    """Errors against the horizon at the end of training, and against environment steps at one horizon."""
+    caption = f"{model_errors.note(*errors.measures)} Data: {source}. {errors.protocol}"
+    horizons = (
+        f"Model error at the end of training. Lines: mean over seeds; bars: its interval; drawn side by side. {caption}"
+    )
+    curves = (
+        f"Model error {errors.curves['horizon'].iloc[0]} agent steps ahead. Lines: mean over seeds, dotted where fewer "
+        f"than n seeds reach; bands: its interval, {statistics.BAND_REPETITIONS:,} repetitions at most. {caption}"
+    )
+    return {
+        "model_error": figures.model_errors(errors.finals, looks, "horizon", horizons),
+        "model_error_curves": figures.model_errors(errors.curves, looks, "step", curves),
+    }
 
 
 def _sources(published: Sequence[Published]) -> list[str]:
@@ -118,8 +162,8 @@ def show(analysis: Analysis, paths: Sequence[Path], console: Console) -> None:
             )
             continue
         rich = RichTable(title=table.heading, title_justify="left")
-        for column in table.columns:
-            rich.add_column(escape(column), justify="left" if column == table.columns[0] else "right", overflow="fold")
+        for i, column in enumerate(table.columns):
+            rich.add_column(escape(column), justify="left" if i < table.names else "right", overflow="fold")
         for row in table.rows:
             rich.add_row(*map(escape, row))
         console.print(rich)

@@ -1,8 +1,9 @@
-"""Evaluation returns of many runs, as one tidy table, from run folders or from score files."""
+"""Evaluation returns and model errors of many runs, as tidy tables, from run folders or from score files."""
 
 import gzip
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,11 @@ import pandas as pd
 from analysis.errors import AnalysisError
 
 EVALUATIONS = ["task", "variant", "seed", "step", "score"]
+MODEL_ERRORS = ["task", "variant", "seed", "step", "measure", "horizon", "value", "sequences"]
 RUNS = ["task", "variant", "seed", "planned", "state", "renderer", "episodes", "torn"]
 RUN = ["task", "variant", "seed"]  # what names a run
+ERROR = [*RUN, "measure", "horizon"]  # what names a model error of a run
+MODEL_ERROR = re.compile(r"model_error/(image|reward|kl)/([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class Scores:
     Attributes:
         table: One row an evaluation: task, variant, seed, step (environment steps), score (the mean return of the
             evaluation's episodes, NaN where the file has none).
+        model_errors: One row a measure and horizon of an evaluation: task, variant, seed, step, measure (`image`,
+            `reward` or `kl`), horizon (agent steps ahead), value (NaN where the file has no number), sequences (that
+            it is averaged over, NaN if unknown). Empty if no run has a world model that was measured.
         runs: One row a run: task, variant, seed, planned (environment steps, NaN if unknown), state (`missing` if
             there is no folder, empty if unknown), renderer (empty if unknown), episodes (of an evaluation, NaN if
             unknown), torn (lines that are no JSON object).
@@ -44,6 +51,7 @@ class Scores:
     """
 
     table: pd.DataFrame
+    model_errors: pd.DataFrame
     runs: pd.DataFrame
     source: str
     unplanned: tuple[Path, ...] = ()
@@ -58,11 +66,13 @@ def read_runs(expected: Sequence[ExpectedRun], suite: str, root: Path) -> Scores
         root: The suite's folder, `<root>/<task>/<variant>/<seed>`; runs in it that nobody planned are listed.
     """
     evaluations: list[tuple[Any, ...]] = []
+    errors: list[tuple[Any, ...]] = []
     runs: list[tuple[Any, ...]] = []
     for run in expected:
         name = (run.task, run.variant, run.seed)
         lines, torn = _read_evaluations(run.folder / "metrics.jsonl")
         evaluations += [(*name, line["step"], _number(line["eval/return"])) for line in lines]
+        errors += [(*name, line["step"], *error) for line in lines for error in _model_errors(line)]
         episodes = _number(lines[-1].get("eval/episodes")) if lines else math.nan
         state = _read_object(run.folder / "state.json").get("state", "") if run.folder.is_dir() else "missing"
         renderer = _read_object(run.folder / "provenance.json").get("renderer") or ""
@@ -70,7 +80,7 @@ def read_runs(expected: Sequence[ExpectedRun], suite: str, root: Path) -> Scores
     planned = {run.folder for run in expected}
     found = (path.parent for path in root.glob("*/*/*/metrics.jsonl") if path.parent.name.isdigit())
     unplanned = tuple(sorted(folder for folder in found if folder not in planned))
-    return _scores(evaluations, runs, f"suite {suite}", unplanned)
+    return _scores(evaluations, errors, runs, f"suite {suite}", unplanned)
 
 
 def read_score_files(paths: Sequence[Path]) -> Scores:
@@ -91,7 +101,7 @@ def read_score_files(paths: Sequence[Path]) -> Scores:
             names[name] = path
             evaluations += [(*name, step, score) for step, score in points]
     runs = [(*name, math.nan, "", "", math.nan, 0) for name in names]
-    return _scores(evaluations, runs, "score files " + ", ".join(path.name for path in paths))
+    return _scores(evaluations, [], runs, "score files " + ", ".join(path.name for path in paths))
 
 
 def usable(scores: Scores) -> pd.DataFrame:
@@ -99,14 +109,28 @@ def usable(scores: Scores) -> pd.DataFrame:
 
     The rule: an evaluation without a finite return is left out; of several at one step of a run, the last counts.
     """
-    table = scores.table[scores.table["score"].abs() < math.inf]
-    return table.drop_duplicates([*RUN, "step"], keep="last").sort_values([*RUN, "step"], ignore_index=True)
+    return _usable(scores.table, "score", RUN)
 
 
-def _scores(evaluations: list[Any], runs: list[Any], source: str, unplanned: tuple[Path, ...] = ()) -> Scores:
+def usable_model_errors(scores: Scores) -> pd.DataFrame:
+    """The model errors that statistics are made from, by the same rule, sorted by run, measure, horizon and step."""
+    return _usable(scores.model_errors, "value", ERROR)
+
+
+def _usable(table: pd.DataFrame, value: str, series: list[str]) -> pd.DataFrame:
+    finite = table[table[value].abs() < math.inf]
+    return finite.drop_duplicates([*series, "step"], keep="last").sort_values([*series, "step"], ignore_index=True)
+
+
+def _scores(
+    evaluations: list[Any], errors: list[Any], runs: list[Any], source: str, unplanned: tuple[Path, ...] = ()
+) -> Scores:
     table = pd.DataFrame(evaluations, columns=EVALUATIONS).astype({"seed": int, "step": float, "score": float})
+    model_errors = pd.DataFrame(errors, columns=MODEL_ERRORS).astype(
+        {"seed": int, "step": float, "horizon": int, "value": float, "sequences": float}
+    )
     frame = pd.DataFrame(runs, columns=RUNS).astype({"seed": int, "planned": float, "episodes": float, "torn": int})
-    return Scores(table, frame, source, unplanned)
+    return Scores(table, model_errors, frame, source, unplanned)
 
 
 def _read_evaluations(path: Path) -> tuple[list[dict[str, Any]], int]:
@@ -131,6 +155,14 @@ def _read_evaluations(path: Path) -> tuple[list[dict[str, Any]], int]:
         elif "eval/return" in line:
             lines.append(line)
     return lines, torn
+
+
+def _model_errors(line: Mapping[str, Any]) -> Iterator[tuple[str, int, float, float]]:
+    """Measure, horizon, value and number of sequences of every model error of an evaluation."""
+    sequences = _number(line.get("model_error/sequences"))
+    for key, value in line.items():
+        if match := MODEL_ERROR.fullmatch(key):
+            yield match[1], int(match[2]), _number(value), sequences if sequences < math.inf else math.nan
 
 
 def _read_object(path: Path) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ variant or task in the table does not move the intervals of the rest.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from analysis.settings import AnalysisSettings
 
 Array = NDArray[np.float64]
 
+PAIR = ("task", "variant")
 STATISTICS = {
     "iqm": metrics.aggregate_iqm,
     "median": metrics.aggregate_median,
@@ -65,25 +67,26 @@ def score_matrix(runs: pd.DataFrame, tasks: Sequence[str]) -> Array:
     return np.stack([scores[:fewest] for scores in by_task], axis=1)
 
 
-def task_means(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+def task_means(finals: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = PAIR) -> pd.DataFrame:
     """The mean over seeds of each task and variant, with its interval.
 
     Args:
         finals: One row a run: task, variant, seed, score; finite.
         settings: `repetitions`, `confidence` and `seed` of the bootstrap.
+        by: The columns that name what has one mean: task and variant, and what else tells scores apart.
 
     Returns:
-        Rows task, variant, mean, low, high, seeds.
+        Rows of the columns `by`, mean, low, high, seeds.
     """
     rows = []
-    for (task, variant), runs in finals.groupby(["task", "variant"], sort=False):
+    for name, runs in finals.groupby([*by], sort=False):
         scores_R1 = runs.sort_values("seed")["score"].to_numpy(float)[:, None]
         low, high = mean_interval(scores_R1, settings)
-        rows.append((task, variant, scores_R1.mean(), low[0], high[0], len(scores_R1)))
-    return pd.DataFrame(rows, columns=["task", "variant", "mean", "low", "high", "seeds"])
+        rows.append((*name, scores_R1.mean(), low[0], high[0], len(scores_R1)))
+    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "seeds"])
 
 
-def curves(table: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+def curves(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = PAIR) -> pd.DataFrame:
     """The mean return over seeds against environment steps, with its interval at each step.
 
     A run's return between two of its evaluations is taken from the line through them, so that seeds which were
@@ -92,13 +95,14 @@ def curves(table: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     Args:
         table: Evaluations: task, variant, seed, step, score; finite, sorted by step.
         settings: `confidence` and `seed` of the bootstrap.
+        by: The columns that name what has one curve: task and variant, and what else tells scores apart.
 
     Returns:
-        Rows task, variant, step, mean, low, high, seeds (that the point rests on).
+        Rows of the columns `by`, step, mean, low, high, seeds (that the point rests on).
     """
     settings = settings.model_copy(update={"repetitions": min(settings.repetitions, BAND_REPETITIONS)})
     frames = []
-    for (task, variant), runs in table.groupby(["task", "variant"], sort=False):
+    for name, runs in table.groupby([*by], sort=False):
         grid_S = np.unique(runs["step"].to_numpy(float))
         returns_RS = np.stack([_resample(run, grid_S) for _, run in runs.groupby("seed")])
         low_S, high_S = np.full((2, len(grid_S)), np.nan)
@@ -107,7 +111,8 @@ def curves(table: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
             steps_S = (present_RS == pattern_R[:, None]).all(axis=0)
             low_S[steps_S], high_S[steps_S] = mean_interval(returns_RS[np.ix_(pattern_R, steps_S)], settings)
         columns = {"step": grid_S, "mean": np.nanmean(returns_RS, axis=0), "low": low_S, "high": high_S}
-        frames.append(pd.DataFrame({"task": task, "variant": variant, **columns, "seeds": present_RS.sum(axis=0)}))
+        named = dict(zip(by, name, strict=True))
+        frames.append(pd.DataFrame({**named, **columns, "seeds": present_RS.sum(axis=0)}))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -126,10 +131,16 @@ def mean_interval(values_RP: Array, settings: AnalysisSettings) -> tuple[Array, 
     runs, points = values_RP.shape
     if runs == 1:
         return np.full(points, np.nan), np.full(points, np.nan)
-    counts_BR = np.random.default_rng(settings.seed).multinomial(runs, np.full(runs, 1 / runs), settings.repetitions)
+    counts_BR = _resamples(runs, settings.repetitions, settings.seed)
     tail = (1 - settings.confidence) / 2
     low_P, high_P = np.quantile(counts_BR @ values_RP / runs, [tail, 1 - tail], axis=0)
     return low_P, high_P
+
+
+@lru_cache(maxsize=2)  # most groups have equally many runs, and drawing takes longer than the rest of the bootstrap
+def _resamples(runs: int, repetitions: int, seed: int) -> NDArray[np.int64]:
+    """How often each of the runs appears in each resample: repetitions x runs."""
+    return np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), repetitions)
 
 
 def _resample(run: pd.DataFrame, grid_S: Array) -> Array:

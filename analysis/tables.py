@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.figures import STATISTIC_TITLES
+from analysis.figures import MEASURE_TITLES, STATISTIC_TITLES
 
 LATIN = {chr(code) for code in range(0x180) if chr(code).isascii() or chr(code).isalpha()}
 LATEX = {
@@ -24,12 +24,13 @@ LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows and columns, under a heading and over a note."""
+    """Text in rows and columns, under a heading and over a note; the first columns are names, the rest numbers."""
 
     heading: str
     note: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
+    names: int = 1
 
 
 def aggregate_table(aggregates: pd.DataFrame, protocol: str) -> Table:
@@ -37,7 +38,7 @@ def aggregate_table(aggregates: pd.DataFrame, protocol: str) -> Table:
     statistics = list(dict.fromkeys(aggregates["statistic"]))
     rows = []
     for variant, group in aggregates.groupby("variant", sort=False):
-        cells = {row["statistic"]: _cell(row, "value", 3) for row in group.to_dict("records")}
+        cells = {row["statistic"]: _cell(row, "value", ".3f") for row in group.to_dict("records")}
         first = group.iloc[0]
         rows.append([str(variant), *(cells[name] for name in statistics), str(first["runs"]), str(first["tasks"])])
     columns = ["variant", *(STATISTIC_TITLES[name] for name in statistics), "runs per task", "tasks"]
@@ -49,9 +50,21 @@ def task_table(tasks: pd.DataFrame, protocol: str) -> Table:
     variants = list(dict.fromkeys(tasks["variant"]))
     rows = []
     for task, group in tasks.groupby("task", sort=False):
-        cells = {row["variant"]: f"{_cell(row, 'mean', 1)}, n={row['seeds']}" for row in group.to_dict("records")}
+        cells = {row["variant"]: f"{_cell(row, 'mean', '.1f')}, n={row['seeds']}" for row in group.to_dict("records")}
         rows.append([str(task), *(cells.get(name, "-") for name in variants)])
     return Table("Final returns by task (raw, not normalised)", protocol, ["task", *variants], rows)
+
+
+def model_error_table(finals: pd.DataFrame, measure: str, note: str) -> Table:
+    """A row a variant of each task, a column a horizon: the mean final error of one measure and its interval."""
+    errors = finals[finals["measure"] == measure]
+    horizons = sorted(set(errors["horizon"]))
+    rows = []
+    for (task, variant), group in errors.groupby(["task", "variant"], sort=False):
+        cells = {row["horizon"]: _cell(row, "mean", "#.3g") for row in group.to_dict("records")}
+        rows.append([str(task), str(variant), *(cells.get(horizon, "-") for horizon in horizons), _seeds(group)])
+    columns = ["task", "variant", *(f"h={horizon}" for horizon in horizons), "seeds"]
+    return Table(f"{MEASURE_TITLES[measure]}, h agent steps ahead", note, columns, rows, names=2)
 
 
 def to_markdown(table: Table) -> str:
@@ -71,10 +84,11 @@ def to_latex(table: Table) -> str:
     return "\n".join([
         r"\begin{table}[htbp]", r"\centering\small",
         rf"\caption{{{escape_latex(table.heading)}. {escape_latex(table.note)}}}",
+        r"\resizebox*{!}{\ifdim\totalheight>.8\textheight .8\textheight\else\totalheight\fi}{%",
         r"\resizebox{\ifdim\width>\linewidth \linewidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule",
+        rf"\begin{{tabular}}{{{'l' * table.names}{'r' * (len(table.columns) - table.names)}}}", r"\toprule",
         " & ".join(map(escape_latex, table.columns)) + r" \\", r"\midrule", *body,
-        r"\bottomrule", r"\end{tabular}}", r"\end{table}", "",
+        r"\bottomrule", r"\end{tabular}}}", r"\end{table}", "",
     ])  # fmt: skip
 
 
@@ -98,6 +112,11 @@ def escape_latex(text: str) -> str:
     )
 
 
-def _cell(row: Mapping[Hashable, Any], name: str, digits: int) -> str:
-    interval = "" if pd.isna(row["low"]) else f" [{row['low']:.{digits}f}, {row['high']:.{digits}f}]"
-    return f"{row[name]:.{digits}f}{interval}"
+def _cell(row: Mapping[Hashable, Any], name: str, form: str) -> str:
+    value, low, high = (f"{row[key]:{form}}".removesuffix(".") for key in (name, "low", "high"))
+    return value if pd.isna(row["low"]) else f"{value} [{low}, {high}]"
+
+
+def _seeds(group: pd.DataFrame) -> str:
+    low, high = group["seeds"].min(), group["seeds"].max()
+    return f"{low}" if low == high else f"{low} to {high}"

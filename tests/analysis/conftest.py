@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.scores import EVALUATIONS, RUNS, ExpectedRun, Scores
+from analysis.scores import EVALUATIONS, MODEL_ERRORS, RUNS, ExpectedRun, Scores
 from analysis.settings import AnalysisSettings
 
 Entry = dict[str, Any]
@@ -33,6 +33,28 @@ def entries(tasks: Iterable[str], variants: Iterable[str], seeds: int, points: i
     ]
 
 
+def with_model_errors(curves: Iterable[Entry], horizons: Iterable[int] = (1, 5, 15, 45)) -> list[Entry]:
+    """The same entries with model errors at each evaluation, as its line holds them: growing ahead, falling in time."""
+    rng = np.random.default_rng(8)
+    horizons = list(horizons)
+    scales = {"image": 1e-3, "reward": 0.05, "kl": 2.0}
+
+    def line(step: float, skill: float) -> Entry:
+        fall = skill * (1 + 3 * np.exp(-step / 5000)) * rng.uniform(0.9, 1.1)
+        errors = {
+            f"model_error/{measure}/{horizon}": float(scale * fall * np.sqrt(horizon))
+            for measure, scale in scales.items()
+            for horizon in horizons
+        }
+        return errors | {"model_error/sequences": 20}
+
+    return [
+        curve | {"errors": [line(step, skill) for step in curve["xs"]]}
+        for curve in curves
+        for skill in [rng.uniform(0.7, 1.4)]
+    ]
+
+
 def write_folders(curves: Iterable[Entry], root: Path) -> list[ExpectedRun]:
     """The same curves as finished run folders, training metrics between the evaluations."""
     expected = []
@@ -40,9 +62,9 @@ def write_folders(curves: Iterable[Entry], root: Path) -> list[ExpectedRun]:
         folder = root / curve["task"] / curve["method"] / str(curve["seed"])
         folder.mkdir(parents=True)
         with (folder / "metrics.jsonl").open("w") as file:
-            for step, score in zip(curve["xs"], curve["ys"], strict=True):
+            for step, score, errors in zip(curve["xs"], curve["ys"], _errors(curve), strict=True):
                 file.write(json.dumps({"step": step - 1, "loss/model": 1.5, "train/return": 3.0}) + "\n")
-                line = {"step": step, "eval/return": score, "eval/returns": [score] * 2, "eval/episodes": 2}
+                line = {"step": step, "eval/return": score, "eval/returns": [score] * 2, "eval/episodes": 2} | errors
                 file.write(json.dumps(line) + "\n")
         (folder / "state.json").write_text(json.dumps({"state": "done"}))
         (folder / "provenance.json").write_text(json.dumps({"renderer": "raycast"}))
@@ -60,8 +82,22 @@ def as_scores(curves: Iterable[Entry], **runs: Any) -> Scores:
         for x, y in zip(curve["xs"], curve["ys"], strict=True)
     ]
     table = pd.DataFrame(rows, columns=EVALUATIONS).astype({"step": float, "score": float})
+    errors = [
+        (*name, x, *key.split("/")[1:], value, line["model_error/sequences"])
+        for name, curve in zip(names, curves, strict=True)
+        for x, line in zip(curve["xs"], _errors(curve), strict=True)
+        for key, value in line.items()
+        if key != "model_error/sequences"
+    ]
+    model_errors = pd.DataFrame(errors, columns=MODEL_ERRORS).astype(
+        {"seed": int, "step": float, "horizon": int, "value": float, "sequences": float}
+    )
     frame = pd.DataFrame([(*name, np.nan, "", "", np.nan, 0) for name in names], columns=RUNS).assign(**runs)
-    return Scores(table, frame, "a test")
+    return Scores(table, model_errors, frame, "a test")
+
+
+def _errors(curve: Entry) -> list[Entry]:
+    return curve.get("errors", [{}] * len(curve["xs"]))
 
 
 @pytest.fixture

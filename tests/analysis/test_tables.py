@@ -55,6 +55,7 @@ def test_latex_is_booktabs() -> None:
         "\\begin{table}[htbp]\n"
         "\\centering\\small\n"
         "\\caption{Aggregate scores (normalised). In the last 10 \\% of steps.}\n"
+        "\\resizebox*{!}{\\ifdim\\totalheight>.8\\textheight .8\\textheight\\else\\totalheight\\fi}{%\n"
         "\\resizebox{\\ifdim\\width>\\linewidth \\linewidth\\else\\width\\fi}{!}{%\n"
         "\\begin{tabular}{lrrrr}\n"
         "\\toprule\n"
@@ -63,7 +64,7 @@ def test_latex_is_booktabs() -> None:
         "dreamer & 0.812 {[}0.700, 0.900{]} & 0.200 {[}0.150, 0.250{]} & 5 & 20 \\\\\n"
         "a\\textbar{}b\\_c & 0.500 & 0.500 & 1 & 20 \\\\\n"
         "\\bottomrule\n"
-        "\\end{tabular}}\n"
+        "\\end{tabular}}}\n"
         "\\end{table}\n"
     )
 
