@@ -4,7 +4,8 @@
     launch.py validate SUITE...     check suites
     launch.py run SUITE             train what is not done yet
     launch.py status SUITE          how far every run is
-    launch.py eval RUN_FOLDER       play a trained agent
+    launch.py eval RUN_FOLDER       play a trained agent, or measure its model
+    launch.py discover TASK         find the action groups of a task (SD2)
     launch.py schema                the format as a JSON Schema, for editors
 
 Exit codes: 0 done, 1 a run failed, 2 a mistake of the user, 130 interrupted.
@@ -15,13 +16,15 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from suites.errors import UserError, hint
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from runs.status import RunStatus
     from suites.plan import RunSpec
 
@@ -66,12 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Checks suites, presets and task lists; a wrong file does not keep the others from being checked."""
+    from suites.groups import PUBLISHED, published_groups
     from suites.plan import plan
     from suites.schema import load_suite
     from suites.settings import PRESETS, presets
     from suites.tasks import LISTS, task_lists
 
-    others = {PRESETS: presets, LISTS: task_lists}
+    others = {PRESETS: presets, LISTS: task_lists, PUBLISHED: published_groups}
     code = 0
     for path in arguments.suites:
         try:
@@ -122,17 +126,46 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Plays a trained agent and prints its returns."""
+    """Plays a trained agent and prints its returns, or the error of its world model."""
     if not arguments.folder.is_dir():
         raise UserError(f"{arguments.folder}: no such run folder; needed is results/<suite>/<task>/<variant>/<seed>")
-    from runs.evaluate import evaluate as play
+    if arguments.policy is not None and not arguments.model_error:
+        raise UserError("--policy goes with --model-error; without it, a run's own policy plays")
+    if arguments.video and arguments.model_error:
+        raise UserError("--video goes without --model-error")
+    from runs import evaluate as evaluation
 
-    returns = play(arguments.folder, arguments.episodes, arguments.video)
+    if arguments.model_error:
+        policy = arguments.policy or evaluation.OWN
+        errors = evaluation.model_error(arguments.folder, policy, arguments.episodes, arguments.seed)
+        _print_errors(errors, policy, arguments)
+        return 0
+    returns = evaluation.evaluate(arguments.folder, arguments.episodes, arguments.seed, arguments.video)
+    if arguments.json:
+        import json
+
+        print(json.dumps({"returns": returns}))
+        return 0
     for episode, value in enumerate(returns, 1):
         print(f"episode {episode}: return {value:.1f}")
-    print(f"mean return of {len(returns)} episode{'s' if len(returns) != 1 else ''}: {sum(returns) / len(returns):.1f}")
+    print(f"mean return of {_count(len(returns), 'episode')}: {sum(returns) / len(returns):.1f}")
     if arguments.video:
         print(f"video: {arguments.video}")
+    return 0
+
+
+def discover(arguments: argparse.Namespace) -> int:
+    """Finds the action groups of a task, draws and prints them."""
+    from analysis.discovery import draw
+    from runs import findings
+
+    options = {name: getattr(arguments, name) for name in ("input", "steps", "eta")}
+    given = {name: text for name, text in options.items() if text is not None}
+    settings = findings.read_options(given, arguments.seed)
+    found = findings.discover_all(arguments.task, settings, arguments.results)
+    for each in found:
+        draw(each.folder)
+    print(findings.to_json(found) if arguments.json else findings.describe(found))
     return 0
 
 
@@ -159,18 +192,14 @@ def _specs(arguments: argparse.Namespace) -> "list[RunSpec]":
 
 
 def _summary(specs: "Sequence[RunSpec]") -> str:
-    def count(name: str) -> str:
-        number = len({getattr(spec, name) for spec in specs})
-        return f"{number:,} {name}{'s' if number != 1 else ''}"
-
     steps = sum(spec.settings.steps for spec in specs)
-    grid = " x ".join(count(name) for name in ("task", "variant", "seed"))
-    return f"{len(specs):,} run{'s' if len(specs) != 1 else ''} ({grid}), {steps:,} environment steps"
+    names = ("task", "variant", "seed")
+    grid = " x ".join(_count(len({getattr(spec, name) for spec in specs}), name) for name in names)
+    return f"{_count(len(specs), 'run')} ({grid}), {steps:,} environment steps"
 
 
 def _print_table(found: "Sequence[RunStatus]") -> None:
     """Prints a row for each run, or for each task, variant and state when there are too many runs."""
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
@@ -194,10 +223,43 @@ def _print_table(found: "Sequence[RunStatus]") -> None:
             f"{sum(row.steps for row in rows):,}",
             f"{sum(returns) / len(returns):.1f}" if returns else "-",
         )
-    width = None if sys.stdout.isatty() else 1000  # a pipe or file has no edge to fold names at
-    Console(width=width, highlight=False, markup=False, emoji=False).print(table)
+    _console().print(table)
     if len(groups) > MAX_ROWS:
         print(f"... and {len(groups) - MAX_ROWS:,} more (--only shows fewer, status --json shows all)")
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 1000  # a pipe or file has no edge to fold names at
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def _print_errors(errors: Mapping[str, float], policy: str, arguments: argparse.Namespace) -> None:
+    """Prints a row for each horizon of a prediction."""
+    if arguments.json:
+        import json
+
+        print(json.dumps({"policy": policy, "episodes": arguments.episodes, "seed": arguments.seed, **errors}))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for header in ("steps ahead", "image, mean squared", "reward, mean absolute", "KL, nats"):
+        table.add_column(header, justify="right")
+    horizons = [name.rpartition("/")[2] for name in errors if name.startswith("model_error/image/")]
+    for horizon in horizons:
+        cells = (f"{errors[f'model_error/{measure}/{horizon}']:.5g}" for measure in ("image", "reward", "kl"))
+        table.add_row(horizon, *cells)
+    _console().print(table)
+    print(
+        f"{_count(int(errors['model_error/sequences']), 'sequence')} of {_count(arguments.episodes, 'episode')} played "
+        f"by {policy} with seed {arguments.seed}, mean return {errors['return']:.1f}"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def _ranges(seeds: Sequence[int]) -> str:
@@ -252,10 +314,31 @@ def _parser() -> Parser:
     suite(child)
     child.add_argument("--json", action="store_true", help="print JSON")
 
-    child = verb("eval", evaluate, "play a trained agent")
+    child = verb("eval", evaluate, "play a trained agent, or measure the error of its world model")
     child.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
     child.add_argument("--episodes", type=_positive, default=10, metavar="N", help="episodes to play (%(default)s)")
+    child.add_argument(
+        "--seed", type=_natural, default=0, metavar="S",
+        help="what the episodes' starts follow from (%(default)s); runs can be compared on the same ones",
+    )  # fmt: skip
     child.add_argument("--video", type=Path, metavar="GIF", help="write the first episode as a GIF")
+    child.add_argument("--model-error", action="store_true", help="measure predictions 1, 5, 15 and 45 steps ahead")
+    child.add_argument(
+        "--policy", metavar="WHO",
+        help="with --model-error, who plays: own (the default), random, or the folder of another run",
+    )  # fmt: skip
+    child.add_argument("--json", action="store_true", help="print JSON")
+
+    child = verb("discover", discover, "find the action groups of a task by SD2, for ED2's sub-models")
+    child.add_argument("task", metavar="TASK", help="a task with continuous actions, say dmc_cheetah_run")
+    child.add_argument("--input", metavar="WHAT", help="what actions may change: state or pixels (state)")
+    child.add_argument("--steps", metavar="N", help="environment steps of random actions (20000)")
+    child.add_argument("--eta", metavar="X", help="groups are merged while the best pair's Rela is at least this (0)")
+    child.add_argument("--seed", nargs="+", action="extend", default=[], metavar="S", help="one seed or several (0)")
+    child.add_argument("--json", action="store_true", help="print JSON")
+    child.add_argument(
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="they go to DIR/sd2/TASK (%(default)s)"
+    )
 
     child = verb("schema", schema, "print the suite format as a JSON Schema")
     child.add_argument("--write", type=Path, metavar="FILE", help="write it there, say suites/suite.schema.json")
@@ -263,6 +346,12 @@ def _parser() -> Parser:
     children = verbs.choices.values()
     Parser.names = set(verbs.choices).union(*(child._option_string_actions for child in children))
     return parser
+
+
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
+    return int(text)
 
 
 def _positive(text: str) -> int:

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 Arrays = dict[str, NDArray[Any]]
 # Recurrent state of acting, one row an environment: nested mappings of arrays (N, ...).
 PolicyState = Mapping[str, Any]
+# What a model is judged by: it sees the first records of a sequence, and predicts so many agent steps further (the last
+# as in "Dream to Control", figure 5).
+CONTEXT = 5
+HORIZONS = (1, 5, 15, 45)
 # Sequences of replay: image uint8 (B, L, 64, 64, 3), action float32 (B, L, A), reward float32 (B, L), discount float32
 # (B, L). action[t] led to image[t]; an episode's first record has action 0, reward 0 and discount 1.
 Batch = Mapping[str, Any]
@@ -50,7 +54,13 @@ class Agent(Protocol):
         """One gradient step of every optimiser. Returns scalars by name; may hold inf only where loss scaling skips."""
 
     def report(self, batch: Batch) -> Report:
-        """Open-loop video and model error on a batch; changes no weight and no counter."""
+        """Open-loop video and model error on sequences never trained on; changes no weight and no counter.
+
+        An agent with a world model gives `model_error/<measure>/<horizon>`, averaged over `model_error/sequences`.
+        """
+
+    def cost(self, sequences: int, length: int) -> dict[str, int]:
+        """Weights (`parameters/<network>`), and the arithmetic of a training step on a batch (`flops/update`)."""
 
     def save(self) -> Arrays:
         """Everything that `load` needs to go on bit for bit: weights, optimisers, loss scale, counters."""

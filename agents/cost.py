@@ -7,6 +7,7 @@ decomposed model needs, since it has a GRU for each group.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from agents.settings import AgentSettings
 
@@ -32,6 +33,7 @@ class Layer:
 
 
 Networks = dict[str, list[Layer]]
+AnySettings = TypeVar("AnySettings", bound=AgentSettings)
 
 
 def world_model(settings: AgentSettings, action_size: int) -> Networks:
@@ -103,7 +105,7 @@ def step_flops(settings: AgentSettings, action_size: int, sequences: int, length
     return 2 * (learned + states * imagined)
 
 
-def match_parameters(settings: AgentSettings, action_size: int) -> AgentSettings:
+def match_parameters(settings: AnySettings, action_size: int) -> AnySettings:
     """The settings with a transition as wide as `dynamics.match_parameters` asks for.
 
     The world model then has as many weights as one of the other kind has at the given width: ED2 is narrowed to the
@@ -119,7 +121,7 @@ def match_parameters(settings: AgentSettings, action_size: int) -> AgentSettings
     other = dynamics.model_copy(update={"kind": "rssm" if dynamics.kind == "ed2" else "ed2"})
     goal = parameters(world_model(settings.model_copy(update={"dynamics": other}), action_size))
 
-    def at_width(width: int) -> AgentSettings:
+    def at_width(width: int) -> AnySettings:
         inputs = max(1, round(width * dynamics.input_units / dynamics.deterministic))
         scaled = dynamics.model_copy(update={"deterministic": width, "input_units": inputs})
         return settings.model_copy(update={"dynamics": scaled})

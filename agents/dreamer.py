@@ -9,9 +9,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from agents import cost
 from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
 from agents.behavior import Behavior, starts
 from agents.layers import LayerFactory
+from agents.open_loop import film, foresee
 from agents.optimizers import Adam, LossScale
 from agents.randomness import Noise
 from agents.rssm import State
@@ -20,9 +22,9 @@ from agents.vision import IMAGE_SHAPE, normalize
 from agents.world_model import Experience, Losses, Metrics, WorldModel
 
 MODE_SAMPLES = 100
-# An open-loop video shows this many sequences, of which the model sees the first steps.
-VIDEO_SEQUENCES = 6
-VIDEO_CONTEXT = 5
+# Sequences that one call of the report's graph takes, and those of them that its video shows.
+REPORTED, FILMED = 10, 6
+PART = 2**40  # apart from any number of updates
 
 
 class Dreamer:
@@ -72,15 +74,32 @@ class Dreamer:
         return scalars(self._train_graph(experience(batch)))
 
     def report(self, batch: Batch) -> Report:
-        """Show what the model makes of a batch after five steps of context, or all but one of fewer; changes nothing.
+        """Show what the model foresees of a batch, and how wrong it is (`agents.open_loop`); changes nothing.
 
         Raises:
             ValueError: the sequences are single steps, which leave nothing to predict.
         """
-        if batch["reward"].shape[1] < 2:
+        count, length = batch["reward"].shape
+        if length < 2:
             raise ValueError("a report needs sequences of at least 2 steps: one to see, and one to predict")
-        video, metrics = self._report_graph(experience(batch))
-        return Report(scalars(metrics), {"openloop": video.numpy()})
+        parts = []
+        for number, first in enumerate(range(0, count, REPORTED)):
+            # One graph for any count: the last sequence fills up the last part.
+            rows = np.minimum(np.arange(first, first + REPORTED), count - 1)
+            part = experience({name: np.asarray(array)[rows] for name, array in batch.items()})
+            parts.append(self._report_graph(part, tf.constant(number, tf.int64)))
+        errors = {name: np.concatenate([errors[name] for _, errors in parts])[:count] for name in parts[0][1]}
+        metrics = {f"model_error/{name}": float(error.mean()) for name, error in errors.items()}
+        width = min(count, FILMED) * IMAGE_SHAPE[1]
+        video = parts[0][0].numpy()[:, :, :width]
+        return Report({**metrics, "model_error/sequences": count}, {"openloop": video})
+
+    def cost(self, sequences: int, length: int) -> dict[str, int]:
+        """Weights of the world model, the actor and the value, and operations of a step on a batch of that size."""
+        networks = {name: {name: layers} for name, layers in cost.behavior(self._settings, self._action_size).items()}
+        networks["world_model"] = cost.world_model(self._settings, self._action_size)
+        weights = {f"parameters/{name}": cost.parameters(parts) for name, parts in networks.items()}
+        return weights | {"flops/update": cost.step_flops(self._settings, self._action_size, sequences, length)}
 
     def save(self) -> Arrays:
         """Everything that `load` needs to go on bit for bit."""
@@ -99,10 +118,6 @@ class Dreamer:
                 raise ValueError(f"{name}: saved with shape {arrays[name].shape}, expected {tuple(variable.shape)}")
         for name, variable in self._variables.items():
             variable.assign(arrays[name])
-
-    def parameters(self) -> dict[str, int]:
-        """The number of weights that each optimiser trains."""
-        return {name: sum(int(np.prod(w.shape)) for w in opt.weights) for name, opt in self._optimizers.items()}
 
     def _train(self, batch: Experience) -> Metrics:
         noise = Noise(self._seed, self._updates)
@@ -168,25 +183,10 @@ class Dreamer:
         self._acts.assign_add(1)
         return action, {**latent._asdict(), "action": action}
 
-    def _report(self, batch: Experience) -> tuple[tf.Tensor, Metrics]:
-        noise = Noise(self._seed, self._updates)
-        batch = Experience(*(x[:VIDEO_SEQUENCES] for x in batch))
-        count, length = batch.reward.shape
-        context = min(VIDEO_CONTEXT, length - 1)
-        seen = self.model.observe(Experience(*(x[:, :context] for x in batch)), noise)
-        draws = noise.normal("report", (count, length - context, self.model.rssm.stoch_size))
-        ahead = self.model.rssm.imagine(seen.map(lambda x: x[:, -1]), batch.action[:, context:], draws)
-        features = tf.concat([seen.features, ahead.features], 1)
-        truth, model = normalize(batch.image), self.model.decoder.decode(features)
-        error = model - truth
-        reward_error = self.model.reward.predict(features) - self.model.reward_target(batch.reward)
-        metrics = {
-            "openloop/image_error": tf.reduce_mean(tf.square(error[:, context:])),
-            "openloop/reward_error": tf.reduce_mean(tf.square(reward_error[:, context:])),
-        }
-        video = tf.concat([truth + 0.5, model + 0.5, 0.5 * (error + 1)], 2)  # (B, L, 3 * 64, 64, 3)
-        video = tf.concat(tf.unstack(video), 2)
-        return tf.cast(tf.round(255 * tf.clip_by_value(video, 0, 1)), tf.uint8), metrics
+    def _report(self, batch: Experience, part: tf.Tensor) -> tuple[tf.Tensor, Metrics]:
+        noise = Noise(self._seed, self._updates + part * PART)
+        states, errors = foresee(self.model, batch, noise)
+        return film(self.model, batch.image[:FILMED], states.map(lambda x: x[:FILMED])), errors
 
     def _make_optimizers(self) -> dict[str, Adam]:
         settings = self._settings.optimizer

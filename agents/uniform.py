@@ -37,6 +37,10 @@ class Uniform:
         """There is no model to show."""
         return Report({}, {})
 
+    def cost(self, sequences: int, length: int) -> dict[str, int]:
+        """There is nothing to pay for."""
+        return {}
+
     def save(self) -> Arrays:
         """The count of calls, which keys the draws."""
         return {"acts": np.array(self._acts)}

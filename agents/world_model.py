@@ -60,9 +60,9 @@ class WorldModel(keras.layers.Layer):
         paths = {weight.path for weight in decoder}
         return {"model": [w for w in self.trainable_variables if w.path not in paths], "decoder": decoder}
 
-    def observe(self, batch: Experience, noise: Noise) -> State:
-        """Posterior states (B, L, ...) of a batch."""
-        return self._follow(self.encoder.encode(normalize(batch.image)), batch.action, noise)[0]
+    def observe(self, batch: Experience, noise: Noise) -> tuple[State, Gaussian]:
+        """Posterior states (B, L, ...) of a batch, and their distributions (B, L, S)."""
+        return self._follow(self.encoder.encode(normalize(batch.image)), batch.action, noise)
 
     def losses(self, batch: Experience, noise: Noise) -> tuple[Losses, State, Metrics]:
         """The negative bound on a batch's likelihood, for each group of weights.

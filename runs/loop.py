@@ -26,9 +26,10 @@ import envs.parallel
 from agents.agent import ActionSpec, Agent, PolicyState, Report
 from envs.settings import EnvSettings
 from envs.task import TaskEnv
-from runs import lock, provenance, state
+from runs import grouping, lock, provenance, state
 from runs.checkpoint import Checkpoint, Checkpoints
 from runs.driver import Actions, Driver, Images, Trace, action_spec, play
+from runs.heldout import heldout
 from runs.machine import choose_renderer, prepare_tensorflow
 from runs.pipeline import Batches
 from runs.progress import Progress
@@ -147,6 +148,7 @@ class Attempt:
         settings, seed = self.settings, self.spec.seed
         with refusals(self.spec):
             renderer = choose_renderer(self.spec)
+            settled = grouping.settle(self.spec, self.folder, self._wait)
         device = prepare_tensorflow(seed)
         with ExitStack() as stack:
             plain = env_settings(settings)
@@ -157,12 +159,16 @@ class Attempt:
             image_shape = parallel.observation_shape
             spec = action_spec(evaluation.action_space)
             with refusals(self.spec):
-                agent = agents.registry.make_agent(settings, image_shape, spec, seed)
+                agent = agents.registry.make_agent(settled, image_shape, spec, seed)
             driver = Driver(parallel, spec, seed, agent.initial_state(settings.envs))
             checkpoints = Checkpoints(self.folder / "checkpoints", settings.checkpoint.keep)
             replay = self._restore(checkpoints, agent, driver)
             provenance.begin(self.folder, self.progress.step, device, renderer)
             recorder = stack.enter_context(Recorder(self.folder, self.progress.position, self.progress.step))
+            cost = agent.cost(settings.train.batch_size, settings.train.batch_length)
+            if cost and self.progress.position == 0:
+                recorder.line(0, cost)
+                logger.info("cost: %s", ", ".join(f"{name} {number:,}" for name, number in cost.items()))
             batches = Batches(replay, seed, settings.train.batch_size, image_shape, spec.size)
             stack.callback(batches.close)
             yield Parts(agent, spec, driver, evaluation, replay, batches, checkpoints, recorder)
@@ -281,8 +287,7 @@ class Attempt:
             raise
         report = Report({}, {})
         if progress.pretrained:
-            batch = parts.batches.one(parts.replay.snapshot(), Stream.REPORT, progress.evaluations)
-            report = parts.agent.report(batch)
+            report = parts.agent.report(heldout(traces))
         progress.evaluations += 1
         progress.evaluated = progress.step
         progress.last_return = float(np.mean([trace.score for trace in traces]))
@@ -344,6 +349,12 @@ class Attempt:
         parts.checkpoints.save(progress.step, Checkpoint(parts.agent.save(), parts.driver.save(), counters))
         kept = parts.checkpoints.progresses()
         parts.replay.discard(before=min(counted.get("replay_first", 0) for counted in kept))
+
+    def _wait(self, _: int) -> None:
+        """What is called while something before the training takes long: nothing is lost yet if it stops there."""
+        if self.stop.wanted:
+            raise Stopped
+        self._heartbeat()
 
     def _stop_if_wanted(self, parts: Parts) -> None:
         if self.stop.wanted:

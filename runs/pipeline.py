@@ -53,10 +53,6 @@ class Batches:
                 raise (self._error or error) from None
             yield batch
 
-    def one(self, snapshot: Snapshot, stream: Stream, number: int) -> dict[str, np.ndarray]:
-        """A batch made here and now, apart from training's."""
-        return self._replay.sample(snapshot, generator(self._seed, stream, number), self._size)
-
     def close(self) -> None:
         """Ends the pipeline; what was asked for and not taken is dropped."""
         with contextlib.suppress(queue.Empty):
@@ -71,7 +67,7 @@ class Batches:
         while (wanted := self._wanted.get()) is not None:
             snapshot, number = wanted
             try:
-                yield self.one(snapshot, Stream.REPLAY, number)
+                yield self._replay.sample(snapshot, generator(self._seed, Stream.REPLAY, number), self._size)
             except Exception as error:
                 self._error = error
                 raise

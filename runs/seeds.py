@@ -12,7 +12,6 @@ class Stream(IntEnum):
     EVAL = 1
     PREFILL = 2
     REPLAY = 3
-    REPORT = 4
     SHOW = 5
     GROUPS = 6
     DISCOVERY = 7

@@ -173,7 +173,7 @@ def test_eval_prints_returns(
 
     monkeypatch.setattr("runs.evaluate.evaluate", play)
     assert launch.main(["eval", str(tmp_path), "--episodes", "2", "--video", "out.gif"]) == 0
-    assert seen == [(tmp_path, 2, Path("out.gif"))]
+    assert seen == [(tmp_path, 2, 0, Path("out.gif"))]
     assert "mean return of 2 episodes: 1.5" in capsys.readouterr().out
     monkeypatch.setattr("runs.evaluate.evaluate", lambda *_: [3.0])
     assert launch.main(["eval", str(tmp_path)]) == 0

@@ -79,7 +79,10 @@ class StandIn:
 
     def report(self, batch: Batch) -> Report:
         images = np.asarray(batch["image"])
-        return Report({"openloop/image_error": float(images.mean())}, {"openloop": images[0]})
+        return Report({"model_error/image/1": float(images.mean())}, {"openloop": images[0]})
+
+    def cost(self, sequences: int, length: int) -> dict[str, int]:
+        return {"parameters/world_model": self.weights.size}
 
     def save(self) -> Arrays:
         return {"weights": self.weights.copy(), "counters": np.array([self.updates, self.acts])}
@@ -97,10 +100,7 @@ class PlainBatches:
 
     def draw(self, snapshot: Snapshot, first: int, count: int) -> Iterator[dict[str, Any]]:
         for number in range(first, first + count):
-            yield self.one(snapshot, Stream.REPLAY, number)
-
-    def one(self, snapshot: Snapshot, stream: Stream, number: int) -> dict[str, NDArray]:
-        return self.replay.sample(snapshot, generator(self.seed, stream, number), self.size)
+            yield self.replay.sample(snapshot, generator(self.seed, Stream.REPLAY, number), self.size)
 
     def close(self) -> None:
         pass

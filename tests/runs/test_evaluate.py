@@ -23,10 +23,10 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_plays_the_newest_checkpoint(trained: Path, tmp_path: Path) -> None:
     before = sorted(path.name for path in trained.iterdir())
-    returns = evaluate(trained, 3, tmp_path / "out.gif")
+    returns = evaluate(trained, 3, 0, tmp_path / "out.gif")
     assert len(returns) == 3
     assert len(set(returns)) == 3  # each episode starts elsewhere
-    assert evaluate(trained, 3) == returns
+    assert evaluate(trained, 3, 0) == returns
     with Image.open(tmp_path / "out.gif") as video:
         assert video.format == "GIF"
         assert video.size == (64, 64)
@@ -36,19 +36,19 @@ def test_plays_the_newest_checkpoint(trained: Path, tmp_path: Path) -> None:
 
 def test_mistakes_are_told_kindly(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not a run"):
-        evaluate(tmp_path, 1)
+        evaluate(tmp_path, 1, 0)
     with pytest.raises(UserError, match=r"name it .*out\.gif"):
-        evaluate(trained, 1, tmp_path / "out.mp4")
+        evaluate(trained, 1, 0, tmp_path / "out.mp4")
     with pytest.raises(UserError, match="there is no folder"):
-        evaluate(trained, 1, tmp_path / "nowhere" / "out.gif")
+        evaluate(trained, 1, 0, tmp_path / "nowhere" / "out.gif")
     (tmp_path / "folder.gif").mkdir()
     for folder in (tmp_path / "folder.gif", Path("/"), Path()):
         with pytest.raises(UserError, match="a folder; needed is the name of a GIF"):
-            evaluate(trained, 1, folder)
+            evaluate(trained, 1, 0, folder)
     for arrays in trained.glob("checkpoints/*/agent.npz"):
         arrays.write_bytes(b"torn")
     with pytest.raises(UserError, match="no checkpoint that can be read"):
-        evaluate(trained, 1)
+        evaluate(trained, 1, 0)
     write_spec(spec(), tmp_path / "fresh")
     with pytest.raises(UserError, match="no checkpoint yet"):
-        evaluate(tmp_path / "fresh", 1)
+        evaluate(tmp_path / "fresh", 1, 0)

@@ -1,0 +1,60 @@
+"""Open-loop prediction: what a world model foresees of a sequence after a few steps of context, and how wrong it is."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from agents.agent import CONTEXT, HORIZONS
+from agents.distributions import Gaussian
+from agents.randomness import Noise
+from agents.rssm import State
+from agents.vision import normalize
+from agents.world_model import Experience, Metrics, WorldModel
+
+
+class Foresight(NamedTuple):
+    """Latent states (B, L, ...) and errors of B sequences.
+
+    Attributes:
+        states: posterior states while the context lasts, then states drawn from the prior.
+        errors: `<measure>/<horizon>` -> (B).
+    """
+
+    states: State
+    errors: Metrics
+
+
+def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
+    """Follow sequences for the context's steps (all but one of shorter ones), then by their actions alone.
+
+    Measures, each exactly `horizon` agent steps after the context: `image`, the mean squared error of the decoded image
+    with pixels in [-0.5, 0.5]; `reward`, the absolute error of the predicted reward; `kl`, the KL in nats of the
+    posterior, which has seen all images up to there, from the open-loop prior. The prior is that of one drawn path a
+    sequence. Horizons that a sequence has no step for are left out.
+    """
+    count, length = batch.reward.shape
+    context = min(CONTEXT, length - 1)
+    seen, posterior = model.observe(batch, noise)
+    draws = noise.normal("open_loop", (count, length - context, model.rssm.stoch_size))
+    ahead = model.rssm.imagine(seen.map(lambda x: x[:, context - 1]), batch.action[:, context:], draws)
+    errors = {}
+    for horizon in HORIZONS:
+        if context + horizon > length:
+            continue
+        at = context + horizon - 1
+        state, truth = State(*(x[:, horizon - 1] for x in ahead)), Gaussian(*(x[:, at] for x in posterior))
+        difference = model.decoder.decode(state.features) - normalize(batch.image[:, at])
+        predicted, actual = model.reward.predict(state.features), model.reward_target(batch.reward[:, at])
+        errors[f"image/{horizon}"] = tf.reduce_mean(tf.square(difference), (1, 2, 3))
+        errors[f"reward/{horizon}"] = tf.abs(predicted - actual)
+        errors[f"kl/{horizon}"] = truth.kl(model.rssm.prior(state.deter))
+    states = State(*(tf.concat([x[:, :context], y], 1) for x, y in zip(seen, ahead, strict=True)))
+    return Foresight(states, errors)
+
+
+def film(model: WorldModel, images: tf.Tensor, states: State) -> tf.Tensor:
+    """Truth, prediction and their difference above each other, sequences side by side: uint8 (L, 3 * 64, B * 64, 3)."""
+    truth, predicted = normalize(images), model.decoder.decode(states.features)
+    rows = tf.concat([truth + 0.5, predicted + 0.5, 0.5 * (predicted - truth + 1)], 2)
+    video = tf.concat(tf.unstack(rows), 2)
+    return tf.cast(tf.round(255 * tf.clip_by_value(video, 0, 1)), tf.uint8)

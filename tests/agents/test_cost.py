@@ -1,0 +1,130 @@
+"""Counts against the variables and graphs of real agents, and against arithmetic by hand."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.agent import ActionSpec
+from agents.cost import TOLERANCE, behavior, match_parameters, parameters, step_flops, world_model
+from agents.dreamer import Dreamer, experience
+from agents.settings import AgentSettings
+from tests.agents.conftest import ACTIONS, BATCH, LENGTH, make_batch, tiny_settings
+
+Make = Callable[..., Dreamer]
+GROUPS = [[0, 2], [1]]
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "ed2": {"dynamics": {"kind": "ed2", "groups": GROUPS}},
+    "contrastive": {"representation": {"objective": "contrastive"}},
+    "discounts": {"continuation": {"predict": True}},
+    "no_value": {"behavior": {"value": "none"}},
+}
+
+
+def test_parameters_are_those_of_the_papers_sizes() -> None:
+    gru = 200 * 600 + 200 * 600 + 2 * 600
+    rssm = (36 + 1) * 200 + gru + 201 * 200 + 201 * 60 + (1224 + 1) * 200 + 201 * 60
+    encoder = sum(16 * a * b + b for a, b in [(3, 32), (32, 64), (64, 128), (128, 256)])
+    decoder = 231 * 1024 + sum(k * k * a * b + b for k, a, b in [(5, 1024, 128), (5, 128, 64), (6, 64, 32), (6, 32, 3)])
+    reward = 231 * 400 + 401 * 400 + 401
+    assert parameters(world_model(AgentSettings(), 6)) == rssm + encoder + decoder + reward
+    actor = 231 * 400 + 3 * 401 * 400 + 401 * 12
+    assert parameters(behavior(AgentSettings(), 6)) == actor + reward + 401 * 400
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_parameters_are_the_agents_own(variant: str, dreamer: Make) -> None:
+    agent = dreamer(**VARIANTS[variant])
+    counted = agent.cost(BATCH, LENGTH)
+    held = {name: sum(math.prod(w.shape) for w in weights) for name, weights in agent.model.groups.items()}
+    if variant == "ed2":  # each group's weights for the other groups' actions are never read
+        held["model"] -= (len(GROUPS) - 1) * ACTIONS * tiny_settings().dynamics.input_units
+    assert counted["parameters/world_model"] == sum(held.values())
+    for name, weights in agent.behavior.groups.items():
+        assert counted[f"parameters/{name}"] == sum(math.prod(w.shape) for w in weights)
+
+
+MEDIUM: dict[str, Any] = {
+    "representation": {"depth": 8, "contrast_units": 64},
+    "dynamics": {"deterministic": 64, "stochastic": 30, "input_units": 32, "hidden": 48, "groups": GROUPS},
+    "reward": {"units": 40},
+    "continuation": {"units": 40},
+    "behavior": {"horizon": 5, "actor_units": 56, "value_units": 40},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_operations_are_those_of_the_training_graph(variant: str) -> None:
+    """Counted from the shapes of the graph's own products; what the formula leaves out are margins of images."""
+    settings = AgentSettings.model_validate(
+        {name: {**block, **VARIANTS[variant].get(name, {})} for name, block in MEDIUM.items()}
+    )
+    agent = Dreamer(settings, (64, 64, 3), ActionSpec(ACTIONS), seed=0)
+    batch = experience(make_batch(count=4, length=6))
+    graph = agent._train_graph.get_concrete_function(batch).graph
+    assert step_flops(settings, ACTIONS, sequences=4, length=6) == pytest.approx(operations(graph), rel=0.05)
+
+
+def operations(graph: Any) -> int:
+    """Multiplications and additions of the matrix products and convolutions that a graph's results need."""
+    todo, reached, total = [*graph.control_outputs, *(tensor.op for tensor in graph.outputs)], set(), 0
+    while todo:
+        op = todo.pop()
+        if op in reached:
+            continue
+        reached.add(op)
+        todo += [*op.control_inputs, *(tensor.op for tensor in op.inputs)]
+        if op.type in ("MatMul", "BatchMatMulV2"):
+            left = op.inputs[0].shape
+            transposed = op.get_attr("transpose_a" if op.type == "MatMul" else "adj_x")
+            total += 2 * op.outputs[0].shape.num_elements() * left[-2 if transposed else -1]
+        elif op.type in CONVOLUTIONS:
+            (kernel_of, kernel), (image_of, image) = CONVOLUTIONS[op.type]
+            pictures = getattr(op, image_of)[image].shape
+            total += 2 * pictures.num_elements() // pictures[-1] * getattr(op, kernel_of)[kernel].shape.num_elements()
+    return total
+
+
+# Where the kernel and the smaller images (the forward convolution's output) of each operation are.
+CONVOLUTIONS = {
+    "Conv2D": (("inputs", 1), ("outputs", 0)),
+    "Conv2DBackpropInput": (("inputs", 1), ("inputs", 2)),
+    "Conv2DBackpropFilter": (("outputs", 0), ("inputs", 2)),
+}
+
+
+@given(
+    st.sampled_from(["rssm", "ed2"]),
+    st.integers(32, 300),
+    st.integers(32, 300),
+    st.integers(8, 32),
+    st.lists(st.integers(1, 4), min_size=1, max_size=6),
+)
+def test_matched_models_have_as_many_weights(kind: str, deter: int, units: int, depth: int, sizes: list[int]) -> None:
+    actions = iter(range(sum(sizes)))
+    groups = [[next(actions) for _ in range(size)] for size in sizes]
+    dynamics = {"deterministic": deter, "input_units": units, "groups": groups}
+    both = {
+        name: AgentSettings.model_validate({"dynamics": {**dynamics, "kind": name}, "representation": {"depth": depth}})
+        for name in ("rssm", "ed2")
+    }
+    changed = {"dynamics": both[kind].dynamics.model_copy(update={"match_parameters": True})}
+    matched = match_parameters(both[kind].model_copy(update=changed), sum(sizes))
+    other = "rssm" if kind == "ed2" else "ed2"
+    goal = parameters(world_model(both[other], sum(sizes)))
+    assert abs(parameters(world_model(matched, sum(sizes))) - goal) <= TOLERANCE * goal
+    narrower = matched.dynamics.deterministic <= deter
+    assert narrower if kind == "ed2" else not narrower or len(sizes) == 1
+    assert matched.dynamics.hidden == both[kind].dynamics.hidden
+
+
+def test_what_cannot_be_matched_is_refused() -> None:
+    """Sub-models of one unit each still have more weights than the small plain model."""
+    dynamics = {"kind": "ed2", "groups": "full", "match_parameters": True, "deterministic": 2, "input_units": 2}
+    settings = tiny_settings(dynamics=dynamics)
+    with pytest.raises(ValueError, match=r"within 2% of [\d,]+ weights; the nearest is 1, with"):
+        match_parameters(settings, 60)
