@@ -32,7 +32,7 @@ class ModelErrors:
 
     Attributes:
         finals: Rows task, variant, measure, horizon, mean, low, high, seeds, sequences (behind the mean, over all of
-            its seeds and evaluations; missing if unknown).
+            its seeds and evaluations, as far as known).
         curves: Rows task, variant, measure, horizon, step, mean, low, high, seeds; all of one horizon.
         protocol: What a final error and an interval are, in words.
     """

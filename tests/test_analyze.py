@@ -11,12 +11,15 @@ import pytest
 import analyze
 from suites.plan import plan
 from suites.schema import load_suite
-from tests.analysis.conftest import entries, write_folders
+from tests.analysis.conftest import entries, with_model_errors, write_folders
 
 ROOT = Path(__file__).parent.parent
 FILES = {
     "aggregates.csv", "aggregates.pdf", "aggregates.png", "checks.md", "curves.pdf", "curves.png",
     "tables.md", "tables.tex", "tasks.csv",
+}  # fmt: skip
+MODEL_ERROR_FILES = {
+    "model_errors.csv", "model_error.pdf", "model_error.png", "model_error_curves.pdf", "model_error_curves.png",
 }  # fmt: skip
 SUITE = """
 name: small
@@ -75,6 +78,38 @@ def test_tables_have_the_promised_columns(suite: Path, tmp_path: Path) -> None:
     raw = tasks.set_index(["task", "variant"])["mean"]
     mean = aggregates.set_index(["statistic", "variant"]).loc[("mean", "dreamer"), "value"]
     assert mean == pytest.approx((raw["dmc_walker_walk", "dreamer"] / 1000 + raw["toy_reach_2", "dreamer"] / 200) / 2)
+
+
+def test_model_errors_have_files_as_long_as_runs_have_them(
+    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results, folder = tmp_path / "results", tmp_path / "results/small/analysis"
+    without = (results / "small").rename(tmp_path / "without")
+    data = with_model_errors(entries(["dmc_walker_walk", "toy_reach_2"], ["dreamer", "short"], seeds=2))
+    for curve in data:
+        if curve["method"] == "short":
+            del curve["errors"]
+    write_folders(data, results / "small")
+    assert analyze.main([str(suite), "--results", str(results)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert {path.name for path in folder.iterdir()} == FILES | MODEL_ERROR_FILES
+    errors = pd.read_csv(folder / "model_errors.csv")
+    assert list(errors.columns) == [
+        "task", "variant", "measure", "horizon", "mean", "low", "high", "seeds", "sequences",
+    ]  # fmt: skip
+    assert len(errors) == 2 * 1 * 3 * 4
+    assert set(errors["sequences"]) == {2 * 2 * 20}
+    text, latex = (folder / "tables.md").read_text(), (folder / "tables.tex").read_text()
+    for title in ("Image error (MSE)", "Reward error (MAE)", "KL from prior (nats)"):
+        for place in (text, latex, said):
+            assert place.count(f"{title}, h agent steps ahead") == 1
+    assert text.count("its own evaluation episodes") == 3
+    # Runs without a world model in the place of those: no file may be left that tells of the former ones.
+    folder.rename(without / "analysis")
+    (results / "small").rename(tmp_path / "former")
+    without.rename(results / "small")
+    assert analyze.main([str(suite), "--results", str(results)]) == 0
+    assert {path.name for path in folder.iterdir()} == FILES
 
 
 def test_protocol_is_the_suites_unless_the_command_line_says_otherwise(

@@ -7,7 +7,7 @@ import pytest
 from analysis.checks import Finding, check, to_markdown
 from analysis.scores import Scores, read_runs
 from analysis.settings import AnalysisSettings
-from tests.analysis.conftest import as_scores, entries, write_folders
+from tests.analysis.conftest import as_scores, entries, with_model_errors, write_folders
 
 TASKS = ["dmc_walker_walk", "dmc_hopper_hop"]
 
@@ -67,6 +67,19 @@ def test_nan_and_repeated_steps(settings: AnalysisSettings) -> None:
     assert found(as_scores(data), settings, "1 evaluation at a step that a run reached again").items == (
         "dmc_walker_walk/dreamer/1: 1",
     )
+
+
+def test_model_errors_that_are_nan_or_missing(settings: AnalysisSettings) -> None:
+    data = with_model_errors(curves())
+    assert check(as_scores(data), settings) == []
+    data[0]["errors"][4]["model_error/kl/5"] = float("nan")
+    del data[1]["errors"][7]["model_error/image/45"]
+    data[2]["errors"] = [{}] * 20  # none of its own, though the other seed has them
+    del data[4]["errors"], data[5]["errors"]  # a variant without a world model
+    scores = as_scores(data)
+    assert found(scores, settings, "1 model error without a finite value").items == ("dmc_walker_walk/dreamer/0: 1",)
+    finding = found(scores, settings, "model errors are missing at evaluations of 2 runs")
+    assert finding.items == ("dmc_walker_walk/dreamer/1: 1 of 240", "dmc_walker_walk/no_value/0: 240 of 240")
 
 
 def test_torn_lines(settings: AnalysisSettings) -> None:

@@ -1,16 +1,20 @@
 import io
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from analysis import figures, statistics
+from analysis.model_errors import ModelErrors, summarize
 from analysis.published import read_published
+from analysis.scores import usable_model_errors
 from analysis.settings import AnalysisSettings
-from tests.analysis.conftest import as_scores, entries
+from tests.analysis.conftest import as_scores, entries, with_model_errors
 
 LONG = "horizon=5+dynamics.kind=ed2+dynamics.groups=full+precision=mixed_float16"
 TASKS = ["dmc_walker_walk", "dmc_hopper_hop", "toy_reach_2"]
@@ -32,6 +36,17 @@ def aggregates() -> pd.DataFrame:
         for statistic in figures.STATISTIC_TITLES
     ]
     return pd.DataFrame(rows, columns=["variant", "statistic", "value", "low", "high", "runs", "tasks"])
+
+
+VARIANTS = ["dreamer", "ed2", "random_groups", "matched", "wide"]
+
+
+@pytest.fixture(scope="module")
+def errors() -> ModelErrors:
+    scores = as_scores(with_model_errors(entries(TASKS[:2], VARIANTS, seeds=3)))
+    summary = summarize(usable_model_errors(scores), SETTINGS)
+    assert summary is not None
+    return summary
 
 
 def drawn(figure: Figure) -> FigureCanvasAgg:
@@ -101,6 +116,83 @@ def test_aggregate_marks_and_bars_are_the_data(aggregates: pd.DataFrame) -> None
     assert names == ["dreamer", LONG]
 
 
+def panels(figure: Figure) -> dict[tuple[str, str], Axes]:
+    """The axes of a grid of model errors, by task and measure."""
+    place = figure.axes[0].get_subplotspec()
+    assert place is not None
+    columns = place.get_gridspec().ncols
+    measures = {title: measure for measure, title in figures.MEASURE_TITLES.items()}
+    across = [measures[axis.get_title()] for axis in figure.axes[:columns]]
+    down = [axis.get_ylabel() for axis in figure.axes[::columns]]
+    return dict(zip(product(down, across), figure.axes, strict=True))
+
+
+def of(data: pd.DataFrame, pair: tuple[str, str], variant: str) -> pd.DataFrame:
+    """The rows of one line in the panel of a task and measure."""
+    return data[(data["task"] == pair[0]) & (data["measure"] == pair[1]) & (data["variant"] == variant)]
+
+
+def test_errors_ahead_are_the_data_side_by_side(errors: ModelErrors) -> None:
+    looks = figures.looks(["random", *VARIANTS])
+    grid = panels(figures.model_errors(errors.finals, looks, "horizon", CAPTION))
+    assert list(grid) == [(task, measure) for task in sorted(TASKS[:2]) for measure in ("image", "reward", "kl")]
+    for pair, axis in grid.items():
+        places = []
+        for line, bars, variant in zip(axis.lines, axis.collections, VARIANTS, strict=True):
+            data = of(errors.finals, pair, variant)
+            np.testing.assert_array_equal(line.get_ydata(), data["mean"])
+            np.testing.assert_allclose(line.get_xdata() / data["horizon"], 1, atol=0.3)  # type: ignore[operator]
+            spans = np.array(bars.get_segments())  # type: ignore[attr-defined]
+            np.testing.assert_array_equal(spans[:, :, 1], data[["low", "high"]])
+            np.testing.assert_array_equal(spans[:, 0, 0], line.get_xdata())
+            assert (line.get_color(), line.get_label()) == (looks[variant].color, variant)
+            places.append(np.asarray(line.get_xdata()))
+        assert (np.diff(places, axis=0) > 0).all()  # in the order of the legend at each horizon
+        assert np.max(places[-1][:-1] / places[0][1:]) < 1  # and apart from the next horizon's
+        assert axis.get_xticks().tolist() == [1, 5, 15, 45]
+        assert (axis.get_xscale(), axis.get_yscale()) == ("log", "log")
+        assert "n=3" in [text.get_text() for text in axis.texts]
+
+
+def test_errors_over_time_are_the_data(errors: ModelErrors) -> None:
+    looks = figures.looks(VARIANTS)
+    for pair, axis in panels(figures.model_errors(errors.curves, looks, "step", CAPTION)).items():
+        for line, variant in zip(axis.lines, VARIANTS, strict=True):
+            data = of(errors.curves, pair, variant)
+            np.testing.assert_array_equal(line.get_xdata(), data["step"])
+            np.testing.assert_array_equal(line.get_ydata(), data["mean"])
+            assert line.get_color() == looks[variant].color
+        assert axis.get_yscale() == "log"
+
+
+def test_errors_of_zero_are_drawn_on_straight_axes(errors: ModelErrors) -> None:
+    perfect = errors.finals.assign(low=np.where(errors.finals["measure"] == "reward", 0.0, errors.finals["low"]))
+    grid = panels(figures.model_errors(perfect, figures.looks(VARIANTS), "horizon", CAPTION))
+    assert {(measure, axis.get_yscale()) for (_, measure), axis in grid.items()} == {
+        ("image", "log"), ("reward", "linear"), ("kl", "log")
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("spread", [1.0, 1.01, 3.0, 50.0, 1e4, 1e9])
+def test_logarithmic_axes_have_two_to_ten_labels(spread: float, errors: ModelErrors) -> None:
+    one = errors.finals.query("variant == 'ed2' and measure == 'kl'").assign(low=0.037, mean=0.037, high=0.037 * spread)
+    for axis in figures.model_errors(one, figures.looks(["ed2"]), "horizon", CAPTION).axes:
+        low, high = axis.get_ylim()
+        assert low < 0.037 <= 0.037 * spread < high
+        assert 2 <= sum(low <= tick <= high for tick in axis.get_yticks()) <= 10
+
+
+def test_what_was_not_measured_leaves_room_or_no_column(errors: ModelErrors) -> None:
+    looks = figures.looks(VARIANTS)
+    hopper, walker = sorted(TASKS[:2])
+    part = errors.finals.query("measure != 'image' and not (task == @walker and measure == 'kl') and variant != 'ed2'")
+    figure = figures.model_errors(part, looks, "horizon", CAPTION)
+    grid = panels(figure)
+    assert [measure for task, measure in grid if task == hopper] == ["reward", "kl"]
+    assert [pair for pair, axis in grid.items() if not axis.axison] == [(walker, "kl")]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [name for name in VARIANTS if name != "ed2"]
+
+
 def test_a_variant_looks_the_same_in_every_figure(curves: pd.DataFrame, aggregates: pd.DataFrame) -> None:
     looks = figures.looks(["absent", "dreamer", LONG])
     line = figures.learning_curves(curves, looks, CAPTION).axes[0].lines[0]
@@ -113,17 +205,24 @@ def test_many_variants_all_look_different() -> None:
     assert len(set(looks.values())) == 40
 
 
-@pytest.mark.parametrize("kind", ["curves", "aggregates"])
+@pytest.mark.parametrize("kind", ["curves", "aggregates", "horizon", "step"])
 def test_no_text_overlaps_another_or_leaves_the_figure(
-    kind: str, curves: pd.DataFrame, aggregates: pd.DataFrame
+    kind: str, curves: pd.DataFrame, aggregates: pd.DataFrame, errors: ModelErrors
 ) -> None:
     looks = figures.looks([LONG, "dreamer"])
     published = [read_published("dreamer"), read_published("d4pg")]
     if kind == "curves":
         longer = pd.concat([curves, curves.assign(task=curves["task"].map(lambda task: LONG_TASK + task[-3:]))])
         figure = figures.learning_curves(longer, looks, CAPTION, published)
-    else:
+    elif kind == "aggregates":
         figure = figures.aggregate_intervals(aggregates, looks, CAPTION)
+    else:
+        data = errors.finals if kind == "horizon" else errors.curves
+        longer = data.assign(
+            task=data["task"].map(lambda task: LONG_TASK + task[-3:]), variant=data["variant"].replace("wide", LONG)
+        )
+        looks = figures.looks([*VARIANTS, LONG])
+        figure = figures.model_errors(longer, looks, "horizon" if kind == "horizon" else "step", CAPTION)
     renderer = drawn(figure).get_renderer()
     texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
     for axis in figure.axes:

@@ -1,5 +1,6 @@
 import gzip
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.scores import ExpectedRun, read_runs, read_score_files, usable
-from tests.analysis.conftest import as_scores, entries, write_folders
+from analysis.scores import MODEL_ERRORS, ExpectedRun, read_runs, read_score_files, usable, usable_model_errors
+from tests.analysis.conftest import as_scores, entries, with_model_errors, write_folders
 
 CURVES = entries(["dmc_walker_walk", "dmc_hopper_hop"], ["dreamer", "no_value"], seeds=2)
 
@@ -65,6 +66,31 @@ def test_unplanned_runs_are_listed_and_not_read(tmp_path: Path) -> None:
     scores = read_runs(expected[1:], "suite", tmp_path)
     assert scores.unplanned == (expected[0].folder,)
     assert len(scores.runs) == len(CURVES) - 1
+
+
+def test_model_errors_are_read_beside_the_returns(tmp_path: Path) -> None:
+    curves = with_model_errors(CURVES)
+    scores = read_runs(write_folders(curves, tmp_path / "with"), "suite", tmp_path / "with")
+    without = read_runs(write_folders(CURVES, tmp_path / "without"), "suite", tmp_path / "without")
+    assert len(scores.model_errors) == 8 * 20 * 3 * 4
+    pd.testing.assert_frame_equal(scores.model_errors, as_scores(curves).model_errors)
+    pd.testing.assert_frame_equal(scores.table, without.table)
+    assert list(without.model_errors.columns) == MODEL_ERRORS
+    assert without.model_errors.empty
+
+
+def test_only_numbers_of_known_measures_are_usable_model_errors(tmp_path: Path) -> None:
+    (run,) = write_folders(CURVES[:1], tmp_path)
+    first = {"model_error/image/1": 0.5, "model_error/image/5": math.nan, "model_error/kl/15": None}
+    again = {"model_error/image/1": 0.25, "model_error/sequences": 1e999}
+    other = {"model_error/image/0": 1.0, "model_error/depth/1": 1.0, "model_error/kl/x": 1.0, "model_error/kl": 1.0}
+    lines = [{"step": 10, "eval/return": 1.0} | errors for errors in (first, again, other)]
+    (run.folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    scores = read_runs([run], "suite", tmp_path)
+    assert scores.model_errors["horizon"].tolist() == [1, 5, 15, 1]
+    assert scores.model_errors["sequences"].isna().all()
+    usable_errors = usable_model_errors(scores)
+    assert usable_errors[["measure", "horizon", "value"]].to_numpy().tolist() == [["image", 1, 0.25]]
 
 
 def test_null_and_nan_are_not_usable(score_file: Callable[[object], Path]) -> None:

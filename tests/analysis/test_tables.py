@@ -49,6 +49,26 @@ def test_tasks_in_markdown_leave_gaps_where_nothing_was_run() -> None:
     assert [cell.strip() for cell in lines[5].split("|")[1:-1]] == ["dmc_dog_run", "-", "3.0 [2.0, 4.0], n=2"]
 
 
+def test_model_errors_have_a_row_a_variant_and_a_column_a_horizon() -> None:
+    finals = pd.DataFrame(
+        [
+            ("dmc_dog_run", "dreamer", "image", 1, 0.0012, 0.00094567, 0.002, 3),
+            ("dmc_dog_run", "dreamer", "image", 15, 123.4, 99.96, 1234, 2),
+            ("dmc_dog_run", "ed2", "image", 1, 0.5, np.nan, np.nan, 1),
+            ("dmc_dog_run", "dreamer", "kl", 1, 5, 4, 6, 3),
+        ],
+        columns=["task", "variant", "measure", "horizon", "mean", "low", "high", "seeds"],
+    )
+    table = tables.model_error_table(finals, "image", "The note.")
+    assert table.heading == "Image error (MSE), h agent steps ahead"
+    assert table.columns == ["task", "variant", "h=1", "h=15", "seeds"]
+    assert table.rows == [
+        ["dmc_dog_run", "dreamer", "0.00120 [0.000946, 0.00200]", "123 [100, 1.23e+03]", "2 to 3"],
+        ["dmc_dog_run", "ed2", "0.500", "-", "1"],
+    ]
+    assert "\\begin{tabular}{llrrr}" in tables.to_latex(table)
+
+
 def test_latex_is_booktabs() -> None:
     text = tables.to_latex(tables.aggregate_table(AGGREGATES, "In the last 10 % of steps."))
     assert text == (
@@ -81,9 +101,15 @@ def test_every_special_character_is_escaped_once() -> None:
 def test_latex_compiles(tmp_path: Path) -> None:
     odd = AGGREGATES.assign(variant=[r"[x] \{}_&%$#~^<>|", "horizon=5+kind=ed2", "äßéłŒ", "λ→±"])
     wide = pd.concat([TASKS.assign(variant=f"horizon={horizon}") for horizon in range(30)])
-    texts = [tables.aggregate_table(odd.assign(statistic="iqm"), "10 % of steps."), tables.task_table(wide, "note")]
+    high = pd.concat([TASKS.assign(task=f"task_{i}") for i in range(100)])
+    texts = [
+        tables.aggregate_table(odd.assign(statistic="iqm"), "10 % of steps."),
+        tables.task_table(wide, "note"),
+        tables.task_table(high, "A note of several lines. " * 30),
+    ]
     (tmp_path / "tables.tex").write_text(tables.latex_document(texts))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"]
     compiled = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert compiled.returncode == 0, compiled.stdout[-2000:]
     assert "Overfull" not in compiled.stdout
+    assert "too large" not in compiled.stdout
