@@ -130,7 +130,7 @@ def _model_error_figures(errors: ModelErrors, looks: Mapping[str, figures.Look],
         f"Model error at the end of training. Lines: mean over seeds; bars: its interval; drawn side by side. {caption}"
     )
     curves = (
-        f"Model error {errors.curves['horizon'].iloc[0]} agent steps ahead. Lines: mean over seeds, dotted where fewer "
+        f"Model error at a horizon of {errors.curves['horizon'].iloc[0]}. Lines: mean over seeds, dotted where fewer "
         f"than n seeds reach; bands: its interval, {statistics.BAND_REPETITIONS:,} repetitions at most. {caption}"
     )
     return {
