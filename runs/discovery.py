@@ -16,7 +16,7 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -121,18 +121,18 @@ def key(settings: DiscoverySettings) -> str:
     return f"{settings.input}_{settings.steps}_eta{_plain(settings.eta)}_seed{settings.seed}"
 
 
-def write_stability(found: list[Discovery]) -> tuple[NDArray[np.float64], Path]:
-    """Writes how often each pair of actions falls together in discoveries that differ in their seeds only.
+def stability(found: Sequence[Discovery]) -> NDArray[np.float64]:
+    """How often each pair of actions falls into one group, in discoveries that differ in their seeds; shares (A, A)."""
+    return sd2.stability([each.groups for each in found], len(found[0].action_names))
 
-    Returns:
-        The shares (A, A), and the file beside the discoveries' folders.
-    """
+
+def write_stability(found: Sequence[Discovery]) -> Path:
+    """Writes that as a CSV file beside the discoveries' folders."""
     first = found[0]
-    shares = sd2.stability([each.groups for each in found], len(first.action_names))
     one, seeds = first.settings, "-".join(str(each.settings.seed) for each in found)
     path = first.folder.with_name(f"stability_{one.input}_{one.steps}_eta{_plain(one.eta)}_seeds{seeds}.csv")
-    atomic.write_text(path, _table(["action", *first.action_names], first.action_names, shares))
-    return shares, path
+    atomic.write_text(path, _table(["action", *first.action_names], first.action_names, stability(found)))
+    return path
 
 
 def _plain(number: float) -> str:
@@ -198,22 +198,25 @@ def _write(found: Discovery, origin: dict[str, Any]) -> Discovery:
         provenance.NAME: json.dumps(origin, indent=2) + "\n",
     }
     folder = found.folder
-    temporary, doomed = (folder.with_name(f"{atomic.TEMPORARY}{os.getpid()}-{kind}-{folder.name}") for kind in "nd")
+    temporary = _temporary(folder)
     try:
         temporary.mkdir()
         for name, text in files.items():
             atomic.write_file(temporary / name, text.encode())
         atomic.sync_folder(temporary)
-        if folder.exists() and (theirs := _read(found.task, found.settings, folder)) is not None:
-            return theirs
-        if folder.exists():  # damaged
-            folder.rename(doomed)
         temporary.rename(folder)
         atomic.sync_folder(folder.parent)
+    except OSError:
+        if (theirs := _read(found.task, found.settings, folder)) is None:
+            raise
+        return theirs
     finally:
-        for path in (temporary, doomed):
-            shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
     return found
+
+
+def _temporary(folder: Path) -> Path:
+    return folder.with_name(f"{atomic.TEMPORARY}{os.getpid()}-{folder.name}")
 
 
 def _groups_yaml(found: Discovery) -> str:
@@ -239,7 +242,7 @@ def _csv(rows: list[list[Any]]) -> str:
 
 
 def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | None:
-    """What a folder holds; None where there is none, or with a warning one that is damaged."""
+    """What a folder holds; None where there is none. A damaged one is removed, with a warning."""
     if not folder.exists():
         return None
     try:
@@ -259,6 +262,9 @@ def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | N
             raise ValueError(f"{GROUPS} does not follow from {MERGES}")
     except (OSError, ValueError, TypeError, KeyError, csv.Error, yaml.YAMLError) as error:
         logger.warning("%s is damaged (%s): discovering anew", folder, error)
+        doomed = _temporary(folder)  # renamed first, so that a kill leaves no half of it
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
         return None
     return found
 

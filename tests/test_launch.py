@@ -208,7 +208,8 @@ def test_mistake_is_one_line_without_traceback(
         ([], "required: VERB"),
         (
             ["rnu"],
-            "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'eval', 'schema'); did you mean run?",
+            "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'eval', 'discover', 'schema'); "
+            "did you mean run?",
         ),
         (["run", "small.yaml", "--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?"),
         (["run", "small.yaml", "--workers", "0"], "'0' is not an integer of at least 1"),
