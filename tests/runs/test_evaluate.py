@@ -1,13 +1,15 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from runs.evaluate import evaluate
+from agents.agent import Report
+from runs.evaluate import evaluate, model_error
 from runs.folder import write_spec
 from runs.loop import run
 from suites.errors import UserError
-from tests.runs.standin import spec
+from tests.runs.standin import StandIn, spec
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
 
@@ -15,10 +17,14 @@ pytestmark = pytest.mark.usefixtures("stand_ins")
 @pytest.fixture
 def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("runs.machine.prepare_tensorflow", lambda seed: "none")
-    short = spec(steps=120)
-    write_spec(short, tmp_path / "run")
-    run(short, tmp_path / "run")
-    return tmp_path / "run"
+    return train(tmp_path / "run")
+
+
+def train(folder: Path, seed: int = 0, **changes: Any) -> Path:
+    short = spec(seed, steps=120, **changes)
+    write_spec(short, folder)
+    run(short, folder)
+    return folder
 
 
 def test_plays_the_newest_checkpoint(trained: Path, tmp_path: Path) -> None:
@@ -52,3 +58,32 @@ def test_mistakes_are_told_kindly(trained: Path, tmp_path: Path) -> None:
     write_spec(spec(), tmp_path / "fresh")
     with pytest.raises(UserError, match="no checkpoint yet"):
         evaluate(tmp_path / "fresh", 1, 0)
+
+
+def test_two_models_are_measured_on_the_same_episodes(trained: Path, tmp_path: Path) -> None:
+    """The stand-in's error is the pictures' mean: equal for equal episodes, and hardly so for others."""
+    other = train(tmp_path / "other", seed=1)
+
+    def errors(policy: str, seed: int = 0) -> list[dict[str, float]]:
+        return [model_error(folder, policy, 2, seed) for folder in (trained, other)]
+
+    own, theirs = errors("own")
+    assert own != theirs
+    assert own["return"] == pytest.approx(sum(evaluate(trained, 2, 0)) / 2)
+    for policy in ("random", str(trained)):
+        mine, yours = errors(policy)
+        assert mine == yours
+        assert errors(policy, seed=1)[0] != mine
+    assert errors(str(trained))[0] == own
+
+
+def test_who_cannot_play_or_be_measured_is_told(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match="ranodm is not a run"):
+        model_error(trained, "ranodm", 1, 0)
+    with pytest.raises(UserError, match="its task is toy_reach_2, not toy_reach_1"):
+        model_error(trained, str(train(tmp_path / "other", task="toy_reach_2")), 1, 0)
+    with pytest.raises(UserError, match="its action_repeat is 2, not 4"):
+        model_error(trained, str(train(tmp_path / "finer", action_repeat=2)), 1, 0)
+    monkeypatch.setattr(StandIn, "report", lambda self, batch: Report({}, {}))
+    with pytest.raises(UserError, match="has no world model"):
+        model_error(trained, "own", 1, 0)

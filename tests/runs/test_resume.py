@@ -76,16 +76,18 @@ def test_other_seeds_give_other_metrics(uninterrupted: Path, tmp_path: Path) -> 
     assert metrics(tmp_path) != metrics(uninterrupted)
 
 
-@pytest.fixture(scope="module")
-def dreamer() -> RunSpec:
+@pytest.fixture(scope="module", params=["rssm", "ed2"])
+def dreamer(request: pytest.FixtureRequest) -> RunSpec:
     """The real agent, small, on a run of a few seconds."""
-    sizes = {
+    sizes: dict[str, Any] = {
         "representation": {"depth": 2},
         "dynamics": {"deterministic": 8, "stochastic": 4, "input_units": 8, "hidden": 8},
         "reward": {"layers": 1, "units": 8},
         "behavior": {"horizon": 3, "actor_layers": 1, "actor_units": 8, "value_layers": 1, "value_units": 8},
     }
-    return RunSpec("suite", "toy_reach_2", "dreamer", 3, Settings.model_validate(standin.SMALL | sizes | {"envs": 2}))
+    sizes["dynamics"] |= {"kind": request.param, "groups": "sd2"}
+    changes = sizes | {"envs": 2, "discovery": {"steps": 1000}}
+    return RunSpec("suite", "toy_reach_2", "dreamer", 3, Settings.model_validate(standin.SMALL | changes))
 
 
 def test_dreamer_killed_at_random_moments(dreamer: RunSpec, tmp_path: Path) -> None:

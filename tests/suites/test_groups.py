@@ -1,0 +1,55 @@
+"""Named action groups, against what the papers' code holds and what the tasks have."""
+
+import pytest
+
+from agents.settings import DynamicsSettings
+from envs.settings import ACTIONS, DMC_TASKS
+from suites.groups import check, published, published_groups
+
+
+def test_published_groups_are_partitions_of_each_task_of_their_domain() -> None:
+    assert len(published_groups()) == 6
+    for domain in published_groups():
+        for name in DMC_TASKS[domain]:
+            task = f"dmc_{domain}_{name}"
+            groups = published(task)
+            assert groups is not None
+            assert sorted(index for group in groups for index in group) == list(range(ACTIONS[task]))
+
+
+def test_sizes_of_the_published_groups() -> None:
+    sizes = {domain: sorted(map(len, groups)) for domain, groups in published_groups().items()}
+    assert sizes == {
+        "hopper": [1, 1, 2],
+        "finger": [1, 1],
+        "cheetah": [1, 1, 2, 2],
+        "walker": [1, 1, 4],
+        "reacher": [1, 1],
+        "humanoid": [1, 1, 2, 2, 2, 3, 3, 7],
+    }
+
+
+@pytest.mark.parametrize("groups", ["sd2", "single", "full", "random", [[0, 2], [1, 3]]])
+def test_every_continuous_task_can_be_grouped_so(groups: object) -> None:
+    check(DynamicsSettings(kind="ed2", groups=groups), "toy_reach_4")
+
+
+@pytest.mark.parametrize(
+    ("task", "groups", "message"),
+    [
+        ("toy_grid", "sd2", "toy_grid has discrete ones"),
+        ("toy_reach_4", "published", "no groups for toy_reach_4, only for hopper, finger, .* allowed here: sd2"),
+        ("toy_reach_4", [[0, 1], [1, 2, 4]], "4 is out of range; index 1 is in 2 places; index 3 is missing"),
+    ],
+)
+def test_what_cannot_be_grouped_is_refused(task: str, groups: object, message: str) -> None:
+    for settings in ({"kind": "ed2"}, {"kind": "rssm", "match_parameters": True}):
+        with pytest.raises(ValueError, match=message):
+            check(DynamicsSettings.model_validate({**settings, "groups": groups}), task)
+    check(DynamicsSettings.model_validate({"kind": "rssm", "groups": groups}), task)
+
+
+def test_groups_are_those_of_the_whole_domain_and_no_other() -> None:
+    assert published("dmc_humanoid_run") == published("dmc_humanoid_stand") is not None
+    assert published("dmc_humanoid_CMU_run") is None
+    assert published("dmc_cup_catch") is None
