@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import cycle, groupby
 from pathlib import Path
 
 import matplotlib
@@ -47,9 +47,11 @@ class Found:
     def colors(self) -> dict[int, Color]:
         """Action -> its group's colour, grey for an action alone."""
         larger = [group for group in self.groups if len(group) > 1]
-        palette = sns.color_palette("colorblind", len(larger))
+        palette = [color for color in sns.color_palette("colorblind") if len(set(color)) > 1]  # its grey means lone
         colors: dict[int, Color] = {action: LONE for group in self.groups for action in group}
-        return colors | {action: color for group, color in zip(larger, palette, strict=True) for action in group}
+        return colors | {
+            action: color for group, color in zip(larger, cycle(palette), strict=False) for action in group
+        }
 
 
 def draw(folder: Path) -> list[Path]:

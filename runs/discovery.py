@@ -5,6 +5,7 @@
       merges.csv          the merge path to its end: a, b (action indices), rela
       groups.yaml         the groups by index and by name, and how close the decision to stop merging was
       provenance.json     commit, uncommitted changes, versions, host, command, renderer, start and end
+    results/sd2/<task>/stability_<input>_<steps>_eta<eta>_seeds<seeds>.csv
 
 State dimensions that never changed are left out. A folder is complete or absent.
 """
@@ -19,6 +20,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -126,13 +128,19 @@ def stability(found: Sequence[Discovery]) -> NDArray[np.float64]:
     return sd2.stability([each.groups for each in found], len(found[0].action_names))
 
 
-def write_stability(found: Sequence[Discovery]) -> Path:
-    """Writes that as a CSV file beside the discoveries' folders."""
+def stability_file(found: Sequence[Discovery]) -> Path:
+    """Where the stability of discoveries stands, beside their folders."""
     first = found[0]
-    one, seeds = first.settings, "-".join(str(each.settings.seed) for each in found)
-    path = first.folder.with_name(f"stability_{one.input}_{one.steps}_eta{_plain(one.eta)}_seeds{seeds}.csv")
-    atomic.write_text(path, _table(["action", *first.action_names], first.action_names, stability(found)))
-    return path
+    one, seeds = first.settings, sorted(each.settings.seed for each in found)
+    runs = [[seed for _, seed in run] for _, run in groupby(enumerate(seeds), lambda place: place[1] - place[0])]
+    spans = ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+    return first.folder.with_name(f"stability_{one.input}_{one.steps}_eta{_plain(one.eta)}_seeds{spans}.csv")
+
+
+def write_stability(found: Sequence[Discovery]) -> None:
+    """Writes the stability of discoveries as a CSV file with the names of the actions."""
+    names = found[0].action_names
+    atomic.write_text(stability_file(found), _table(["action", *names], names, stability(found)))
 
 
 def _plain(number: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents import sd2
 from agents.settings import DiscoverySettings
-from runs.discovery import Discovery, discover, stability, write_stability
+from runs.discovery import Discovery, discover, stability, stability_file, write_stability
 from suites.catalog import Catalog
 from suites.document import Key, Node, Place, parse
 from suites.errors import UserError
@@ -42,7 +42,9 @@ def read_options(options: Mapping[str, str], seeds: Sequence[str]) -> list[Disco
 
 
 def discover_all(task: str, settings: Sequence[DiscoverySettings], results: Path) -> list[Discovery]:
-    """Discovers with each of some settings, with a progress bar on standard error if that is a terminal.
+    """Discovers with each of some settings, which differ in their seeds, and writes how stable the groups are.
+
+    A progress bar is shown on standard error if that is a terminal.
 
     Raises:
         UserError: see `runs.discovery.discover`.
@@ -57,6 +59,8 @@ def discover_all(task: str, settings: Sequence[DiscoverySettings], results: Path
             bar = progress.add_task(f"{task}, seed {asked.seed}", total=asked.steps)
             found.append(discover(task, asked, results, partial(_advance, progress, bar)))
             progress.update(bar, completed=asked.steps)  # also where it was found already
+    if len(found) > 1:
+        write_stability(found)
     return found
 
 
@@ -74,7 +78,7 @@ def describe(found: Sequence[Discovery]) -> str:
     """Discoveries in words: groups, merge paths, how close the decisions were, where the files are, and stability."""
     texts = [f"{_describe(each)}\nfiles: {each.folder}" for each in found]
     if len(found) > 1:
-        texts.append(f"{_table(found)}\nfile: {write_stability(found)}")
+        texts.append(f"{_table(found)}\nfile: {stability_file(found)}")
     return "\n\n".join(texts)
 
 
