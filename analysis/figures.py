@@ -21,6 +21,7 @@ from analysis.published import Published
 Dashes = Literal["-", "--", "-.", ":"]
 DASHES: tuple[Dashes, ...] = get_args(Dashes)
 PANEL = (2.6, 2.0)  # inches of a panel
+WIDE = 10  # the ratio of values from which on a logarithmic axis shows more
 STYLE: Any = {
     **sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.92"}),
     **sns.plotting_context("paper", rc={"lines.linewidth": 1.4}),
@@ -96,7 +97,7 @@ def model_errors(
 ) -> Figure:
     """Model error against the prediction horizon or environment steps, a row a task and a column a measure.
 
-    A measure is drawn on logarithmic axes if all of its values are positive.
+    A panel whose values are positive and differ by a factor of ten or more has a logarithmic axis.
 
     Args:
         errors: Rows task, variant, measure, mean, low, high, seeds, and the column `x`: the `finals` or the `curves` of
@@ -123,7 +124,8 @@ def model_errors(
                     _curves(axis, panel, drawn, "right")
                 else:
                     _horizons(axis, panel, drawn, sorted(set(errors["horizon"])))
-                if not (measured[["mean", "low"]] <= 0).any(axis=None):
+                values = panel[["mean", "low", "high"]]
+                if 0 < WIDE * values.min(axis=None) <= values.max(axis=None):
                     _logarithmic(axis)
             axes[0, j].set_title(MEASURE_TITLES[measure], fontsize="medium")
             axes[-1, j].set_xlabel("Environment steps" if x == "step" else "Agent steps ahead")
@@ -219,21 +221,19 @@ def _horizons(axis: Axes, errors: pd.DataFrame, looks: Mapping[str, Look], horiz
 
 
 def _seeds(axis: Axes, data: pd.DataFrame, corner: Literal["left", "right"]) -> None:
-    """How many seeds the lines rest on, in the upper corner where lines of their kind seldom are."""
+    """How many seeds the lines rest on, in the upper corner where they seldom are, and behind them if they are."""
     seeds = data.groupby("variant")["seeds"].max()
     spread = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()}-{seeds.max()}"
     axis.text(
         0.03 if corner == "left" else 0.97, 0.96, f"n={spread}", transform=axis.transAxes, ha=corner, va="top",
         fontsize="small", color="0.4", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
+        zorder=0.9,
     )  # fmt: skip
 
 
 def _logarithmic(axis: Axes) -> None:
-    """A logarithmic y axis that spans a factor of seven at least, in which two of its ticks 1, 2, 5, 10 always lie."""
     axis.set_yscale("log")
     low, high = axis.get_ylim()
-    widen = math.sqrt(max(7 * low / high, 1))
-    axis.set_ylim(low / widen, high * widen)
     axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
     axis.yaxis.set_major_formatter("{x:g}")
     axis.yaxis.set_minor_locator(NullLocator())

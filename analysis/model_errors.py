@@ -12,8 +12,8 @@ SERIES = ["task", "variant", "measure", "horizon"]  # what has one mean and one 
 MEASURES = {
     "image": "Image error: mean squared error of the predicted picture, over pixels in [-0.5, 0.5] and channels.",
     "reward": "Reward error: mean absolute error of the predicted reward.",
-    "kl": "KL: divergence of the posterior, which sees the picture, from the open-loop prior. It lives in a model's "
-    "own latent space: between models its size is not comparable, only its course.",
+    "kl": "KL: divergence of the posterior, which has seen all pictures, from the open-loop prior. It lives in a "
+    "model's own latent space: between models its size is not comparable, only its course.",
 }
 CURVE_HORIZON = 15  # agent steps ahead: as far as Dreamer imagines when it learns to act
 METHOD = (

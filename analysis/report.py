@@ -125,7 +125,8 @@ def _ordered(table: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
 
 def _model_error_figures(errors: ModelErrors, looks: Mapping[str, figures.Look], source: str) -> dict[str, Figure]:
     """Errors against the horizon at the end of training, and against environment steps at one horizon."""
-    caption = f"{model_errors.note(*errors.measures)} Data: {source}. {errors.protocol}"
+    axes = f"Scales differ between panels, logarithmic where values span a factor of {figures.WIDE}."
+    caption = f"{axes} {model_errors.note(*errors.measures)} Data: {source}. {errors.protocol}"
     horizons = (
         f"Model error at the end of training. Lines: mean over seeds; bars: its interval; drawn side by side. {caption}"
     )
