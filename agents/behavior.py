@@ -42,7 +42,8 @@ class Behavior:
         entropy = first.entropy(noise.normal("entropy", (ENTROPY_SAMPLES, count, self._action_size)))
         metrics = {"behavior/reward": tf.reduce_mean(reward), "behavior/entropy": tf.reduce_mean(entropy)}
         if self.value is None:
-            returns = reward_sum(reward)
+            discount = model.discount(features) if self._settings.discount_imagined else tf.ones_like(reward)
+            returns = reward_sum(reward, discount)
             losses = {"actor": -tf.reduce_mean(returns)}
         else:
             value = self.value.predict(features)

@@ -98,9 +98,9 @@ def step_flops(settings: AgentSettings, action_size: int, sequences: int, length
     step = 2 * (products["transition"] + products["prior"] + products["reward"]) + 3 * products["actor"]
     horizon = settings.behavior.horizon
     imagined = horizon * step
-    if "value" in products:
-        # Values learn from all but the last imagined state, as do the discounts that weight them.
+    if "value" in products:  # it learns from all but the last imagined state
         imagined += horizon * 2 * products["value"] + (horizon - 1) * 2 * products["value"]
+    if "value" in products or settings.behavior.discount_imagined:
         imagined += horizon * 2 * products.get("continuation", 0)
     return 2 * (learned + states * imagined)
 

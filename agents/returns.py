@@ -27,9 +27,15 @@ def lambda_return(
     return tf.stack(returns[:0:-1])
 
 
-def reward_sum(reward: tf.Tensor) -> tf.Tensor:
-    """V_R of "Dream to Control", equation 4: the sum of a state's reward and all that follow, no discount (T, N)."""
-    return tf.cumsum(reward, axis=0, reverse=True)
+def reward_sum(reward: tf.Tensor, discount: tf.Tensor) -> tf.Tensor:
+    """V_R of "Dream to Control", equation 4: a state's reward and all that follow, nothing behind the last (T, N).
+
+    The paper's has no discount, all d (T, N) are 1; the TensorFlow 1 code's has gamma: R_t = r_t + d_t R_{t+1}.
+    """
+    returns = [tf.zeros_like(reward[0])]
+    for r, d in zip(reversed(tf.unstack(reward)), reversed(tf.unstack(discount)), strict=True):
+        returns.append(r + d * returns[-1])
+    return tf.stack(returns[:0:-1])
 
 
 def trajectory_weights(discount: tf.Tensor) -> tf.Tensor:

@@ -97,6 +97,10 @@ class BehaviorSettings(Group):
     value: Literal["critic", "none"] = Field(
         "critic", description="Lambda-returns with a learned value, or the plain sum of imagined rewards"
     )
+    discount_imagined: bool = Field(
+        False,
+        description="Without a value, discount imagined rewards, as the TensorFlow 1 code did; not in the paper's V_R",
+    )
     actor_layers: int = Field(4, ge=0, description="Hidden layers of the actor")
     actor_units: int = Field(400, ge=1, description="Units of an actor's hidden layer")
     value_layers: int = Field(3, ge=0, description="Hidden layers of the value model")

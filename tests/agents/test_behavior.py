@@ -59,11 +59,13 @@ def test_losses_are_the_papers(predict: bool) -> None:
     assert float(metrics["behavior/value"]) == pytest.approx(value.mean(), rel=1e-4)
 
 
-def test_without_a_value_the_actor_maximises_the_plain_sum_of_rewards() -> None:
-    model, behavior = make(behavior={"value": "none"})
+@pytest.mark.parametrize(("discounted", "gamma"), [(False, 1.0), (True, 0.9)])
+def test_without_a_value_the_actor_maximises_the_sum_of_rewards(discounted: bool, gamma: float) -> None:
+    model, behavior = make(behavior={"value": "none", "discount": 0.9, "discount_imagined": discounted})
     losses, metrics = behavior.losses(model, START, noise())
     _, reward, _ = imagined(model, behavior)
-    expected = np.mean([reward[t:].sum(0) for t in range(HORIZON)])
+    later = [gamma ** np.arange(HORIZON - t) @ reward[t:] for t in range(HORIZON)]
+    expected = np.mean(later)
     assert list(losses) == list(behavior.groups) == ["actor"]
     assert float(losses["actor"]) == pytest.approx(-expected, rel=1e-4)
     assert float(metrics["behavior/return"]) == pytest.approx(expected, rel=1e-4)

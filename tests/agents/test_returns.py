@@ -53,8 +53,13 @@ def test_lambda_return_takes_a_discount_for_each_step() -> None:
     np.testing.assert_allclose(result, [[8.75], [2.0]])
 
 
-def test_reward_sum_adds_all_that_follows_without_discount() -> None:
-    np.testing.assert_allclose(reward_sum(tf.constant([[1.0], [2.0], [4.0]])), [[7.0], [6.0], [4.0]])
+@settings(max_examples=25, deadline=None)
+@given(horizon=st.integers(1, 9), gamma=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
+def test_reward_sum_is_the_sum_of_all_that_follows(horizon: int, gamma: float, seed: int) -> None:
+    rewards = np.random.default_rng(seed).normal(size=(horizon, 3))
+    expected = [sum(gamma ** (n - t) * rewards[n] for n in range(t, horizon)) for t in range(horizon)]
+    discount = tf.fill((horizon, 3), tf.constant(gamma, tf.float64))
+    np.testing.assert_allclose(reward_sum(tf.constant(rewards), discount), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_trajectory_weights_multiply_the_discounts_before() -> None:
