@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from agents.groups import action_groups
 from agents.gru import GRU
-from agents.layers import LayerFactory, add_weight
+from agents.layers import LayerFactory, add_weight, flatten_leading
 from agents.settings import DynamicsSettings
 
 
@@ -19,7 +19,7 @@ class DecomposedTransition(keras.layers.Layer):
     def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int):
         super().__init__(name="transition")
         groups = action_groups(settings.groups, action_size)
-        stoch, hidden = settings.stochastic, settings.input_units
+        stoch, hidden = settings.stochastic, settings.inputs
         self._compute = make.compute_dtype
         # 1 where a group's model sees an action, (G, A, 1).
         self._mask = tf.constant([[[float(index in group)] for index in range(action_size)] for group in groups])
@@ -30,15 +30,16 @@ class DecomposedTransition(keras.layers.Layer):
 
         self.stoch = kernel("stoch", stoch)
         self.action = kernel("action", action_size)
-        self.bias = self.add_weight(name="bias", shape=(len(groups), hidden), initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=(len(groups), 1, hidden), initializer="zeros")
         self.gru = GRU(make, "transition_gru", hidden, settings.deterministic, stack=len(groups))
 
     def action_share(self, action: tf.Tensor) -> tf.Tensor:
         """The part of each group's dense layer that comes from actions (..., A); (G, ..., hidden)."""
-        kernel = tf.cast(self.action.value * self._mask, self._compute)
-        share = tf.einsum("...a,gah->g...h", tf.cast(action, self._compute), kernel)
-        bias = tf.cast(self.bias.value, self._compute)
-        return share + tf.reshape(bias, (bias.shape[0], *[1] * (action.shape.rank - 1), bias.shape[1]))
+        # The bias is the weight of an action that is always 1: a pass over all groups less than adding it.
+        kernel = tf.cast(tf.concat([self.action.value * self._mask, self.bias.value], 1), self._compute)
+        rows = flatten_leading(tf.cast(action, self._compute))
+        share = tf.matmul(tf.concat([rows, tf.ones((rows.shape[0], 1), rows.dtype)], 1), kernel)
+        return tf.reshape(share, (kernel.shape[0], *action.shape[:-1], kernel.shape[-1]))
 
     def step(self, deter: tf.Tensor, stoch: tf.Tensor, action_share: tf.Tensor) -> tf.Tensor:
         """The next deterministic state (N, D) from the state (N, D), (N, S) and one step's shares (G, N, hidden)."""

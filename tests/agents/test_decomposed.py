@@ -31,9 +31,9 @@ def test_single_group_is_the_plain_transition() -> None:
     plain = Transition(LayerFactory(0), settings("single"), ACTIONS)
     plain.stoch.kernel.assign(decomposed.stoch[0])
     plain.action.kernel.assign(decomposed.action[0])
-    plain.action.bias.assign(decomposed.bias[0])
+    plain.action.bias.assign(decomposed.bias[0, 0])
     for mine, theirs in zip(plain.gru.weights, decomposed.gru.weights, strict=True):
-        mine.assign(theirs[0])
+        mine.assign(theirs[:, 0])
     deter, stoch, action = normal(COUNT, DETER), normal(COUNT, STOCH), normal(COUNT, ACTIONS)
     expected = plain.step(deter, stoch, plain.action_share(action))
     result = decomposed.step(deter, stoch, decomposed.action_share(action))
@@ -51,9 +51,9 @@ def test_one_pass_is_a_loop_over_the_groups_in_values_and_gradients() -> None:
             own = tf.concat([stoch, tf.gather(action, group, axis=1)], 1)
             kernel = tf.concat([decomposed.stoch[index], tf.gather(decomposed.action[index], group)], 0)
             x = tf.nn.elu(own @ kernel + decomposed.bias[index])
-            W, U, b, c = (weight[index] for weight in decomposed.gru.weights)
-            xz, xr, xn = tf.split(x @ W + b, 3, axis=-1)
-            hz, hr, hn = tf.split(deter @ U + c, 3, axis=-1)
+            W, U, b, c = (weight[:, index] for weight in decomposed.gru.weights)
+            xz, xr, xn = tf.unstack(x @ W + b)
+            hz, hr, hn = tf.unstack(deter @ U + c)
             z = tf.sigmoid(xz + hz)
             states.append(z * deter + (1 - z) * tf.tanh(xn + tf.sigmoid(xr + hr) * hn))
         return tf.add_n(states) / len(states)
@@ -88,5 +88,6 @@ def test_shares_of_a_sequence_are_those_of_its_steps() -> None:
 
 def test_groups_start_from_weights_of_their_own() -> None:
     made = DecomposedTransition(LayerFactory(0), settings("full"), ACTIONS)
-    for weight in (made.stoch, made.action, made.gru.kernel, made.gru.recurrent_kernel):
-        assert len({unit.tobytes() for unit in weight.numpy()}) == ACTIONS
+    kernels = [weight[0].numpy() for weight in (made.gru.kernel, made.gru.recurrent_kernel)]
+    for weight in (made.stoch.numpy(), made.action.numpy(), *kernels):
+        assert len({unit.tobytes() for unit in weight}) == ACTIONS

@@ -30,8 +30,8 @@ def test_step_is_the_papers_equations() -> None:
     W, U, b, c = (
         w.numpy().astype(np.float64) for w in (gru.kernel, gru.recurrent_kernel, gru.bias, gru.recurrent_bias)
     )
-    xz, xr, xn = np.split(x @ W + b, 3, axis=-1)
-    hz, hr, hn = np.split(h @ U + c, 3, axis=-1)
+    xz, xr, xn = x @ W + b
+    hz, hr, hn = h @ U + c
     z, r = sigmoid(xz + hz), sigmoid(xr + hr)
     expected = z * h + (1 - z) * np.tanh(xn + r * hn)
     np.testing.assert_allclose(gru.step(tf.constant(x), tf.constant(h)), expected, rtol=1e-5)
@@ -42,7 +42,9 @@ def test_step_is_that_of_keras_cell() -> None:
     randomize(gru)
     cell = keras.layers.GRUCell(UNITS, reset_after=True)
     cell.build((None, INPUTS))
-    cell.set_weights([gru.kernel, gru.recurrent_kernel, np.stack([gru.bias, gru.recurrent_bias])])
+    # Keras has the gates side by side.
+    W, U, b, c = (np.concatenate(weight.numpy(), axis=-1) for weight in gru.weights)
+    cell.set_weights([W, U, np.concatenate([b, c])])
     x, h = normal(5, INPUTS), normal(5, UNITS)
     np.testing.assert_allclose(gru.step(x, h), cell(x, [h])[0], rtol=1e-5, atol=1e-6)
 
@@ -55,13 +57,13 @@ def test_stack_steps_each_unit_by_itself() -> None:
     for unit in range(3):
         single = GRU(LayerFactory(0), "gru", INPUTS, UNITS)
         for mine, theirs in zip(single.weights, stack.weights, strict=True):
-            mine.assign(theirs[unit])
+            mine.assign(theirs[:, unit])
         np.testing.assert_allclose(states[unit], single.step(x[unit], h), rtol=1e-5, atol=1e-6)
 
 
 def test_fresh_weights_are_keras_kind() -> None:
     gru = GRU(LayerFactory(0), "gru", 50, 60)
-    recurrent = gru.recurrent_kernel.numpy()
+    recurrent = np.concatenate(gru.recurrent_kernel.numpy(), axis=-1)
     np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(60), atol=1e-5)
     assert gru.kernel.numpy().std() == pytest.approx(np.sqrt(2 / (50 + 180)), rel=0.05)
     assert not gru.bias.numpy().any()
