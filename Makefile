@@ -25,6 +25,8 @@ bench: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
 bench: $(READY)  ## measure every speed claim against its floor
 	$(BIN)/python -m benchmarks.train_step --size paper
 	$(BIN)/python -m benchmarks.train_step --size cpu
+	$(BIN)/python -m benchmarks.decomposition --size paper
+	$(BIN)/python -m benchmarks.decomposition --size cpu
 	$(BIN)/python -m benchmarks.rendering
 	$(BIN)/python -m benchmarks.collection
 	$(BIN)/python -m benchmarks.replay

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import yaml
+from numpy.typing import NDArray
 
 from agents.agent import ActionSpec
 from agents.dreamer import Dreamer
@@ -37,12 +38,12 @@ class Size:
     actions: int
 
 
-def load_size(preset: str, kind: str, actions: int, precision: str) -> Size:
-    """The agent and batch of a preset."""
+def load_size(preset: str, dynamics: dict[str, Any], actions: int, precision: str = "float32") -> Size:
+    """The agent and batch of a preset, whose dynamics differ in some settings."""
     block: dict[str, Any] = yaml.safe_load(PRESETS.read_text())[preset]
     batch = {"batch_size": 50, "batch_length": 50, **block.get("train", {})}
     agent = {name: value for name, value in block.items() if name in AgentSettings.model_fields}
-    agent["dynamics"] = {**agent.get("dynamics", {}), "kind": kind}
+    agent["dynamics"] = agent.get("dynamics", {}) | dynamics
     settings = AgentSettings.model_validate({**agent, "precision": precision})
     return Size(settings, batch["batch_size"], batch["batch_length"], actions)
 
@@ -98,6 +99,22 @@ def step_flops(size: Size) -> int:
     return 2 * (model + imagination)
 
 
+def make_agent(size: Size) -> Dreamer:
+    """A fresh agent."""
+    return Dreamer(size.settings, (64, 64, 3), ActionSpec(size.actions), seed=0)
+
+
+def random_batch(size: Size) -> dict[str, NDArray[Any]]:
+    """A batch of noise."""
+    random, shape = np.random.default_rng(0), (size.sequences, size.length)
+    return {
+        "image": random.integers(0, 256, (*shape, 64, 64, 3), dtype=np.uint8),
+        "action": random.uniform(-1, 1, (*shape, size.actions)).astype(np.float32),
+        "reward": random.uniform(0, 1, shape).astype(np.float32),
+        "discount": np.ones(shape, np.float32),
+    }
+
+
 def matmul_rate(size: int = 2048, repeats: int = 10) -> float:
     """Floating-point operations a second of a square float32 matrix product: the best of some, after a warm-up."""
     x = tf.random.stateless_uniform((size, size), (0, 0))
@@ -125,22 +142,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="timed steps, after the first")
     arguments = parser.parse_args()
     tf.config.experimental.enable_op_determinism()
-    size = load_size(arguments.size, arguments.kind, arguments.actions, arguments.precision)
+    dynamics = {"kind": arguments.kind, "groups": "full"}
+    size = load_size(arguments.size, dynamics, arguments.actions, arguments.precision)
     rate, flops = matmul_rate(), step_flops(size)
-    random = np.random.default_rng(0)
-    shape = size.sequences, size.length
-    batch = {
-        "image": random.integers(0, 256, (*shape, 64, 64, 3), dtype=np.uint8),
-        "action": random.uniform(-1, 1, (*shape, size.actions)).astype(np.float32),
-        "reward": random.uniform(0, 1, shape).astype(np.float32),
-        "discount": np.ones(shape, np.float32),
-    }
-    agent = Dreamer(size.settings, (64, 64, 3), ActionSpec(size.actions), seed=0)
+    agent, batch = make_agent(size), random_batch(size)
     (first,) = seconds(lambda: agent.train(batch), 1)
     step = median(seconds(lambda: agent.train(batch), arguments.repeats))
     # The machine's speed may drift while we measure: take the better of before and after.
     rate = max(rate, matmul_rate())
-    print(f"size             {arguments.size}, {arguments.kind}, {arguments.precision}, batch {shape[0]}x{shape[1]}")
+    shape = f"{size.sequences}x{size.length}"
+    print(f"size             {arguments.size}, {arguments.kind}, {arguments.precision}, batch {shape}")
     print(f"float32 matmul   {rate / 1e9:.0f} GFLOP/s (2048^3)")
     print(f"step             {flops / 1e9:.1f} GFLOP, at that rate {flops / rate:.3f} s")
     print(
