@@ -14,9 +14,10 @@ from agents.settings import BehaviorSettings
 from agents.world_model import Losses, Metrics, WorldModel
 
 ENTROPY_SAMPLES = 100
+MODE_SAMPLES = 100
 
 
-class Behavior:
+class ActorCritic:
     """Improves the actor by gradients through imagined states, rewards and values."""
 
     def __init__(self, make: LayerFactory, settings: BehaviorSettings, features: int, action_size: int):
@@ -32,6 +33,13 @@ class Behavior:
         """The weights that each loss trains."""
         networks = {"actor": self.actor, "value": self.value}
         return {name: network.trainable_variables for name, network in networks.items() if network is not None}
+
+    def act(self, model: WorldModel, state: State, noise: Noise, training: bool) -> tf.Tensor:
+        """Actions (N, A) for states (N, ...): drawn while training, else the most probable."""
+        choice, shape = self.actor.actions(state.features), (state.deter.shape[0], self._action_size)
+        if training:
+            return choice.sample(noise.normal("policy_action", shape))
+        return choice.mode(noise.normal("policy_mode", (MODE_SAMPLES, *shape)))
 
     def losses(self, model: WorldModel, start: State, noise: Noise) -> tuple[Losses, Metrics]:
         """Imagine from states (N, ...) and judge what comes: scalar losses by group, and metrics."""

@@ -1,10 +1,14 @@
 """The contrastive objective: tell a state's own image from the batch's other images (InfoNCE)."""
 
+from typing import Literal
+
+import numpy as np
 import tensorflow as tf
 
 from agents.distributions import HALF_LOG_TAU, Gaussian
 from agents.heads import MLP
 from agents.layers import LayerFactory, halves
+from agents.settings import RepresentationSettings
 
 # Bounds the density of q, which a deterministic state could otherwise drive to infinity.
 MIN_STD = 0.1
@@ -22,18 +26,36 @@ class StateFromImage(MLP):
         return Gaussian(mean, tf.nn.softplus(raw) + MIN_STD)
 
 
-def info_nce(states: tf.Tensor, given: Gaussian) -> tf.Tensor:
+def info_nce(states: tf.Tensor, given: Gaussian, among: tf.Tensor) -> tf.Tensor:
     """E[log q(s | o) - log sum over o' of q(s | o')], the bound J_NCE of "Dream to Control", equation 8.
 
     Args:
         states: features s (N, F), in float32.
-        given: q(. | o) of the N images; the first belongs to the first state, and so on. All serve as o'.
+        given: q(. | o) of the N images; the first belongs to the first state, and so on.
+        among: whether a state's o' hold an image, bool (N, N). They hold its own.
 
     Returns:
         A scalar, at most 0.
     """
     scores = pairwise_log_prob(states, given)
-    return tf.reduce_mean(tf.linalg.diag_part(scores) - tf.reduce_logsumexp(scores, 1))
+    others = tf.where(among, scores, -np.inf)
+    return tf.reduce_mean(tf.linalg.diag_part(scores) - tf.reduce_logsumexp(others, 1))
+
+
+def window(sequences: int, steps: int, settings: RepresentationSettings) -> tf.Tensor:
+    """The images of a batch that each of its states is told apart from: bool (N, N), by state and image.
+
+    They are those of the next `contrast_sequences` by the next `contrast_steps`, its own included. Behind the last
+    sequence comes the first, and likewise a sequence's steps, so that all states have equally many.
+    """
+
+    def near(count: int, most: int | Literal["all"]) -> tf.Tensor:
+        index = tf.range(count)
+        return tf.ones((count, count), tf.bool) if most == "all" else (index - index[:, None]) % count < most
+
+    sequence = near(sequences, settings.contrast_sequences)[:, None, :, None]
+    step = near(steps, settings.contrast_steps)[None, :, None, :]
+    return tf.reshape(sequence & step, (sequences * steps, sequences * steps))
 
 
 def pairwise_log_prob(x: tf.Tensor, given: Gaussian) -> tf.Tensor:

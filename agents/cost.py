@@ -68,8 +68,10 @@ def world_model(settings: AgentSettings, action_size: int) -> Networks:
 
 
 def behavior(settings: AgentSettings, action_size: int) -> Networks:
-    """The layers of the actor, and of the value model where there is one."""
+    """The layers of the actor, and of the value model where there is one; a planner has neither."""
     sizes, features = settings.behavior, _features(settings)
+    if sizes.kind == "planner":
+        return {}
     networks = {"actor": _dense(features, *[sizes.actor_units] * sizes.actor_layers, 2 * action_size)}
     if sizes.value == "critic":
         networks["value"] = _dense(features, *[sizes.value_units] * sizes.value_layers, 1)
@@ -94,6 +96,8 @@ def step_flops(settings: AgentSettings, action_size: int, sequences: int, length
     learned = states * (3 * sum(products[name] for name in model) - model["encoder"][0].products)
     if "contrast" in model:
         learned += 3 * 2 * states**2 * _features(settings)  # all pairs of states and images, twice
+    if settings.behavior.kind == "planner":
+        return 2 * learned
     # Transitions, rewards and values go forward, and back to the features; the actor learns.
     step = 2 * (products["transition"] + products["prior"] + products["reward"]) + 3 * products["actor"]
     horizon = settings.behavior.horizon
@@ -103,6 +107,13 @@ def step_flops(settings: AgentSettings, action_size: int, sequences: int, length
     if "value" in products or settings.behavior.discount_imagined:
         imagined += horizon * 2 * products.get("continuation", 0)
     return 2 * (learned + states * imagined)
+
+
+def plan_flops(settings: AgentSettings, action_size: int) -> int:
+    """Floating-point operations of a planner's choice of an action, counted as those of a training step."""
+    model, sizes = world_model(settings, action_size), settings.behavior
+    step = sum(_products(model[name]) for name in ("transition", "prior", "reward"))
+    return 2 * sizes.iterations * sizes.candidates * sizes.horizon * step
 
 
 def match_parameters(settings: AnySettings, action_size: int) -> AnySettings:

@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 
 from agents import cost
 from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
-from agents.behavior import Behavior, starts
+from agents.behavior import ActorCritic, starts
 from agents.layers import LayerFactory
 from agents.open_loop import film, foresee
 from agents.optimizers import Adam, LossScale
+from agents.planner import Planner
 from agents.randomness import Noise
 from agents.rssm import State
 from agents.settings import AgentSettings
 from agents.vision import IMAGE_SHAPE, normalize
 from agents.world_model import Experience, Losses, Metrics, WorldModel
 
-MODE_SAMPLES = 100
 # Sequences that one call of the report's graph takes, and those of them that its video shows.
 REPORTED, FILMED = 10, 6
 PART = 2**40  # apart from any number of updates
 
 
 class Dreamer:
-    """World model, actor and value with their optimisers; one graph a training step, one a policy step.
+    """World model and behaviour with their optimisers; one graph a training step, one a policy step.
 
     Raises:
         ValueError: images of another shape than 64x64x3, or discrete actions.
@@ -44,7 +44,11 @@ class Dreamer:
         self._seed = seed
         make = LayerFactory(seed, settings.precision)
         self.model = WorldModel(make, settings, action.size)
-        self.behavior = Behavior(make, settings.behavior, self.model.rssm.feature_size, action.size)
+        self.behavior: ActorCritic | Planner
+        if settings.behavior.kind == "planner":
+            self.behavior = Planner(settings.behavior, action.size)
+        else:
+            self.behavior = ActorCritic(make, settings.behavior, self.model.rssm.feature_size, action.size)
         self._loss_scale = LossScale(settings.precision == "mixed_float16")
         self._optimizers = self._make_optimizers()
         # What the keys of random numbers count by.
@@ -95,7 +99,7 @@ class Dreamer:
         return Report({**metrics, "model_error/sequences": count}, {"openloop": video})
 
     def cost(self, sequences: int, length: int) -> dict[str, int]:
-        """Weights of the world model, the actor and the value, and operations of a step on a batch of that size."""
+        """Weights of the world model and the behaviour's networks, and operations of a step on a batch of that size."""
         networks = {name: {name: layers} for name, layers in cost.behavior(self._settings, self._action_size).items()}
         networks["world_model"] = cost.world_model(self._settings, self._action_size)
         weights = {f"parameters/{name}": cost.parameters(parts) for name, parts in networks.items()}
@@ -172,14 +176,10 @@ class Dreamer:
             noise.normal("policy_state", (count, 1, rssm.stoch_size)),
         )
         latent = latent.map(lambda x: x[:, 0])
-        choice = self.behavior.actor.actions(latent.features)
-        shape = (count, self._action_size)
+        action = self.behavior.act(self.model, latent, noise, training)
         if training:
-            action = choice.sample(noise.normal("policy_action", shape))
-            action += self._settings.exploration.noise * noise.normal("exploration", shape)
+            action += self._settings.exploration.noise * noise.normal("exploration", action.shape)
             action = tf.clip_by_value(action, -1, 1)
-        else:
-            action = choice.mode(noise.normal("policy_mode", (MODE_SAMPLES, *shape)))
         self._acts.assign_add(1)
         return action, {**latent._asdict(), "action": action}
 

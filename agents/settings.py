@@ -3,13 +3,14 @@
 Only the arithmetic's default differs: the reference's is mixed_float16, which CPUs are slow at.
 """
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from agents.groups import action_groups
 
 AGENTS = ("dreamer", "random")
+Count = Annotated[int, Field(ge=1)]
 
 
 class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
@@ -67,6 +68,12 @@ class RepresentationSettings(Group):
     depth: int = Field(
         32, ge=1, description="Channels of the encoder's first convolution; the last has 8 times as many"
     )
+    contrast_sequences: Literal["all"] | Count = Field(
+        "all", description="Sequences of a batch, the state's own included, whose images it is told apart from"
+    )
+    contrast_steps: Literal["all"] | Count = Field(
+        "all", description="Steps of each such sequence; the TensorFlow 1 code's window was 10 sequences by 30 steps"
+    )
     contrast_layers: int = Field(3, ge=0, description="Hidden layers of the contrastive objective's q(state | image)")
     contrast_units: int = Field(400, ge=1, description="Units of such a hidden layer")
 
@@ -89,9 +96,12 @@ class ContinuationSettings(Group):
 
 
 class BehaviorSettings(Group):
-    """Actor and value, learned in imagination."""
+    """How actions are chosen: by actor and value, learned in imagination, or by planning, as PlaNet does."""
 
-    horizon: int = Field(15, ge=2, le=1000, description="Imagined steps")
+    kind: Literal["actor_critic", "planner"] = Field(
+        "actor_critic", description="A learned actor, or a plan made at each step by the cross-entropy method"
+    )
+    horizon: int = Field(15, ge=2, le=1000, description="Imagined steps, the actor's or the planner's (PlaNet's: 12)")
     discount: float = Field(0.99, ge=0, le=1, description="Discount of a step (gamma)")
     lambda_: float = Field(0.95, ge=0, le=1, alias="lambda", description="Mixing of n-step returns (lambda)")
     value: Literal["critic", "none"] = Field(
@@ -108,6 +118,15 @@ class BehaviorSettings(Group):
     init_std: float = Field(5.0, gt=0, description="Standard deviation of a fresh actor before the tanh")
     min_std: float = Field(1e-4, gt=0, description="Lower bound of the actor's standard deviation")
     mean_scale: float = Field(5.0, gt=0, description="Bound of the actor's mean before the tanh")
+    candidates: int = Field(1000, ge=1, description="Action sequences that the planner tries in an iteration")
+    iterations: int = Field(10, ge=1, description="Iterations of the planner")
+    top: int = Field(100, ge=1, description="Best candidates, which the planner's next ones are drawn like")
+
+    @model_validator(mode="after")
+    def _some_are_the_best(self) -> Self:
+        if self.top > self.candidates:
+            raise ValueError(f"top is {self.top}, but there are only {self.candidates} candidates")
+        return self
 
 
 class ExplorationSettings(Group):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from agents.contrastive import StateFromImage, info_nce
+from agents.contrastive import StateFromImage, info_nce, window
 from agents.distributions import Gaussian, bernoulli_log_prob, unit_normal_loss
 from agents.heads import ScalarHead
 from agents.layers import LayerFactory, flatten_leading
@@ -88,7 +88,9 @@ class WorldModel(keras.layers.Layer):
         model_loss = dynamics.kl_scale * tf.maximum(kl, dynamics.free_nats) + reward_loss
         if self.contrast is not None:
             states = flatten_leading(tf.cast(features, tf.float32))
-            metrics["loss/contrast"] = -info_nce(states, self.contrast.states(flatten_leading(embedding)))
+            count, length = batch.reward.shape
+            among = window(count, length, self._settings.representation)
+            metrics["loss/contrast"] = -info_nce(states, self.contrast.states(flatten_leading(embedding)), among)
             model_loss += metrics["loss/contrast"]
         if self.continuation is not None:
             # The discount of imagined steps is the head's mean, so that its target holds gamma as well.

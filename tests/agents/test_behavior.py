@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 import tensorflow as tf
 
-from agents.behavior import Behavior, starts
+from agents.behavior import MODE_SAMPLES, ActorCritic, starts
 from agents.layers import LayerFactory
 from agents.randomness import Noise
 from agents.rssm import State
@@ -22,17 +22,17 @@ def normal(*shape: int) -> tf.Tensor:
 START = State(normal(COUNT, 6), normal(COUNT, 4))
 
 
-def make(**changes: Any) -> tuple[WorldModel, Behavior]:
+def make(**changes: Any) -> tuple[WorldModel, ActorCritic]:
     settings = tiny_settings(**changes)
     factory = LayerFactory(0)
-    return WorldModel(factory, settings, ACTIONS), Behavior(factory, settings.behavior, 10, ACTIONS)
+    return WorldModel(factory, settings, ACTIONS), ActorCritic(factory, settings.behavior, 10, ACTIONS)
 
 
 def noise() -> Noise:
     return Noise(0, tf.constant(0))
 
 
-def imagined(model: WorldModel, behavior: Behavior) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def imagined(model: WorldModel, behavior: ActorCritic) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features (H, N, F), rewards and discounts (H, N) of the imagined states, in double precision."""
     states, _ = behavior.imagine(model, START, noise())
     features = tf.stack([state.features for state in states])
@@ -118,6 +118,16 @@ def test_actor_learns_through_its_actions_but_not_through_what_it_sees() -> None
         numeric = (loss(shift) - loss(-shift)) / 0.04
         assert gradient[index] == pytest.approx(numeric, abs=2e-4, rel=0.05)
     bias.assign(fresh)
+
+
+def test_acts_by_a_draw_in_training_and_else_by_the_likeliest_of_some() -> None:
+    model, behavior = make(behavior={"init_std": 0.5})  # no action rounded to 1, which would have no density
+    choice = behavior.actor.actions(START.features)
+    drawn, best = (behavior.act(model, START, noise(), training) for training in (True, False))
+    np.testing.assert_allclose(drawn, choice.sample(noise().normal("policy_action", (COUNT, ACTIONS))), rtol=1e-6)
+    samples = choice.sample(noise().normal("policy_mode", (MODE_SAMPLES, COUNT, ACTIONS)))
+    likely = np.argmax(choice.log_prob(samples), 0)
+    np.testing.assert_allclose(best, samples.numpy()[likely, np.arange(COUNT)], rtol=1e-5)
 
 
 def test_imagination_starts_from_every_state_of_the_batch() -> None:

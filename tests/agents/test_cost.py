@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.agent import ActionSpec
-from agents.cost import TOLERANCE, behavior, match_parameters, parameters, step_flops, world_model
+from agents.cost import TOLERANCE, behavior, match_parameters, parameters, plan_flops, step_flops, world_model
 from agents.dreamer import Dreamer, experience
+from agents.planner import predicted_reward
 from agents.settings import AgentSettings
 from tests.agents.conftest import ACTIONS, BATCH, LENGTH, make_batch, tiny_settings
 
@@ -22,6 +24,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "contrastive": {"representation": {"objective": "contrastive"}},
     "discounts": {"continuation": {"predict": True}},
     "no_value": {"behavior": {"value": "none"}},
+    "planet": {"behavior": {"kind": "planner", "candidates": 8, "iterations": 2, "top": 3}},
 }
 
 
@@ -44,6 +47,8 @@ def test_parameters_are_the_agents_own(variant: str, dreamer: Make) -> None:
     if variant == "ed2":  # each group's weights for the other groups' actions are never read
         held["model"] -= (len(GROUPS) - 1) * ACTIONS * tiny_settings().dynamics.input_units
     assert counted["parameters/world_model"] == sum(held.values())
+    networks = {name.removeprefix("parameters/") for name in counted if name.startswith("parameters/")}
+    assert networks == {"world_model", *agent.behavior.groups}
     for name, weights in agent.behavior.groups.items():
         assert counted[f"parameters/{name}"] == sum(math.prod(w.shape) for w in weights)
 
@@ -67,6 +72,17 @@ def test_operations_are_those_of_the_training_graph(variant: str) -> None:
     batch = experience(make_batch(count=4, length=6))
     graph = agent._train_graph.get_concrete_function(batch).graph
     assert step_flops(settings, ACTIONS, sequences=4, length=6) == pytest.approx(operations(graph), rel=0.05)
+
+
+def test_operations_of_a_plan_are_those_of_its_iterations() -> None:
+    settings = AgentSettings.model_validate({**MEDIUM, "behavior": {"kind": "planner", "horizon": 5}})
+    agent = Dreamer(settings, (64, 64, 3), ActionSpec(ACTIONS), seed=0)
+    sizes, state = settings.behavior, agent.model.rssm.initial(1)
+    shape = 1, sizes.candidates, sizes.horizon
+    score = tf.function(lambda *draws: predicted_reward(agent.model, state, *draws), autograph=False)
+    draws = (tf.TensorSpec((*shape, size)) for size in (ACTIONS, state.stoch.shape[-1]))
+    iteration = operations(score.get_concrete_function(*draws).graph)
+    assert plan_flops(settings, ACTIONS) == pytest.approx(sizes.iterations * iteration, rel=1e-3)
 
 
 def operations(graph: Any) -> int:

@@ -1,4 +1,5 @@
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from agents.agent import ActionSpec, Agent, Arrays
-from agents.behavior import starts
+from agents.behavior import ActorCritic, starts
 from agents.dreamer import Dreamer, experience
 from agents.randomness import Noise
 from agents.registry import make_agent
@@ -19,6 +20,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "dreamer": {},
     "ed2": {"dynamics": {"kind": "ed2", "groups": [[0, 2], [1]]}},
     "no_value": {"behavior": {"value": "none"}},
+    "planet": {"behavior": {"kind": "planner", "candidates": 8, "iterations": 2, "top": 3}},
     "reward": {"representation": {"objective": "reward"}},
     "contrastive": {"representation": {"objective": "contrastive"}, "continuation": {"predict": True}},
     "mixed_float16": {"precision": "mixed_float16"},
@@ -45,9 +47,37 @@ def test_every_variant_trains_all_its_weights(dreamer: Make, variant: dict[str, 
     moved = changed(before, agent.save())
     weights = {name for name in before if name.endswith(("kernel", "bias", "stoch", "action"))}
     assert weights <= moved
-    expected = {"loss/model", "loss/kl", "loss/image", "loss/reward", "loss/actor", "behavior/return"}
-    assert expected | {"gradient/model", "gradient/actor", "behavior/entropy"} <= set(metrics)
+    expected = {"loss/model", "loss/kl", "loss/image", "loss/reward", "gradient/model"}
+    learned = {"loss/actor", "gradient/actor", "behavior/return", "behavior/entropy"}
+    assert expected | (set() if variant is VARIANTS["planet"] else learned) <= set(metrics)
     assert ("optimizer/loss_scale" in metrics) == (variant.get("precision") == "mixed_float16")
+
+
+def test_planet_learns_a_world_model_only(dreamer: Make, batch: Arrays) -> None:
+    """The very same one as Dreamer's, and there is nothing else to learn or to save."""
+    planet, agent = dreamer(**VARIANTS["planet"]), dreamer()
+    metrics, both = planet.train(batch), agent.train(batch)
+    assert metrics == {name: both[name] for name in metrics}
+    saved, expected = planet.save(), agent.save()
+    assert not changed(saved, expected)
+    others = {*both, *expected} - {*metrics, *saved}
+    assert all(re.match(r"(\w+/)?(actor|value|behavior)", name) for name in others)
+    assert not [name for name in {*metrics, *saved} if re.search("actor|behavior|loss/value|gradient/value", name)]
+
+
+def test_planet_plans_with_noise_in_training_only(dreamer: Make, batch: Arrays) -> None:
+    images, gaps = batch["image"][:, 0], []
+    for scale in (0.0, 0.3):
+        agent = dreamer(**VARIANTS["planet"], exploration={"noise": scale})
+        fresh = agent.save()
+        collected, _ = agent.policy(images, agent.initial_state(2), training=True)
+        agent.load(fresh)  # the same draws again
+        planned, state = agent.policy(images, agent.initial_state(2), training=False)
+        assert np.abs(collected).max() <= 1
+        np.testing.assert_array_equal(state["action"], planned)
+        gaps.append(np.abs(collected - planned).max())
+    assert gaps[0] == 0
+    assert gaps[1] > 0.05
 
 
 def test_xla_computes_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +239,7 @@ def test_policy_adds_noise_to_what_the_actor_wants(dreamer: Make) -> None:
     gaps = {}
     for training in (True, False):
         action, state = agent.policy(images, agent.initial_state(300), training)
+        assert isinstance(agent.behavior, ActorCritic)
         latent = State(*(tf.constant(state[part]) for part in ("deter", "stoch")))
         gaps[training] = action - np.tanh(agent.behavior.actor.actions(latent.features).base.mean)
     assert np.abs(gaps[False]).max() < 0.01

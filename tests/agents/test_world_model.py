@@ -99,6 +99,21 @@ def test_contrast_tells_each_state_from_those_of_all_other_images(batch: Arrays)
     assert metrics["loss/contrast"] == pytest.approx((logsumexp(scores, 0) - np.diag(scores)).mean(), rel=1e-4)
 
 
+def test_contrast_is_among_the_images_of_the_window(batch: Arrays) -> None:
+    model = world_model(representation={"objective": "contrastive", "contrast_sequences": 1, "contrast_steps": 3})
+    _, metrics, state = parts(model, batch)
+    assert model.contrast is not None
+    mean, std = (
+        x.numpy() for x in model.contrast.states(model.encoder.encode(tf.cast(batch["image"], tf.float32) / 255 - 0.5))
+    )
+    features, total = state.features.numpy(), 0.0
+    for b, t in np.ndindex(BATCH, LENGTH):
+        near = [(t + shift) % LENGTH for shift in range(3)]
+        scores = scipy.stats.norm(mean[b, near], std[b, near]).logpdf(features[b, t]).sum(-1)
+        total += logsumexp(scores) - scores[0]
+    assert metrics["loss/contrast"] == pytest.approx(total / (BATCH * LENGTH), rel=1e-4)
+
+
 def test_discount_is_constant_without_a_head() -> None:
     np.testing.assert_allclose(world_model().discount(tf.zeros((2, 3, 10))), np.full((2, 3), 0.99), rtol=1e-6)
 

@@ -31,6 +31,8 @@ def other_value(schema: dict[str, Any], default: Any) -> Any:
         return next(value for option in schema["anyOf"] if (value := other_value(option, default)) is not None)
     if schema["type"] == "boolean":
         return not default
+    if isinstance(default, str):  # a word in a number's place
+        return schema["minimum"]
     middle = (schema.get("maximum", default + 2) + default) / 2 if default != schema.get("maximum") else default / 2
     return int(middle) if schema["type"] == "integer" else middle
 

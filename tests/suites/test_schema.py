@@ -123,7 +123,7 @@ def test_lists_of_tasks_may_overlap(tmp_path: Path) -> None:
     [
         (
             "behavior.horizn=5",
-            "--set behavior.horizn=5: unknown setting behavior.horizn; allowed in behavior: horizon",
+            "--set behavior.horizn=5: unknown setting behavior.horizn; allowed in behavior: kind, horizon",
         ),
         ("behavior.horizon=1", "--set behavior.horizon=1: behavior.horizon is 1; allowed: an integer at least 2"),
         ("steps=", "--set steps=: steps is empty; allowed: an integer"),

@@ -1,0 +1,74 @@
+"""PlaNet's behaviour (Hafner et al. 2018): no actor and no value, but a plan made anew at each step."""
+
+import keras
+import tensorflow as tf
+
+from agents.distributions import Gaussian
+from agents.randomness import Noise
+from agents.rssm import State
+from agents.settings import BehaviorSettings
+from agents.world_model import Losses, Metrics, WorldModel
+
+MIN_VARIANCE = 1e-6  # added where plans are refit, in PlaNet's code
+
+
+class Planner:
+    """Searches for the actions of the most reward by the cross-entropy method, and takes the first.
+
+    What to do at each step of the horizon is a Gaussian, at first of mean 0 and standard deviation 1. An iteration
+    draws candidates of it, clipped to [-1, 1], imagines where each leads, and refits it to those of the most reward.
+    """
+
+    def __init__(self, settings: BehaviorSettings, action_size: int):
+        self._settings = settings
+        self._action_size = action_size
+
+    @property
+    def groups(self) -> dict[str, list[keras.Variable]]:
+        """Nothing is learned but the world model."""
+        return {}
+
+    def act(self, model: WorldModel, state: State, noise: Noise, training: bool) -> tf.Tensor:
+        """Actions (N, A) for states (N, ...): what the plans begin with, in training as in evaluation."""
+        return self.plan(model, state, noise).mean[:, 0]
+
+    def losses(self, model: WorldModel, start: State, noise: Noise) -> tuple[Losses, Metrics]:
+        """No losses, no metrics."""
+        return {}, {}
+
+    def plan(self, model: WorldModel, state: State, noise: Noise) -> Gaussian:
+        """What to do from states (N, ...) on: actions (N, H, A), after the last iteration."""
+        settings, (count, stoch) = self._settings, state.stoch.shape
+        shape = (settings.iterations, count, settings.candidates, settings.horizon)
+        action_noise = noise.normal("plan_action", (*shape, self._action_size))
+        state_noise = noise.normal("plan_state", (*shape, stoch))
+        fresh = (count, settings.horizon, self._action_size)
+
+        def improve(plan: Gaussian, draws: tuple[tf.Tensor, tf.Tensor]) -> Gaussian:
+            for_actions, for_states = draws
+            candidates = tf.clip_by_value(plan.map(lambda x: x[:, None]).sample(for_actions), -1, 1)
+            return refit(candidates, predicted_reward(model, state, candidates, for_states), settings.top)
+
+        return tf.foldl(improve, (action_noise, state_noise), Gaussian(tf.zeros(fresh), tf.ones(fresh)))
+
+
+def predicted_reward(model: WorldModel, state: State, actions: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
+    """The sum (N, J) of the rewards that J candidates for each of N states are thought to bring.
+
+    Args:
+        model: what foresees states and rewards.
+        state: where each environment is (N, ...).
+        actions: candidates (N, J, H, A).
+        noise: standard normal draws (N, J, H, S), one path for each candidate.
+    """
+    start = state.map(lambda x: tf.repeat(x, actions.shape[1], 0))
+    states = model.rssm.imagine(start, *(tf.reshape(x, (-1, *x.shape[2:])) for x in (actions, noise)))
+    rewards = tf.reduce_sum(model.reward.predict(states.features), -1)
+    return tf.reshape(rewards, actions.shape[:2])
+
+
+def refit(candidates: tf.Tensor, scores: tf.Tensor, top: int) -> Gaussian:
+    """The Gaussian (N, ...) over the `top` best of J candidates (N, J, ...) by their scores (N, J)."""
+    best = tf.gather(candidates, tf.math.top_k(scores, top).indices, batch_dims=1)
+    mean, variance = tf.nn.moments(best, 1)
+    return Gaussian(mean, tf.sqrt(variance + MIN_VARIANCE))
