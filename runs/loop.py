@@ -148,7 +148,12 @@ class Attempt:
         settings, seed = self.settings, self.spec.seed
         with refusals(self.spec):
             renderer = choose_renderer(self.spec)
+        checkpoints = Checkpoints(self.folder / "checkpoints", settings.checkpoint.keep)
+        found = checkpoints.newest()
+        if found is None:
             settled = grouping.settle(self.spec, self.folder, self._wait)
+        else:
+            settled = grouping.recall(settings, found[1].progress.get("settled", {}))
         device = prepare_tensorflow(seed)
         with ExitStack() as stack:
             plain = env_settings(settings)
@@ -161,9 +166,9 @@ class Attempt:
             with refusals(self.spec):
                 agent = agents.registry.make_agent(settled, image_shape, spec, seed)
             driver = Driver(parallel, spec, seed, agent.initial_state(settings.envs))
-            checkpoints = Checkpoints(self.folder / "checkpoints", settings.checkpoint.keep)
-            replay = self._restore(checkpoints, agent, driver)
-            provenance.begin(self.folder, self.progress.step, device, renderer)
+            replay = self._restore(checkpoints, found, agent, driver)
+            self.progress.settled = grouping.kept(settled)
+            provenance.begin(self.folder, self.progress.step, device, renderer, self.progress.settled)
             recorder = stack.enter_context(Recorder(self.folder, self.progress.position, self.progress.step))
             cost = agent.cost(settings.train.batch_size, settings.train.batch_length)
             if cost and self.progress.position == 0:
@@ -182,10 +187,11 @@ class Attempt:
                 f"at most {longest} records (time limit {time_limit}, action_repeat {settings.action_repeat})"
             )
 
-    def _restore(self, checkpoints: Checkpoints, agent: Agent, driver: Driver) -> Replay:
+    def _restore(
+        self, checkpoints: Checkpoints, found: tuple[int, Checkpoint] | None, agent: Agent, driver: Driver
+    ) -> Replay:
         """Takes up the newest checkpoint, and trims what is newer; without any, starts anew."""
         settings = self.settings
-        found = checkpoints.newest()
         if found is None:
             if checkpoints:
                 logger.warning("%s: no checkpoint can be read; starting anew, the old data is set aside", self.folder)
@@ -286,8 +292,8 @@ class Attempt:
             self._save(parts)
             raise
         report = Report({}, {})
-        if progress.pretrained:
-            report = parts.agent.report(heldout(traces))
+        if progress.pretrained and (sequences := heldout(traces)) is not None:
+            report = parts.agent.report(sequences)
         progress.evaluations += 1
         progress.evaluated = progress.step
         progress.last_return = float(np.mean([trace.score for trace in traces]))

@@ -22,6 +22,7 @@ class Progress:
     replay_next: int = 0  # to before this one
     position: int = 0  # bytes of metrics.jsonl
     seconds: float = 0.0  # spent by all attempts
+    settled: dict[str, Any] = field(default_factory=dict)  # see `runs.grouping`
     last_return: float | None = None  # of the last evaluation, before it of the last training episode
     sums: dict[str, float] = field(default_factory=dict)  # of the agent's metrics since the last line
     counts: dict[str, int] = field(default_factory=dict)

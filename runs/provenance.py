@@ -39,7 +39,7 @@ def close(folder: Path, heartbeat: float | None) -> None:
         atomic.write_json(folder / NAME, content)
 
 
-def begin(folder: Path, step: int, device: str, renderer: str | None) -> None:
+def begin(folder: Path, step: int, device: str, renderer: str | None, settled: dict[str, Any]) -> None:
     """Notes a new attempt, and what it runs with.
 
     Args:
@@ -47,6 +47,7 @@ def begin(folder: Path, step: int, device: str, renderer: str | None) -> None:
         step: Environment steps that the attempt starts from.
         device: What the agent computes on.
         renderer: What draws the pixels, None where the task draws its own.
+        settled: What the run has settled on beyond its settings: action groups and widths.
     """
     before = atomic.read_json(folder / NAME) or {}
     attempts = list(before.get("attempts", []))
@@ -65,15 +66,16 @@ def begin(folder: Path, step: int, device: str, renderer: str | None) -> None:
         **origin(),
         "device": device,
         "renderer": renderer,
+        "settled": settled,
         "attempts": attempts,
     }
     atomic.write_json(folder / NAME, content)
 
 
 def end(folder: Path, step: int, reason: str) -> None:
-    """Notes the end of the newest attempt, at which step and why."""
+    """Notes the end of the newest attempt, at which step and why; one that ended before it began leaves no note."""
     content = atomic.read_json(folder / NAME)
-    if content is None or not content.get("attempts"):
+    if content is None or not content.get("attempts") or content["attempts"][-1]["end"] is not None:
         return
     content["attempts"][-1] |= {"end": now(), "end_step": step, "reason": reason}
     atomic.write_json(folder / NAME, content)

@@ -1,6 +1,5 @@
 """The action groups of ED2 that a task may have by name, and whether given ones fit it."""
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -14,16 +13,17 @@ Groups = list[list[int]]
 
 
 @cache
-def published_groups() -> Mapping[str, Groups]:
+def published_groups() -> dict[str, Groups]:
     """Returns the published groups of each domain in groups.yaml."""
     return {str(domain): groups.plain() for domain, groups in read(PUBLISHED).value.items()}
 
 
 def published(task: str) -> Groups | None:
     """Returns the published groups of a task's domain, None where ED2 published none."""
-    tasks = {f"dmc_{domain}_{task}": domain for domain in published_groups() for task in DMC_TASKS[domain]}
-    domain = tasks.get(canonical(task))
-    return None if domain is None else published_groups()[domain]
+    for domain, groups in published_groups().items():
+        if canonical(task) in (f"dmc_{domain}_{name}" for name in DMC_TASKS[domain]):
+            return [list(group) for group in groups]
+    return None
 
 
 def check(dynamics: DynamicsSettings, task: str) -> None:
@@ -32,7 +32,7 @@ def check(dynamics: DynamicsSettings, task: str) -> None:
     Raises:
         ValueError: For a task of discrete actions, one without published groups, or lists that are no partition.
     """
-    if dynamics.kind == "rssm" and not dynamics.match_parameters:
+    if not dynamics.grouped:
         return
     if task not in ACTIONS:
         raise ValueError(f"ED2 groups the dimensions of continuous actions, and {task} has discrete ones")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.cost import TOLERANCE, parameters, world_model
-from runs.grouping import NAME, random_groups, settle
+from runs.grouping import kept, random_groups, recall, settle
+from suites.errors import UserError
 from suites.plan import RunSpec
 from suites.schema import Settings
 
@@ -34,34 +35,40 @@ def groups(run: RunSpec, folder: Path) -> Any:
         ([[5, 4], [0, 1, 2, 3]], [[5, 4], [0, 1, 2, 3]]),
     ],
 )
-def test_settled_groups_are_kept(setting: Any, expected: Any, tmp_path: Path) -> None:
+def test_groups_are_settled_by_name_or_list(setting: Any, expected: Any, tmp_path: Path) -> None:
     assert groups(spec(groups=setting), tmp_path) == expected
-    assert json.loads((tmp_path / NAME).read_text()) == {"setting": setting, "groups": expected}
 
 
-def test_what_is_kept_stays(tmp_path: Path) -> None:
-    """A run goes on with the groups that its weights were made for, whatever would be found today."""
-    (tmp_path / NAME).write_text(json.dumps({"setting": "sd2", "groups": [[0, 5], [1, 2, 3, 4]]}))
-    assert groups(spec(groups="sd2"), tmp_path) == [[0, 5], [1, 2, 3, 4]]
+@pytest.mark.parametrize(
+    "dynamics", [{}, {"groups": "random"}, {"match_parameters": True}, {"kind": "rssm", "match_parameters": True}]
+)
+def test_what_a_checkpoint_keeps_is_what_was_settled(dynamics: dict[str, Any], tmp_path: Path) -> None:
+    run = spec(**dynamics)
+    settled = settle(run, tmp_path, lambda _: None)
+    again = recall(run.settings, json.loads(json.dumps(kept(settled))))
+    assert again == settled
+    assert settle(RunSpec("suite", run.task, "ed2", 0, again), tmp_path, lambda _: None) == settled
 
 
-@pytest.mark.parametrize("content", ['{"groups": [[0, 1], [2', "[]", "{}"])
-def test_what_is_torn_is_settled_anew(content: str, tmp_path: Path) -> None:
-    (tmp_path / NAME).write_text(content)
-    assert groups(spec(groups="published"), tmp_path) == WALKER
-
-
-@pytest.mark.parametrize("content", [[[0, 1], [2]], "full of errors", [["a"]], 3])
-def test_what_fits_no_task_is_refused(content: Any, tmp_path: Path) -> None:
-    (tmp_path / NAME).write_text(json.dumps({"groups": content}))
-    with pytest.raises(ValueError, match="groups"):
-        groups(spec(), tmp_path)
+def test_groups_that_fit_no_task_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"toy_grid, ed2: .* discrete"):
+        groups(spec("toy_grid", groups="sd2"), tmp_path)
+    with pytest.raises(UserError, match=r"dmc_walker_run, ed2: .* index 5 is missing"):
+        groups(spec(groups=[[0, 1], [2, 3, 4]]), tmp_path)
 
 
 def test_plain_runs_have_no_groups(tmp_path: Path) -> None:
     run = spec(kind="rssm")
     assert settle(run, tmp_path, lambda _: None) is run.settings
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_outside_of_any_results_keeps_its_discovery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in (Path("a"), Path("/") / tmp_path.relative_to("/")):
+        folder.mkdir(exist_ok=True)
+        assert groups(spec("toy_reach_1", groups="sd2"), folder) == [[0]]
+        assert (folder / "sd2" / "toy_reach_1").is_dir()
 
 
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=8), st.integers(0, 2**32 - 1))

@@ -81,7 +81,7 @@ def dreamer(request: pytest.FixtureRequest) -> RunSpec:
     """The real agent, small, on a run of a few seconds."""
     sizes: dict[str, Any] = {
         "representation": {"depth": 2},
-        "dynamics": {"deterministic": 8, "stochastic": 4, "input_units": 8, "hidden": 8},
+        "dynamics": {"deterministic": 8, "stochastic": 4, "hidden": 8},
         "reward": {"layers": 1, "units": 8},
         "behavior": {"horizon": 3, "actor_layers": 1, "actor_units": 8, "value_layers": 1, "value_units": 8},
     }
