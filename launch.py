@@ -16,7 +16,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
@@ -25,6 +25,7 @@ from suites.errors import UserError, hint
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from runs.evaluate import ModelError
     from runs.status import RunStatus
     from suites.plan import RunSpec
 
@@ -137,8 +138,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
     if arguments.model_error:
         policy = arguments.policy or evaluation.OWN
-        errors = evaluation.model_error(arguments.folder, policy, arguments.episodes, arguments.seed)
-        _print_errors(errors, policy, arguments)
+        found = evaluation.model_error(arguments.folder, policy, arguments.episodes, arguments.seed)
+        _print_errors(found, arguments)
         return 0
     returns = evaluation.evaluate(arguments.folder, arguments.episodes, arguments.seed, arguments.video)
     if arguments.json:
@@ -235,26 +236,33 @@ def _console() -> "Console":
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
-def _print_errors(errors: Mapping[str, float], policy: str, arguments: argparse.Namespace) -> None:
+def _print_errors(found: "ModelError", arguments: argparse.Namespace) -> None:
     """Prints a row for each horizon of a prediction."""
     if arguments.json:
         import json
+        from dataclasses import asdict
 
-        print(json.dumps({"policy": policy, "episodes": arguments.episodes, "seed": arguments.seed, **errors}))
+        said = {"folder": str(arguments.folder), "number": arguments.episodes, "seed": arguments.seed}
+        others = {name: value for name, value in asdict(found).items() if name != "metrics"}
+        print(json.dumps(said | others | found.metrics))
         return
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     for header in ("steps ahead", "image, mean squared", "reward, mean absolute", "KL, nats"):
         table.add_column(header, justify="right")
-    horizons = [name.rpartition("/")[2] for name in errors if name.startswith("model_error/image/")]
+    horizons = [name.rpartition("/")[2] for name in found.metrics if name.startswith("model_error/image/")]
     for horizon in horizons:
-        cells = (f"{errors[f'model_error/{measure}/{horizon}']:.5g}" for measure in ("image", "reward", "kl"))
+        cells = (f"{found.metrics[f'model_error/{measure}/{horizon}']:.5g}" for measure in ("image", "reward", "kl"))
         table.add_row(horizon, *cells)
     _console().print(table)
+    player = found.policy if found.policy == "random" else f"{found.policy}, at step {found.policy_step:,}"
     print(
-        f"{_count(int(errors['model_error/sequences']), 'sequence')} of {_count(arguments.episodes, 'episode')} played "
-        f"by {policy} with seed {arguments.seed}, mean return {errors['return']:.1f}"
+        f"{arguments.folder}, at step {found.step:,}: "
+        f"{_count(int(found.metrics['model_error/sequences']), 'sequence')} "
+        f"of {_count(arguments.episodes, 'episode')} with seed {arguments.seed}\n"
+        f"played by {player}: mean return {found.mean_return:.1f}, fingerprint {found.episodes}\n"
+        "runs with the same fingerprint were measured on the same episodes"
     )
 
 

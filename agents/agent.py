@@ -54,7 +54,7 @@ class Agent(Protocol):
         """One gradient step of every optimiser. Returns scalars by name; may hold inf only where loss scaling skips."""
 
     def report(self, batch: Batch) -> Report:
-        """Open-loop video and model error on sequences never trained on; changes no weight and no counter.
+        """Open-loop video and model error on sequences never trained on, longer than the context; changes nothing.
 
         An agent with a world model gives `model_error/<measure>/<horizon>`, averaged over `model_error/sequences`.
         """

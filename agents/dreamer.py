@@ -10,10 +10,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from agents import cost
-from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
+from agents.agent import CONTEXT, ActionSpec, Arrays, Batch, PolicyState, Report
 from agents.behavior import ActorCritic, starts
 from agents.layers import LayerFactory
-from agents.open_loop import film, foresee
+from agents.open_loop import Foresight, film, foresee
 from agents.optimizers import Adam, LossScale
 from agents.planner import Planner
 from agents.randomness import Noise
@@ -24,7 +24,7 @@ from agents.world_model import Experience, Losses, Metrics, WorldModel
 
 # Sequences that one call of the report's graph takes, and those of them that its video shows.
 REPORTED, FILMED = 10, 6
-PART = 2**40  # apart from any number of updates
+PART = 2**40  # more than any number of updates: each part of a report has noise of its own
 
 
 class Dreamer:
@@ -58,6 +58,7 @@ class Dreamer:
         jit = settings.jit or None
         self._train_graph = tf.function(self._train, autograph=False, jit_compile=jit)
         self._report_graph = tf.function(self._report, autograph=False, jit_compile=jit)
+        self._film_graph = tf.function(self._film, autograph=False, jit_compile=jit)
         self._policy_graph = tf.function(self._policy, autograph=False, jit_compile=jit)
 
     def initial_state(self, count: int) -> PolicyState:
@@ -81,27 +82,31 @@ class Dreamer:
         """Show what the model foresees of a batch, and how wrong it is (`agents.open_loop`); changes nothing.
 
         Raises:
-            ValueError: the sequences are single steps, which leave nothing to predict.
+            ValueError: the sequences are no longer than the context, which leaves nothing to predict.
         """
         count, length = batch["reward"].shape
-        if length < 2:
-            raise ValueError("a report needs sequences of at least 2 steps: one to see, and one to predict")
+        if length <= CONTEXT:
+            raise ValueError(f"a report needs sequences of more than {CONTEXT} steps, the context; these have {length}")
         parts = []
         for number, first in enumerate(range(0, count, REPORTED)):
             # One graph for any count: the last sequence fills up the last part.
             rows = np.minimum(np.arange(first, first + REPORTED), count - 1)
             part = experience({name: np.asarray(array)[rows] for name, array in batch.items()})
-            parts.append(self._report_graph(part, tf.constant(number, tf.int64)))
-        errors = {name: np.concatenate([errors[name] for _, errors in parts])[:count] for name in parts[0][1]}
+            foresight = self._report_graph(part, tf.constant(number, tf.int64))
+            if number == 0:
+                video = self._film_graph(part.image[:FILMED], foresight.states.map(lambda x: x[:FILMED])).numpy()
+            parts.append(foresight.errors)
+        errors = {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
         metrics = {f"model_error/{name}": float(error.mean()) for name, error in errors.items()}
-        width = min(count, FILMED) * IMAGE_SHAPE[1]
-        video = parts[0][0].numpy()[:, :, :width]
-        return Report({**metrics, "model_error/sequences": count}, {"openloop": video})
+        shown = video[:, :, : min(count, FILMED) * IMAGE_SHAPE[1]]
+        return Report({**metrics, "model_error/sequences": count}, {"openloop": shown})
 
     def cost(self, sequences: int, length: int) -> dict[str, int]:
-        """Weights of the world model and the behaviour's networks, and operations of a step on a batch of that size."""
-        networks = {name: {name: layers} for name, layers in cost.behavior(self._settings, self._action_size).items()}
-        networks["world_model"] = cost.world_model(self._settings, self._action_size)
+        """Weights of the world model, its transition alone and the behaviour; operations of a step on such a batch."""
+        model = cost.world_model(self._settings, self._action_size)
+        networks = {"world_model": model, "transition": {"transition": model["transition"]}}
+        for name, layers in cost.behavior(self._settings, self._action_size).items():
+            networks[name] = {name: layers}
         weights = {f"parameters/{name}": cost.parameters(parts) for name, parts in networks.items()}
         return weights | {"flops/update": cost.step_flops(self._settings, self._action_size, sequences, length)}
 
@@ -183,10 +188,11 @@ class Dreamer:
         self._acts.assign_add(1)
         return action, {**latent._asdict(), "action": action}
 
-    def _report(self, batch: Experience, part: tf.Tensor) -> tuple[tf.Tensor, Metrics]:
-        noise = Noise(self._seed, self._updates + part * PART)
-        states, errors = foresee(self.model, batch, noise)
-        return film(self.model, batch.image[:FILMED], states.map(lambda x: x[:FILMED])), errors
+    def _report(self, batch: Experience, part: tf.Tensor) -> Foresight:
+        return foresee(self.model, batch, Noise(self._seed, self._updates + part * PART))
+
+    def _film(self, images: tf.Tensor, states: State) -> tf.Tensor:
+        return film(self.model, images, states)
 
     def _make_optimizers(self) -> dict[str, Adam]:
         settings = self._settings.optimizer

@@ -25,7 +25,7 @@ class Foresight(NamedTuple):
 
 
 def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
-    """Follow sequences for the context's steps (all but one of shorter ones), then by their actions alone.
+    """Follow sequences for the context's steps, then by their actions alone.
 
     Measures, each exactly `horizon` agent steps after the context: `image`, the mean squared error of the decoded image
     with pixels in [-0.5, 0.5]; `reward`, the absolute error of the predicted reward; `kl`, the KL in nats of the
@@ -33,22 +33,21 @@ def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
     sequence. Horizons that a sequence has no step for are left out.
     """
     count, length = batch.reward.shape
-    context = min(CONTEXT, length - 1)
     seen, posterior = model.observe(batch, noise)
-    draws = noise.normal("open_loop", (count, length - context, model.rssm.stoch_size))
-    ahead = model.rssm.imagine(seen.map(lambda x: x[:, context - 1]), batch.action[:, context:], draws)
+    draws = noise.normal("open_loop", (count, length - CONTEXT, model.rssm.stoch_size))
+    ahead = model.rssm.imagine(seen.map(lambda x: x[:, CONTEXT - 1]), batch.action[:, CONTEXT:], draws)
     errors = {}
     for horizon in HORIZONS:
-        if context + horizon > length:
+        if CONTEXT + horizon > length:
             continue
-        at = context + horizon - 1
+        at = CONTEXT + horizon - 1
         state, truth = State(*(x[:, horizon - 1] for x in ahead)), Gaussian(*(x[:, at] for x in posterior))
         difference = model.decoder.decode(state.features) - normalize(batch.image[:, at])
         predicted, actual = model.reward.predict(state.features), model.reward_target(batch.reward[:, at])
         errors[f"image/{horizon}"] = tf.reduce_mean(tf.square(difference), (1, 2, 3))
         errors[f"reward/{horizon}"] = tf.abs(predicted - actual)
         errors[f"kl/{horizon}"] = truth.kl(model.rssm.prior(state.deter))
-    states = State(*(tf.concat([x[:, :context], y], 1) for x, y in zip(seen, ahead, strict=True)))
+    states = State(*(tf.concat([x[:, :CONTEXT], y], 1) for x, y in zip(seen, ahead, strict=True)))
     return Foresight(states, errors)
 
 

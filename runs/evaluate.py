@@ -1,18 +1,20 @@
 """A trained agent on fresh episodes: what it reaches with its actor's mode, and how far its model can be trusted."""
 
+import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agents.agent import ActionSpec, Agent
-from envs.task import TaskEnv
+from agents.agent import CONTEXT, ActionSpec, Agent
+from envs.settings import EnvSettings
+from envs.task import SIZE, TaskEnv
 from runs import atomic
 from runs.checkpoint import Checkpoint, Checkpoints
 from runs.driver import Trace, action_spec, play
 from runs.folder import read_spec
-from runs.grouping import settle
+from runs.grouping import recall
 from runs.heldout import heldout
 from runs.record import gif
 from runs.seeds import Stream, derive
@@ -25,9 +27,17 @@ OWN, RANDOM = "own", "random"
 
 @dataclass(frozen=True)
 class Player:
-    """Someone who plays episodes; episode `k` of a seed starts alike for every player."""
+    """Someone who plays episodes; episode `k` of a seed starts alike for every player.
+
+    Attributes:
+        agent: Who acts.
+        step: Environment steps that it had been trained for.
+        env: Where it plays.
+        actions: What its actions are.
+    """
 
     agent: Agent
+    step: int
     env: TaskEnv
     actions: ActionSpec
 
@@ -67,10 +77,32 @@ def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) 
     return returns
 
 
-def model_error(folder: Path, policy: str, episodes: int, seed: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class ModelError:
+    """How far a world model can be trusted.
+
+    Attributes:
+        step: Environment steps that the measured agent had been trained for.
+        policy: Who played: `own`, `random`, or a run's folder.
+        policy_step: Environment steps that the player had been trained for; 0 for `random`.
+        metrics: The report's.
+        mean_return: Of the episodes played.
+        episodes: Fingerprint of what was played: equal where agents were measured on the same episodes.
+    """
+
+    step: int
+    policy: str
+    policy_step: int
+    metrics: dict[str, float]
+    mean_return: float
+    episodes: str
+
+
+def model_error(folder: Path, policy: str, episodes: int, seed: int) -> ModelError:
     """Measures the error of a run's world model on fresh episodes, with its newest checkpoint.
 
-    Two runs are measured on the same episodes where policy, episodes and seed are the same.
+    Two runs are measured on the same episodes where the player, its step, the environments' settings, the number of
+    episodes and the seed are the same; the fingerprint shows it. The models' own draws differ with the runs' seeds.
 
     Args:
         folder: The run's folder.
@@ -78,28 +110,50 @@ def model_error(folder: Path, policy: str, episodes: int, seed: int) -> dict[str
         episodes: How many to play.
         seed: What their starts follow from, and the actions of `random`.
 
-    Returns:
-        The report's metrics, and `return`, the mean return of what was played.
-
     Raises:
-        UserError: a folder is no run or has no readable checkpoint, the agent has no model, or the other run is of
-            another task or action repeat.
+        UserError: a folder is no run or has no readable checkpoint, the agent has no model, the episodes are too short
+            for any prediction, or the other run is of another task or its environment is set otherwise.
     """
+    spec = read_spec(folder)
+    if spec.settings.agent == RANDOM:
+        raise UserError(f"{folder}: the agent {spec.settings.agent} has no world model whose error could be measured")
     if policy not in (OWN, RANDOM):
-        _check_alike(read_spec(folder), read_spec(Path(policy)), policy)
+        _check_alike(spec, read_spec(Path(policy)), policy)
+        _newest(Path(policy))
     with _player(folder) as player:
-        other = player
-        if policy == RANDOM:
-            settings = Settings.model_validate({"agent": "random"})
-            other = Player(_make(settings, player.actions, seed), player.env, player.actions)
-        elif policy != OWN:
-            path = Path(policy)
-            other = Player(_load(read_spec(path), path, player.actions), player.env, player.actions)
+        other = _other_player(player, policy, seed)
         traces = [other.play(seed, episode) for episode in range(episodes)]
-        metrics = player.agent.report(heldout(traces)).metrics
-    if not metrics:
-        raise UserError(f"{folder}: its agent has no world model whose error could be measured")
-    return {**metrics, "return": sum(trace.score for trace in traces) / len(traces)}
+        sequences = heldout(traces)
+        if sequences is None:
+            raise UserError(f"{folder}: episodes of at most {CONTEXT} steps leave nothing to predict")
+        metrics = player.agent.report(sequences).metrics
+    return ModelError(
+        step=player.step,
+        policy=policy,
+        policy_step=other.step,
+        metrics=metrics,
+        mean_return=sum(trace.score for trace in traces) / len(traces),
+        episodes=_fingerprint(traces),
+    )
+
+
+def _other_player(player: Player, policy: str, seed: int) -> Player:
+    """Who plays by a policy's name, in a player's environment."""
+    if policy == OWN:
+        return player
+    if policy == RANDOM:
+        settings = Settings.model_validate({"agent": RANDOM})
+        return Player(_make(settings, player.actions, seed), 0, player.env, player.actions)
+    return _load(read_spec(Path(policy)), Path(policy), player.env, player.actions)
+
+
+def _fingerprint(traces: Sequence[Trace]) -> str:
+    """16 hexadecimal digits that change with every image, action and reward."""
+    digest = hashlib.sha256()
+    for trace in traces:
+        for array in trace.episode().values():
+            digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
 
 
 @contextmanager
@@ -117,45 +171,42 @@ def _player(folder: Path) -> Iterator[Player]:
         env = envs.make_env(spec.task, spec.settings)
     except ValueError as error:  # no such renderer here
         raise UserError(f"{folder}: {error}") from error
-    try:
-        actions = action_spec(env.action_space)
-        yield Player(_load(spec, folder, actions), env, actions)
-    finally:
-        env.close()
+    with closing(env):
+        yield _load(spec, folder, env, action_spec(env.action_space))
 
 
-def _load(spec: RunSpec, folder: Path, actions: ActionSpec) -> Agent:
+def _load(spec: RunSpec, folder: Path, env: TaskEnv, actions: ActionSpec) -> Player:
     """The agent of a run as its newest checkpoint has it."""
-    checkpoint = _newest(folder)
+    step, checkpoint = _newest(folder)
     try:
-        agent = _make(settle(spec, folder, lambda _: None), actions, spec.seed)
+        agent = _make(recall(spec.settings, checkpoint.progress.get("settled", {})), actions, spec.seed)
         agent.load(checkpoint.agent)
     except ValueError as error:  # a checkpoint of another version of the agent
         raise UserError(f"{folder}: {error}") from error
-    return agent
+    return Player(agent, step, env, actions)
 
 
 def _make(settings: Settings, actions: ActionSpec, seed: int) -> Agent:
     import agents.registry
-    from envs.task import SIZE
 
     return agents.registry.make_agent(settings, (SIZE, SIZE, 3), actions, seed)
 
 
-def _newest(folder: Path) -> Checkpoint:
+def _newest(folder: Path) -> tuple[int, Checkpoint]:
     checkpoints = Checkpoints(folder / "checkpoints")
     found = checkpoints.newest()
     if found is None:
         reason = "that can be read" if checkpoints else "yet; one is written every checkpoint.every environment steps"
         raise UserError(f"{folder} has no checkpoint {reason}")
-    return found[1]
+    return found
 
 
 def _check_alike(spec: RunSpec, other: RunSpec, policy: str) -> None:
     """Refuses a run as the player whose episodes would mean something else to the one that is measured."""
+    alike = [name for name in EnvSettings.model_fields if name != "envs"]
     for name, mine, its in (
         ("task", spec.task, other.task),
-        ("action_repeat", spec.settings.action_repeat, other.settings.action_repeat),
+        *((name, getattr(spec.settings, name), getattr(other.settings, name)) for name in alike),
     ):
         if mine != its:
             raise UserError(f"--policy {policy}: its {name} is {its}, not {mine}; needed is a run of the same {name}")

@@ -8,19 +8,25 @@ from agents.agent import CONTEXT, HORIZONS
 from runs.driver import Arrays, Trace
 from runs.replay import KEYS
 
-LENGTH = CONTEXT + HORIZONS[-1]
+LENGTHS = [CONTEXT + horizon for horizon in HORIZONS]
 
 
-def heldout(traces: Sequence[Trace]) -> Arrays:
+def heldout(traces: Sequence[Trace]) -> Arrays | None:
     """Cuts episodes into sequences one after the other, none overlapping; what is left of an episode is left out.
+
+    The sequences are as long as the furthest prediction that the longest episode has room for. They have one of few
+    lengths, so that episodes of any length make few graphs.
 
     Args:
         traces: Played episodes.
 
     Returns:
-        A batch as replay gives it, of sequences as long as the furthest prediction needs, or as the longest episode.
+        A batch as replay gives it, or None where no episode has room for any prediction.
     """
-    length = min(LENGTH, max(len(trace.rewards) for trace in traces))
+    longest = max(len(trace.rewards) for trace in traces)
+    length = max((length for length in LENGTHS if length <= longest), default=None)
+    if length is None:
+        return None
     episodes = [trace.episode() for trace in traces]
     return {
         key: np.stack(

@@ -4,12 +4,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from agents.agent import Report
-from runs.evaluate import evaluate, model_error
+from runs.evaluate import ModelError, evaluate, model_error
 from runs.folder import write_spec
 from runs.loop import run
 from suites.errors import UserError
-from tests.runs.standin import StandIn, spec
+from tests.runs.standin import spec
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
 
@@ -64,17 +63,19 @@ def test_two_models_are_measured_on_the_same_episodes(trained: Path, tmp_path: P
     """The stand-in's error is the pictures' mean: equal for equal episodes, and hardly so for others."""
     other = train(tmp_path / "other", seed=1)
 
-    def errors(policy: str, seed: int = 0) -> list[dict[str, float]]:
+    def errors(policy: str, seed: int = 0) -> list[ModelError]:
         return [model_error(folder, policy, 2, seed) for folder in (trained, other)]
 
     own, theirs = errors("own")
-    assert own != theirs
-    assert own["return"] == pytest.approx(sum(evaluate(trained, 2, 0)) / 2)
-    for policy in ("random", str(trained)):
+    assert own.metrics != theirs.metrics
+    assert own.episodes != theirs.episodes
+    assert own.mean_return == pytest.approx(sum(evaluate(trained, 2, 0)) / 2)
+    for policy, step in (("random", 0), (str(trained), 120)):
         mine, yours = errors(policy)
         assert mine == yours
-        assert errors(policy, seed=1)[0] != mine
-    assert errors(str(trained))[0] == own
+        assert (mine.step, mine.policy, mine.policy_step) == (120, policy, step)
+        assert errors(policy, seed=1)[0].episodes != mine.episodes
+    assert errors(str(trained))[0].episodes == own.episodes
 
 
 def test_who_cannot_play_or_be_measured_is_told(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,6 +85,10 @@ def test_who_cannot_play_or_be_measured_is_told(trained: Path, tmp_path: Path, m
         model_error(trained, str(train(tmp_path / "other", task="toy_reach_2")), 1, 0)
     with pytest.raises(UserError, match="its action_repeat is 2, not 4"):
         model_error(trained, str(train(tmp_path / "finer", action_repeat=2)), 1, 0)
-    monkeypatch.setattr(StandIn, "report", lambda self, batch: Report({}, {}))
+    with pytest.raises(UserError, match="its time_limit is 44, not 48"):
+        model_error(trained, str(train(tmp_path / "shorter", time_limit=44)), 1, 0)
     with pytest.raises(UserError, match="has no world model"):
-        model_error(trained, "own", 1, 0)
+        model_error(train(tmp_path / "random", agent="random"), "own", 1, 0)
+    short = train(tmp_path / "short", action_repeat=12, train={"prefill": 50, "batch_size": 2, "batch_length": 3})
+    with pytest.raises(UserError, match="leave nothing to predict"):
+        model_error(short, "own", 1, 0)
