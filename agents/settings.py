@@ -33,11 +33,23 @@ class DynamicsSettings(Group):
     )
     deterministic: int = Field(200, ge=1, description="Units of the deterministic state, the GRU's")
     stochastic: int = Field(30, ge=1, description="Dimensions of the Gaussian stochastic state")
-    input_units: int = Field(200, ge=1, description="Units of the dense layer before the GRU, one for each GRU")
+    input_units: Literal["hidden"] | Count = Field(
+        "hidden", description="Units of the dense layer before each GRU, or as many as the other dense layers have"
+    )
     hidden: int = Field(200, ge=1, description="Units of the prior's and the posterior's dense layers")
     min_std: float = Field(0.1, ge=0, description="Lower bound of a latent's standard deviation")
     free_nats: float = Field(3.0, ge=0, description="Nats of KL below which the model is not penalised")
     kl_scale: float = Field(1.0, ge=0, description="Weight of the KL of posterior from prior")
+
+    @property
+    def inputs(self) -> int:
+        """Units of the dense layer before each GRU."""
+        return self.hidden if self.input_units == "hidden" else self.input_units
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the groups are read: by ED2, and by a plain model as large as ED2 with them."""
+        return self.kind == "ed2" or self.match_parameters
 
     def partition(self, action_size: int) -> list[list[int]]:
         """The action indices of each group.

@@ -16,7 +16,7 @@ class Transition(keras.layers.Layer):
 
     def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int):
         super().__init__(name="transition")
-        stoch, hidden = settings.stochastic, settings.input_units
+        stoch, hidden = settings.stochastic, settings.inputs
         inputs = stoch + action_size
         self.stoch = make.dense("transition_stoch", stoch, hidden, use_bias=False, fan_in=inputs)
         self.action = make.dense("transition_action", action_size, hidden, fan_in=inputs)

@@ -8,7 +8,6 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from runs.settings import NO_EFFECT
 from suites.catalog import values
 from suites.document import Node, dump, parse
 from suites.errors import UserError, hint
@@ -121,7 +120,8 @@ def difference(one: RunSpec, other: RunSpec) -> dict[str, tuple[Any, Any]]:
     """Returns what sets two runs apart where it affects the result: dotted key -> both values."""
     left = {"task": one.task, "seed": one.seed, **values(one.settings)}
     right = {"task": other.task, "seed": other.seed, **values(other.settings)}
-    return {key: (left[key], right[key]) for key in left if left[key] != right[key] and key not in NO_EFFECT}
+    read = {"task", "seed", *one.settings.effective, *other.settings.effective}
+    return {key: (left[key], right[key]) for key in left if left[key] != right[key] and key in read}
 
 
 def _select(names: Sequence[str], wanted: Sequence[str] | None, selector: str) -> list[str]:

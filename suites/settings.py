@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 from agents.settings import AgentSettings
 from analysis.settings import AnalysisSettings
@@ -19,8 +20,19 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
     @cached_property
     def identity(self) -> str:
         """Canonical JSON of the settings that affect the result."""
-        effective = {key: value for key, value in values(self).items() if key not in NO_EFFECT}
-        return json.dumps(effective, sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.effective, sort_keys=True, separators=(",", ":"))
+
+    @cached_property
+    def effective(self) -> dict[str, Any]:
+        """Dotted key -> value of the settings that affect the result; those that the others leave unread do not."""
+        unread: tuple[str, ...] = NO_EFFECT
+        if not self.dynamics.grouped:
+            unread += ("dynamics.groups",)
+        if not self.dynamics.grouped or self.dynamics.groups not in ("sd2", "random"):
+            unread += ("discovery.",)
+        if self.representation.objective != "contrastive":
+            unread += ("representation.contrast_",)
+        return {key: value for key, value in values(self).items() if not key.startswith(unread)}
 
 
 PRESETS = Path(__file__).parent / "presets.yaml"

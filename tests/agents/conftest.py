@@ -18,7 +18,7 @@ BATCH, LENGTH = 2, 7
 
 TINY: dict[str, Any] = {
     "representation": {"depth": 2, "contrast_layers": 1, "contrast_units": 8},
-    "dynamics": {"deterministic": 6, "stochastic": 4, "input_units": 5, "hidden": 5, "free_nats": 0.01},
+    "dynamics": {"deterministic": 6, "stochastic": 4, "hidden": 5, "free_nats": 0.01},
     "reward": {"layers": 1, "units": 8},
     "continuation": {"layers": 1, "units": 8},
     "behavior": {"horizon": 4, "actor_layers": 1, "actor_units": 8, "value_layers": 1, "value_units": 8},

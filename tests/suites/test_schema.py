@@ -74,7 +74,7 @@ def test_every_preset_is_valid(tmp_path: Path) -> None:
 def test_small_presets_size_every_network(tmp_path: Path, preset: str) -> None:
     sizes = ("units", "depth", "deterministic", "hidden")
     paper, small = values(Settings()), values(one(tmp_path, f"preset: {preset}"))
-    widths = [key for key in paper if key.endswith(sizes)]
+    widths = [key for key in paper if key.endswith(sizes) and isinstance(paper[key], int)]
     assert len(widths) >= 8
     assert [key for key in widths if small[key] >= paper[key]] == []
 
