@@ -86,27 +86,33 @@ def parameters(networks: Networks) -> int:
 def step_flops(settings: AgentSettings, action_size: int, sequences: int, length: int) -> int:
     """Floating-point operations of a step's matrix products and convolutions, a multiplication and addition as two.
 
-    The gradient of a layer's weights costs as much as its forward pass, that of its inputs as much again. Images need
-    none. In imagination, the weights of the model need none, and those of the value none for the actor. Element-wise
-    operations are not counted.
+    The gradient of a layer's weights costs as much as its forward pass, that of its inputs as much again. In
+    imagination, the weights of the model need none, and those of the value none for the actor. Element-wise operations
+    are not counted.
     """
-    model = world_model(settings, action_size)
-    products = {name: _products(layers) for name, layers in (model | behavior(settings, action_size)).items()}
+    model, heads = world_model(settings, action_size), behavior(settings, action_size)
+    forward = {name: _products(layers) for name, layers in (model | heads).items()}
+
+    def trained(name: str) -> int:
+        """Forward, and back to all weights; what a network sees needs a gradient where it is not given."""
+        given = name in ("encoder", *heads) or (name == "decoder" and settings.representation.objective != "pixels")
+        return 3 * forward[name] - given * (model | heads)[name][0].products
+
     states = sequences * length
-    learned = states * (3 * sum(products[name] for name in model) - model["encoder"][0].products)
+    learned = states * sum(trained(name) for name in model)
     if "contrast" in model:
         learned += 3 * 2 * states**2 * _features(settings)  # all pairs of states and images, twice
     if settings.behavior.kind == "planner":
         return 2 * learned
-    # Transitions, rewards and values go forward, and back to the features; the actor learns.
-    step = 2 * (products["transition"] + products["prior"] + products["reward"]) + 3 * products["actor"]
     horizon = settings.behavior.horizon
-    imagined = horizon * step
-    if "value" in products:  # it learns from all but the last imagined state
-        imagined += horizon * 2 * products["value"] + (horizon - 1) * 2 * products["value"]
-    if "value" in products or settings.behavior.discount_imagined:
-        imagined += horizon * 2 * products.get("continuation", 0)
-    return 2 * (learned + states * imagined)
+    # Transitions and rewards go forward, and back to the features; the actor learns.
+    imagined = horizon * (2 * (forward["transition"] + forward["prior"] + forward["reward"]) + trained("actor"))
+    if "value" in heads:  # one forward pass serves the actor's gradient, and its own on all but the last state
+        imagined += horizon * 2 * forward["value"] + (horizon - 1) * (trained("value") - forward["value"])
+    if "continuation" in model and ("value" in heads or settings.behavior.discount_imagined):
+        imagined += horizon * 2 * forward["continuation"]
+    starts = sequences * (length - settings.continuation.predict)
+    return 2 * (learned + starts * imagined)
 
 
 def plan_flops(settings: AgentSettings, action_size: int) -> int:
@@ -133,9 +139,9 @@ def match_parameters(settings: AnySettings, action_size: int) -> AnySettings:
     goal = parameters(world_model(settings.model_copy(update={"dynamics": other}), action_size))
 
     def at_width(width: int) -> AnySettings:
-        inputs = max(1, round(width * dynamics.input_units / dynamics.deterministic))
-        scaled = dynamics.model_copy(update={"deterministic": width, "input_units": inputs})
-        return settings.model_copy(update={"dynamics": scaled})
+        inputs = max(1, round(width * dynamics.inputs / dynamics.deterministic))
+        changes = {"deterministic": width, "input_units": inputs, "match_parameters": False}
+        return settings.model_copy(update={"dynamics": dynamics.model_copy(update=changes)})
 
     def count(width: int) -> int:
         return parameters(world_model(at_width(width), action_size))
@@ -162,7 +168,7 @@ def _features(settings: AgentSettings) -> int:
 def _transition(settings: AgentSettings, action_size: int) -> list[Layer]:
     """A dense layer and a GRU with two biases, for each group of actions."""
     dynamics = settings.dynamics
-    deter, units = dynamics.deterministic, dynamics.input_units
+    deter, units = dynamics.deterministic, dynamics.inputs
     groups = dynamics.partition(action_size) if dynamics.kind == "ed2" else [range(action_size)]
     layers = []
     for group in groups:
