@@ -27,6 +27,8 @@ bench: $(READY)  ## measure every speed claim against its floor
 	$(BIN)/python -m benchmarks.train_step --size cpu
 	$(BIN)/python -m benchmarks.decomposition --size paper
 	$(BIN)/python -m benchmarks.decomposition --size cpu
+	$(BIN)/python -m benchmarks.planning --size paper
+	$(BIN)/python -m benchmarks.planning --size cpu
 	$(BIN)/python -m benchmarks.rendering
 	$(BIN)/python -m benchmarks.collection
 	$(BIN)/python -m benchmarks.replay

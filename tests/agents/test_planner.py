@@ -13,6 +13,11 @@ from agents.world_model import WorldModel
 from tests.agents.conftest import ACTIONS, tiny_settings
 
 CANDIDATES, HORIZON, TOP, COUNT = 20, 4, 5, 3
+RANDOM = np.random.default_rng(0)
+DRAWS = {
+    name: RANDOM.normal(size=(2, COUNT, CANDIDATES, HORIZON, size)).astype(np.float32)
+    for name, size in (("plan_action", ACTIONS), ("plan_state", 4))
+}
 
 
 def planner(actions: int = ACTIONS, **changes: int) -> Planner:
@@ -99,19 +104,25 @@ def test_one_best_candidate_leaves_the_least_spread() -> None:
 
 
 def test_each_environment_is_planned_for_alone(model: WorldModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    random, start = np.random.default_rng(0), states()
-    draws = {
-        name: random.normal(size=(2, COUNT, CANDIDATES, HORIZON, size)).astype(np.float32)
-        for name, size in (("plan_action", ACTIONS), ("plan_state", 4))
-    }
+    start = states()
 
     def act(rows: slice) -> tf.Tensor:
-        monkeypatch.setattr(Noise, "normal", lambda self, name, shape: tf.constant(draws[name][:, rows]))
+        monkeypatch.setattr(Noise, "normal", lambda self, name, shape: tf.constant(DRAWS[name][:, rows]))
         return planner().act(model, start.map(lambda x: x[rows]), noise(), training=True)
 
     together = act(slice(COUNT))
     for row in range(COUNT):
         np.testing.assert_allclose(act(slice(row, row + 1))[0], together[row], atol=1e-6)
+
+
+def test_xla_makes_the_same_plan(model: WorldModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given the same draws, which XLA would make differently."""
+    monkeypatch.setattr(Noise, "normal", lambda self, name, shape: tf.constant(DRAWS[name]))
+    plain, compiled = (
+        tf.function(planner().plan, autograph=False, jit_compile=jit)(model, states(), noise()) for jit in (None, True)
+    )
+    np.testing.assert_allclose(compiled.mean, plain.mean, atol=1e-5)
+    np.testing.assert_allclose(compiled.std, plain.std, atol=1e-5)
 
 
 def test_each_candidate_starts_where_its_environment_is(model: WorldModel) -> None:
