@@ -3,9 +3,10 @@
 Only the arithmetic's default differs: the reference's is mixed_float16, which CPUs are slow at.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from agents.groups import action_groups
 
@@ -132,13 +133,19 @@ class BehaviorSettings(Group):
     mean_scale: float = Field(5.0, gt=0, description="Bound of the actor's mean before the tanh")
     candidates: int = Field(1000, ge=1, description="Action sequences that the planner tries in an iteration")
     iterations: int = Field(10, ge=1, description="Iterations of the planner")
-    top: int = Field(100, ge=1, description="Best candidates, which the planner's next ones are drawn like")
+    top: int = Field(
+        100, ge=1, validate_default=True, description="Best candidates, which the planner's next ones are drawn like"
+    )
 
-    @model_validator(mode="after")
-    def _some_are_the_best(self) -> Self:
-        if self.top > self.candidates:
-            raise ValueError(f"top is {self.top}, but there are only {self.candidates} candidates")
-        return self
+    @field_validator("top")
+    @classmethod
+    def _are_candidates(cls, top: int, info: ValidationInfo) -> int:
+        candidates = info.data.get("candidates", top)
+        if top > candidates:
+            raise PydanticCustomError(
+                "top", f"the best {top} of {candidates} candidates; allowed: at most {candidates}"
+            )
+        return top
 
 
 class ExplorationSettings(Group):

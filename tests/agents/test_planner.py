@@ -140,6 +140,7 @@ def test_plans_are_within_bounds_and_drawn_anew(model: WorldModel) -> None:
     assert (first != other).any(1).all()
 
 
-def test_more_best_candidates_than_candidates_are_refused() -> None:
-    with pytest.raises(ValueError, match="top is 21, but there are only 20 candidates"):
-        planner(top=21)
+@pytest.mark.parametrize("sizes", [{"top": 21}, {"candidates": 4}])
+def test_more_best_candidates_than_candidates_are_refused(sizes: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=r"the best \d+ of \d+ candidates; allowed: at most (20|4)"):
+        planner(**sizes)
