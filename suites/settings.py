@@ -32,6 +32,8 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
             unread += ("discovery.",)
         if self.representation.objective != "contrastive":
             unread += ("representation.contrast_",)
+        if self.behavior.kind != "planner":
+            unread += ("behavior.candidates", "behavior.iterations", "behavior.top")
         return {key: value for key, value in values(self).items() if not key.startswith(unread)}
 
 

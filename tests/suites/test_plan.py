@@ -59,6 +59,7 @@ READ_WITH: dict[str, dict[str, Any]] = {
     "dynamics.groups": {"dynamics.kind": "ed2"},
     "discovery.": {"dynamics.kind": "ed2", "dynamics.groups": "sd2"},
     "representation.contrast_": {"representation.objective": "contrastive"},
+    **{f"behavior.{name}": {"behavior.kind": "planner"} for name in ("candidates", "iterations", "top")},
 }
 
 
