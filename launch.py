@@ -16,7 +16,7 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
@@ -127,21 +127,24 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Plays a trained agent and prints its returns, or the error of its world model."""
-    if not arguments.folder.is_dir():
-        raise UserError(f"{arguments.folder}: no such run folder; needed is results/<suite>/<task>/<variant>/<seed>")
-    if arguments.policy is not None and not arguments.model_error:
-        raise UserError("--policy goes with --model-error; without it, a run's own policy plays")
-    if arguments.video and arguments.model_error:
-        raise UserError("--video goes without --model-error")
+    """Plays a trained agent and prints its returns, or the errors of world models."""
+    for folder in arguments.folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such run folder; needed is results/<suite>/<task>/<variant>/<seed>")
     from runs import evaluate as evaluation
 
     if arguments.model_error:
+        if arguments.video:
+            raise UserError("--video goes without --model-error")
         policy = arguments.policy or evaluation.OWN
-        found = evaluation.model_error(arguments.folder, policy, arguments.episodes, arguments.seed)
-        _print_errors(found, arguments)
+        _print_errors(evaluation.model_errors(arguments.folders, policy, arguments.episodes, arguments.seed), arguments)
         return 0
-    returns = evaluation.evaluate(arguments.folder, arguments.episodes, arguments.seed, arguments.video)
+    if arguments.policy is not None:
+        raise UserError("--policy goes with --model-error; without it, a run's own policy plays")
+    if len(arguments.folders) > 1:
+        raise UserError("several runs go with --model-error; without it, one run is played")
+    [folder] = arguments.folders
+    returns = evaluation.evaluate(folder, arguments.episodes, arguments.seed, arguments.video)
     if arguments.json:
         import json
 
@@ -236,34 +239,37 @@ def _console() -> "Console":
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
-def _print_errors(found: "ModelError", arguments: argparse.Namespace) -> None:
-    """Prints a row for each horizon of a prediction."""
+def _print_errors(found: "Iterable[ModelError]", arguments: argparse.Namespace) -> None:
+    """Prints a row for each run and horizon of a prediction."""
     if arguments.json:
         import json
         from dataclasses import asdict
 
-        said = {"folder": str(arguments.folder), "number": arguments.episodes, "seed": arguments.seed}
-        others = {name: value for name, value in asdict(found).items() if name != "metrics"}
-        print(json.dumps(said | others | found.metrics))
+        print(json.dumps([asdict(error) for error in found]))
         return
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for header in ("steps ahead", "image, mean squared", "reward, mean absolute", "KL, nats"):
+    table.add_column("run", overflow="fold")
+    for header in ("steps ahead", "image, mean squared", "reward, mean absolute", "KL, nats", "sequences", "episodes"):
         table.add_column(header, justify="right")
-    horizons = [name.rpartition("/")[2] for name in found.metrics if name.startswith("model_error/image/")]
-    for horizon in horizons:
-        cells = (f"{found.metrics[f'model_error/{measure}/{horizon}']:.5g}" for measure in ("image", "reward", "kl"))
-        table.add_row(horizon, *cells)
+    players = {}
+    for error in found:
+        players[error.policy, error.policy_step] = error.mean_return
+        horizons = [name.rpartition("/")[2] for name in error.metrics if name.startswith("model_error/image/")]
+        for row, horizon in enumerate(horizons):
+            cells = (
+                f"{error.metrics[f'model_error/{measure}/{horizon}']:.5g}" for measure in ("image", "reward", "kl")
+            )
+            run = f"{error.folder}, step {error.step:,}" if row == 0 else ""
+            rest = (f"{error.metrics['model_error/sequences']:.0f}", error.fingerprint) if row == 0 else ()
+            table.add_row(run, horizon, *cells, *rest)
     _console().print(table)
-    player = found.policy if found.policy == "random" else f"{found.policy}, at step {found.policy_step:,}"
     print(
-        f"{arguments.folder}, at step {found.step:,}: "
-        f"{_count(int(found.metrics['model_error/sequences']), 'sequence')} "
-        f"of {_count(arguments.episodes, 'episode')} with seed {arguments.seed}\n"
-        f"played by {player}: mean return {found.mean_return:.1f}, fingerprint {found.episodes}\n"
-        "runs with the same fingerprint were measured on the same episodes"
+        f"{_count(arguments.episodes, 'episode')} with seed {arguments.seed}; rows with equal codes saw the same ones"
     )
+    for (policy, step), mean in players.items():
+        print(f"played by {policy}{f' at step {step:,}' if step else ''}: mean return {mean:.1f}")
 
 
 def _count(number: int, noun: str) -> str:
@@ -323,7 +329,10 @@ def _parser() -> Parser:
     child.add_argument("--json", action="store_true", help="print JSON")
 
     child = verb("eval", evaluate, "play a trained agent, or measure the error of its world model")
-    child.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
+    child.add_argument(
+        "folders", type=Path, nargs="+", metavar="RUN_FOLDER",
+        help="results/<suite>/<task>/<variant>/<seed>; with --model-error several, to be compared",
+    )  # fmt: skip
     child.add_argument("--episodes", type=_positive, default=10, metavar="N", help="episodes to play (%(default)s)")
     child.add_argument(
         "--seed", type=_natural, default=0, metavar="S",
@@ -333,7 +342,7 @@ def _parser() -> Parser:
     child.add_argument("--model-error", action="store_true", help="measure predictions 1, 5, 15 and 45 steps ahead")
     child.add_argument(
         "--policy", metavar="WHO",
-        help="with --model-error, who plays: own (the default), random, or the folder of another run",
+        help="with --model-error, who plays: own (the default), random, or the folder of a run",
     )  # fmt: skip
     child.add_argument("--json", action="store_true", help="print JSON")
 

@@ -19,7 +19,6 @@ from runs.heldout import heldout
 from runs.record import gif
 from runs.seeds import Stream, derive
 from suites.errors import UserError
-from suites.plan import RunSpec
 from suites.settings import Settings
 
 OWN, RANDOM = "own", "random"
@@ -67,8 +66,8 @@ def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) 
     """
     if video is not None:
         _check_video(video)
-    with _player(folder) as player:
-        returns = []
+    with _environment(folder) as env:
+        player, returns = _player(folder, env), []
         for episode in range(episodes):
             trace = player.play(seed, episode)
             returns.append(trace.score)
@@ -79,72 +78,62 @@ def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) 
 
 @dataclass(frozen=True)
 class ModelError:
-    """How far a world model can be trusted.
+    """How far a run's world model can be trusted.
 
     Attributes:
-        step: Environment steps that the measured agent had been trained for.
+        folder: The run's.
+        step: Environment steps that its agent had been trained for.
         policy: Who played: `own`, `random`, or a run's folder.
         policy_step: Environment steps that the player had been trained for; 0 for `random`.
         metrics: The report's.
         mean_return: Of the episodes played.
-        episodes: Fingerprint of what was played: equal where agents were measured on the same episodes.
+        fingerprint: Of what was played: equal where agents were measured on the same episodes.
     """
 
+    folder: str
     step: int
     policy: str
     policy_step: int
     metrics: dict[str, float]
     mean_return: float
-    episodes: str
+    fingerprint: str
 
 
-def model_error(folder: Path, policy: str, episodes: int, seed: int) -> ModelError:
-    """Measures the error of a run's world model on fresh episodes, with its newest checkpoint.
+def model_errors(folders: Sequence[Path], policy: str, episodes: int, seed: int) -> Iterator[ModelError]:
+    """Measures the error of runs' world models on fresh episodes, with their newest checkpoints.
 
-    Two runs are measured on the same episodes where the player, its step, the environments' settings, the number of
-    episodes and the seed are the same; the fingerprint shows it. The models' own draws differ with the runs' seeds.
+    All are measured on the same episodes, unless each plays its own. The models' draws differ with the runs' seeds.
 
     Args:
-        folder: The run's folder.
-        policy: Who plays: `own`, `random`, or the folder of another run of the task.
+        folders: The runs' folders.
+        policy: Who plays: `own`, `random`, or the folder of a run.
         episodes: How many to play.
         seed: What their starts follow from, and the actions of `random`.
 
     Raises:
-        UserError: a folder is no run or has no readable checkpoint, the agent has no model, the episodes are too short
-            for any prediction, or the other run is of another task or its environment is set otherwise.
+        UserError: a folder is no run or has no readable checkpoint, an agent has no model, the episodes are too short
+            for any prediction, or not all runs have the same task and environment.
     """
-    spec = read_spec(folder)
-    if spec.settings.agent == RANDOM:
-        raise UserError(f"{folder}: the agent {spec.settings.agent} has no world model whose error could be measured")
-    if policy not in (OWN, RANDOM):
-        _check_alike(spec, read_spec(Path(policy)), policy)
-        _newest(Path(policy))
-    with _player(folder) as player:
-        other = _other_player(player, policy, seed)
-        traces = [other.play(seed, episode) for episode in range(episodes)]
-        sequences = heldout(traces)
-        if sequences is None:
-            raise UserError(f"{folder}: episodes of at most {CONTEXT} steps leave nothing to predict")
-        metrics = player.agent.report(sequences).metrics
-    return ModelError(
-        step=player.step,
-        policy=policy,
-        policy_step=other.step,
-        metrics=metrics,
-        mean_return=sum(trace.score for trace in traces) / len(traces),
-        episodes=_fingerprint(traces),
-    )
-
-
-def _other_player(player: Player, policy: str, seed: int) -> Player:
-    """Who plays by a policy's name, in a player's environment."""
-    if policy == OWN:
-        return player
-    if policy == RANDOM:
-        settings = Settings.model_validate({"agent": RANDOM})
-        return Player(_make(settings, player.actions, seed), 0, player.env, player.actions)
-    return _load(read_spec(Path(policy)), Path(policy), player.env, player.actions)
+    player_folder = None if policy in (OWN, RANDOM) else Path(policy)
+    _check_alike([*folders, *([player_folder] if player_folder else [])])
+    with _environment(folders[0]) as env:
+        player = _uniform(env, seed) if policy == RANDOM else _player(player_folder, env) if player_folder else None
+        traces = [player.play(seed, episode) for episode in range(episodes)] if player else []
+        for folder in folders:
+            measured = _player(folder, env)
+            played = traces or [measured.play(seed, episode) for episode in range(episodes)]
+            sequences = heldout(played)
+            if sequences is None:
+                raise UserError(f"{folder}: episodes of at most {CONTEXT} steps leave nothing to predict")
+            yield ModelError(
+                str(folder),
+                measured.step,
+                policy,
+                (player or measured).step,
+                measured.agent.report(sequences).metrics,
+                sum(trace.score for trace in played) / len(played),
+                _fingerprint(played),
+            )
 
 
 def _fingerprint(traces: Sequence[Trace]) -> str:
@@ -157,8 +146,8 @@ def _fingerprint(traces: Sequence[Trace]) -> str:
 
 
 @contextmanager
-def _player(folder: Path) -> Iterator[Player]:
-    """The agent of a run in an environment of its task."""
+def _environment(folder: Path) -> Iterator[TaskEnv]:
+    """An environment of a run's task, with TensorFlow prepared for its agent."""
     spec = read_spec(folder)
     _newest(folder)  # before the slow imports
 
@@ -172,18 +161,25 @@ def _player(folder: Path) -> Iterator[Player]:
     except ValueError as error:  # no such renderer here
         raise UserError(f"{folder}: {error}") from error
     with closing(env):
-        yield _load(spec, folder, env, action_spec(env.action_space))
+        yield env
 
 
-def _load(spec: RunSpec, folder: Path, env: TaskEnv, actions: ActionSpec) -> Player:
+def _player(folder: Path, env: TaskEnv) -> Player:
     """The agent of a run as its newest checkpoint has it."""
-    step, checkpoint = _newest(folder)
+    spec, (step, checkpoint) = read_spec(folder), _newest(folder)
+    actions = action_spec(env.action_space)
     try:
         agent = _make(recall(spec.settings, checkpoint.progress.get("settled", {})), actions, spec.seed)
         agent.load(checkpoint.agent)
     except ValueError as error:  # a checkpoint of another version of the agent
         raise UserError(f"{folder}: {error}") from error
     return Player(agent, step, env, actions)
+
+
+def _uniform(env: TaskEnv, seed: int) -> Player:
+    """Who acts at random."""
+    actions = action_spec(env.action_space)
+    return Player(_make(Settings.model_validate({"agent": RANDOM}), actions, seed), 0, env, actions)
 
 
 def _make(settings: Settings, actions: ActionSpec, seed: int) -> Agent:
@@ -201,15 +197,20 @@ def _newest(folder: Path) -> tuple[int, Checkpoint]:
     return found
 
 
-def _check_alike(spec: RunSpec, other: RunSpec, policy: str) -> None:
-    """Refuses a run as the player whose episodes would mean something else to the one that is measured."""
-    alike = [name for name in EnvSettings.model_fields if name != "envs"]
-    for name, mine, its in (
-        ("task", spec.task, other.task),
-        *((name, getattr(spec.settings, name), getattr(other.settings, name)) for name in alike),
-    ):
-        if mine != its:
-            raise UserError(f"--policy {policy}: its {name} is {its}, not {mine}; needed is a run of the same {name}")
+def _check_alike(folders: Sequence[Path]) -> None:
+    """Refuses runs without a model to measure, and runs whose episodes would not mean the same."""
+    specs = [read_spec(folder) for folder in folders]
+    for folder, spec in zip(folders, specs, strict=True):
+        _newest(folder)
+        if spec.settings.agent == RANDOM:
+            raise UserError(f"{folder}: the agent {RANDOM} has no world model; as a player it is --policy {RANDOM}")
+        first = specs[0]
+        for name in ("task", *(name for name in EnvSettings.model_fields if name != "envs")):
+            mine, its = (getattr(one if name == "task" else one.settings, name) for one in (first, spec))
+            if mine != its:
+                raise UserError(
+                    f"{folder}: its {name} is {its}, not {mine} as that of {folders[0]}; needed is the same"
+                )
 
 
 def _check_video(video: Path) -> None:

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from runs.evaluate import ModelError, evaluate, model_error
+from runs.evaluate import ModelError, evaluate, model_errors
 from runs.folder import write_spec
 from runs.loop import run
 from suites.errors import UserError
@@ -20,7 +21,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def train(folder: Path, seed: int = 0, **changes: Any) -> Path:
-    short = spec(seed, steps=120, **changes)
+    short = spec(seed, **{"steps": 120, **changes})
     write_spec(short, folder)
     run(short, folder)
     return folder
@@ -59,36 +60,45 @@ def test_mistakes_are_told_kindly(trained: Path, tmp_path: Path) -> None:
         evaluate(tmp_path / "fresh", 1, 0)
 
 
-def test_two_models_are_measured_on_the_same_episodes(trained: Path, tmp_path: Path) -> None:
+def test_models_are_measured_on_the_same_episodes(trained: Path, tmp_path: Path) -> None:
     """The stand-in's error is the pictures' mean: equal for equal episodes, and hardly so for others."""
     other = train(tmp_path / "other", seed=1)
 
     def errors(policy: str, seed: int = 0) -> list[ModelError]:
-        return [model_error(folder, policy, 2, seed) for folder in (trained, other)]
+        return list(model_errors([trained, other], policy, 2, seed))
 
     own, theirs = errors("own")
     assert own.metrics != theirs.metrics
-    assert own.episodes != theirs.episodes
+    assert own.fingerprint != theirs.fingerprint
     assert own.mean_return == pytest.approx(sum(evaluate(trained, 2, 0)) / 2)
     for policy, step in (("random", 0), (str(trained), 120)):
         mine, yours = errors(policy)
-        assert mine == yours
-        assert (mine.step, mine.policy, mine.policy_step) == (120, policy, step)
-        assert errors(policy, seed=1)[0].episodes != mine.episodes
-    assert errors(str(trained))[0].episodes == own.episodes
+        assert replace(mine, folder="") == replace(yours, folder="")
+        assert (mine.folder, mine.step, mine.policy, mine.policy_step) == (str(trained), 120, policy, step)
+        assert next(model_errors([other], policy, 2, 0)) == yours
+        assert errors(policy, seed=1)[0].fingerprint != mine.fingerprint
+    assert errors(str(trained))[0].fingerprint == own.fingerprint
 
 
-def test_who_cannot_play_or_be_measured_is_told(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_cannot_play_or_be_measured_is_told(trained: Path, tmp_path: Path) -> None:
+    def measure(*folders: Path, policy: str = "own") -> None:
+        list(model_errors(folders, policy, 1, 0))
+
     with pytest.raises(UserError, match="ranodm is not a run"):
-        model_error(trained, "ranodm", 1, 0)
-    with pytest.raises(UserError, match="its task is toy_reach_2, not toy_reach_1"):
-        model_error(trained, str(train(tmp_path / "other", task="toy_reach_2")), 1, 0)
-    with pytest.raises(UserError, match="its action_repeat is 2, not 4"):
-        model_error(trained, str(train(tmp_path / "finer", action_repeat=2)), 1, 0)
-    with pytest.raises(UserError, match="its time_limit is 44, not 48"):
-        model_error(trained, str(train(tmp_path / "shorter", time_limit=44)), 1, 0)
-    with pytest.raises(UserError, match="has no world model"):
-        model_error(train(tmp_path / "random", agent="random"), "own", 1, 0)
+        measure(trained, policy="ranodm")
+    refusals: dict[str, dict[str, Any]] = {
+        "its task is toy_reach_2, not toy_reach_1": {"task": "toy_reach_2"},
+        "its action_repeat is 2, not 4": {"action_repeat": 2},
+        "its time_limit is 44, not 48": {"time_limit": 44},
+    }
+    for number, (message, changes) in enumerate(refusals.items()):
+        unlike = train(tmp_path / f"unlike{number}", **changes)
+        with pytest.raises(UserError, match=message):
+            measure(trained, policy=str(unlike))
+        with pytest.raises(UserError, match=message):
+            measure(trained, unlike, policy="random")
+    with pytest.raises(UserError, match="random has no world model"):
+        measure(trained, train(tmp_path / "random", agent="random"))
     short = train(tmp_path / "short", action_repeat=12, train={"prefill": 50, "batch_size": 2, "batch_length": 3})
     with pytest.raises(UserError, match="leave nothing to predict"):
-        model_error(short, "own", 1, 0)
+        measure(short)
