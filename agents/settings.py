@@ -47,11 +47,6 @@ class DynamicsSettings(Group):
         """Units of the dense layer before each GRU."""
         return self.hidden if self.input_units == "hidden" else self.input_units
 
-    @property
-    def grouped(self) -> bool:
-        """Whether the groups are read: by ED2, and by a plain model as large as ED2 with them."""
-        return self.kind == "ed2" or self.match_parameters
-
     def partition(self, action_size: int) -> list[list[int]]:
         """The action indices of each group.
 
@@ -180,3 +175,8 @@ class AgentSettings(Group):
     behavior: BehaviorSettings = BehaviorSettings()
     exploration: ExplorationSettings = ExplorationSettings()
     optimizer: OptimizerSettings = OptimizerSettings()
+
+    @property
+    def grouped(self) -> bool:
+        """Whether action groups matter: to ED2, and to a plain model that is to be as large as ED2 with them."""
+        return self.agent != "random" and (self.dynamics.kind == "ed2" or self.dynamics.match_parameters)

@@ -35,8 +35,8 @@ def settle(spec: RunSpec, folder: Path, tick: Callable[[int], None]) -> Settings
     settings = spec.settings
     dynamics = settings.dynamics
     try:
-        groups.check(dynamics, spec.task)
-        if not dynamics.grouped:
+        groups.check(settings, spec.task)
+        if not settings.grouped:
             return settings
         found = dynamics.model_copy(update={"groups": _groups(spec, folder, tick)})
         settled = match_parameters(settings.model_copy(update={"dynamics": found}), ACTIONS[spec.task])

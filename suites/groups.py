@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from agents.settings import DynamicsSettings
+from agents.settings import AgentSettings
 from envs.settings import ACTIONS, DMC_TASKS
 from suites.document import read
 from suites.tasks import canonical
@@ -26,13 +26,14 @@ def published(task: str) -> Groups | None:
     return None
 
 
-def check(dynamics: DynamicsSettings, task: str) -> None:
+def check(settings: AgentSettings, task: str) -> None:
     """Checks that a task's actions can be grouped as the settings say.
 
     Raises:
         ValueError: For a task of discrete actions, one without published groups, or lists that are no partition.
     """
-    if not dynamics.grouped:
+    dynamics = settings.dynamics
+    if not settings.grouped:
         return
     if task not in ACTIONS:
         raise ValueError(f"ED2 groups the dimensions of continuous actions, and {task} has discrete ones")

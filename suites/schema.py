@@ -196,7 +196,7 @@ def _check_grid(suite: Suite) -> None:
 def _check_groups(suite: Suite, task: str, variant: str) -> None:
     """Checks that a task's actions can be grouped as a variant wants."""
     try:
-        groups.check(suite.resolve(task, variant).dynamics, task)
+        groups.check(suite.resolve(task, variant), task)
     except ValueError as error:
         layer = suite.layer(task, variant)
         guilty = ("dynamics.groups", "dynamics.kind", "dynamics.match_parameters")

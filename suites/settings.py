@@ -26,9 +26,9 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
     def effective(self) -> dict[str, Any]:
         """Dotted key -> value of the settings that affect the result; those that the others leave unread do not."""
         unread: tuple[str, ...] = NO_EFFECT
-        if not self.dynamics.grouped:
+        if not self.grouped:
             unread += ("dynamics.groups",)
-        if not self.dynamics.grouped or self.dynamics.groups not in ("sd2", "random"):
+        if not self.grouped or self.dynamics.groups not in ("sd2", "random"):
             unread += ("discovery.",)
         if self.representation.objective != "contrastive":
             unread += ("representation.contrast_",)

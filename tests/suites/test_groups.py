@@ -2,9 +2,13 @@
 
 import pytest
 
-from agents.settings import DynamicsSettings
+from agents.settings import AgentSettings
 from envs.settings import ACTIONS, DMC_TASKS
 from suites.groups import check, published, published_groups
+
+
+def settings(**dynamics: object) -> AgentSettings:
+    return AgentSettings.model_validate({"dynamics": dynamics})
 
 
 def test_published_groups_are_partitions_of_each_task_of_their_domain() -> None:
@@ -31,7 +35,7 @@ def test_sizes_of_the_published_groups() -> None:
 
 @pytest.mark.parametrize("groups", ["sd2", "single", "full", "random", [[0, 2], [1, 3]]])
 def test_every_continuous_task_can_be_grouped_so(groups: object) -> None:
-    check(DynamicsSettings(kind="ed2", groups=groups), "toy_reach_4")
+    check(settings(kind="ed2", groups=groups), "toy_reach_4")
 
 
 @pytest.mark.parametrize(
@@ -43,10 +47,11 @@ def test_every_continuous_task_can_be_grouped_so(groups: object) -> None:
     ],
 )
 def test_what_cannot_be_grouped_is_refused(task: str, groups: object, message: str) -> None:
-    for settings in ({"kind": "ed2"}, {"kind": "rssm", "match_parameters": True}):
+    for kind in ({"kind": "ed2"}, {"kind": "rssm", "match_parameters": True}):
         with pytest.raises(ValueError, match=message):
-            check(DynamicsSettings.model_validate({**settings, "groups": groups}), task)
-    check(DynamicsSettings.model_validate({"kind": "rssm", "groups": groups}), task)
+            check(settings(**kind, groups=groups), task)
+    check(settings(kind="rssm", groups=groups), task)
+    check(AgentSettings.model_validate({"agent": "random", "dynamics": {"kind": "ed2", "groups": groups}}), task)
 
 
 def test_groups_are_those_of_the_whole_domain_and_no_other() -> None:
