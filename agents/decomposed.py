@@ -3,7 +3,6 @@
 import keras
 import tensorflow as tf
 
-from agents.groups import action_groups
 from agents.gru import GRU
 from agents.layers import LayerFactory, add_weight, flatten_leading
 from agents.settings import DynamicsSettings
@@ -18,7 +17,7 @@ class DecomposedTransition(keras.layers.Layer):
 
     def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int):
         super().__init__(name="transition")
-        groups = action_groups(settings.groups, action_size)
+        groups = settings.partition(action_size)
         stoch, hidden = settings.stochastic, settings.inputs
         self._compute = make.compute_dtype
         # 1 where a group's model sees an action, (G, A, 1).
@@ -26,7 +25,7 @@ class DecomposedTransition(keras.layers.Layer):
 
         def kernel(name: str, rows: int) -> keras.Variable:
             each = [make.glorot(f"transition/{name}/{g}", stoch + len(group), hidden) for g, group in enumerate(groups)]
-            return add_weight(self, name, (rows, hidden), each)
+            return add_weight(self, name, tf.stack([initializer((rows, hidden)) for initializer in each]))
 
         self.stoch = kernel("stoch", stoch)
         self.action = kernel("action", action_size)

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras.initializers import Initializer
 
-from agents.layers import LayerFactory
+from agents.layers import LayerFactory, add_weight
 
 GATES = 3  # update, reset, candidate
 
@@ -28,8 +28,7 @@ class GRU(keras.layers.Layer):
             names = [full] if stack is None else [f"{full}/{unit}" for unit in range(stack)]
             # A unit's weights are drawn as one, (rows, 3 units): so are their scale and orthogonality.
             drawn = tf.stack([tf.split(initializer(name)((rows, GATES * units)), GATES, axis=-1) for name in names], 1)
-            value = drawn[:, 0] if stack is None else drawn
-            return self.add_weight(name=part, shape=value.shape, initializer=lambda shape, dtype: value)
+            return add_weight(self, part, drawn[:, 0] if stack is None else drawn)
 
         self.kernel = weight("kernel", inputs, lambda name: make.glorot(name, inputs, GATES * units))
         self.recurrent_kernel = weight("recurrent_kernel", units, make.orthogonal)

@@ -1,6 +1,6 @@
 """Layers that are built at once, with seeded weights and the run's arithmetic."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -114,12 +114,6 @@ def channel_sums(x: tf.Tensor) -> tf.Tensor:
     return tf.matmul(tf.ones((1, rows.shape[0]), x.dtype), rows)[0]
 
 
-def add_weight(
-    owner: keras.layers.Layer, name: str, shape: tuple[int, ...], initializer: Initializer | Sequence[Initializer]
-) -> keras.Variable:
-    """A weight of a layer; a sequence of initialisers stacks one such weight each on a leading axis."""
-    if isinstance(initializer, Initializer):
-        value = initializer(shape)
-    else:
-        value = tf.stack([each(shape) for each in initializer])
+def add_weight(owner: keras.layers.Layer, name: str, value: tf.Tensor) -> keras.Variable:
+    """A weight of a layer that starts from a value."""
     return owner.add_weight(name=name, shape=value.shape, initializer=lambda shape, dtype: value)

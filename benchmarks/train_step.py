@@ -10,7 +10,6 @@ import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,8 +20,8 @@ import yaml
 from numpy.typing import NDArray
 
 from agents.agent import ActionSpec
+from agents.cost import step_flops
 from agents.dreamer import Dreamer
-from agents.groups import action_groups
 from agents.settings import AgentSettings
 
 PRESETS = Path(__file__).parents[1] / "suites" / "presets.yaml"
@@ -46,57 +45,6 @@ def load_size(preset: str, dynamics: dict[str, Any], actions: int, precision: st
     agent["dynamics"] = agent.get("dynamics", {}) | dynamics
     settings = AgentSettings.model_validate({**agent, "precision": precision})
     return Size(settings, batch["batch_size"], batch["batch_length"], actions)
-
-
-def mlp_products(inputs: int, layers: int, units: int, outputs: int) -> int:
-    """Multiplications of a dense network for one row."""
-    return sum(a * b for a, b in pairwise([inputs, *[units] * layers, outputs]))
-
-
-def convolution_products(layers: list[tuple[int, int, int, int]]) -> int:
-    """Multiplications of convolutions: positions, squared kernel, channels in and channels out."""
-    return sum(side**2 * kernel**2 * before * after for side, kernel, before, after in layers)
-
-
-def step_flops(size: Size) -> int:
-    """Floating-point operations of a step's matrix products and convolutions, a multiplication and addition as two.
-
-    The gradient of a layer's weights costs as much as its forward pass, that of its inputs as much again. Images need
-    none. In imagination, the weights of the model need none, and those of the value none for the actor. Element-wise
-    operations are not counted.
-    """
-    settings, dynamics, behavior = size.settings, size.settings.dynamics, size.settings.behavior
-    depth, stoch, deter, hidden = (
-        settings.representation.depth,
-        dynamics.stochastic,
-        dynamics.deterministic,
-        dynamics.hidden,
-    )
-    features = stoch + deter
-    groups = len(action_groups(dynamics.groups, size.actions)) if dynamics.kind == "ed2" else 1
-
-    # One image: side of a convolution's output, or of a transposed one's input; kernel; channels in and out.
-    first = 31**2 * 4**2 * 3 * depth
-    encoder = convolution_products([(14, 4, 1, 2), (6, 4, 2, 4), (2, 4, 4, 8)]) * depth**2
-    decoder = convolution_products([(1, 5, 32, 4), (5, 5, 4, 2), (13, 6, 2, 1)]) * depth**2
-    decoder += convolution_products([(30, 6, 1, 3)]) * depth + features * 32 * depth
-    transition = groups * (stoch * hidden + size.actions * hidden + 3 * deter * (hidden + deter))
-    prior = deter * hidden + hidden * 2 * stoch
-    posterior = (deter + 32 * depth) * hidden + hidden * 2 * stoch
-    reward = mlp_products(features, settings.reward.layers, settings.reward.units, 1)
-    actor = mlp_products(features, behavior.actor_layers, behavior.actor_units, 2 * size.actions)
-    value = mlp_products(features, behavior.value_layers, behavior.value_units, 1)
-
-    states = size.sequences * size.length
-    model = states * (2 * first + 3 * (encoder + decoder + transition + prior + posterior + reward))
-    # Rewards and values: forward, and back to the features. Values learn from all but the last imagined state.
-    steps = 2 * (transition + prior) + 3 * actor + 2 * reward
-    if behavior.value == "critic":
-        steps += 2 * value
-    imagination = states * behavior.horizon * steps
-    if behavior.value == "critic":
-        imagination += states * (behavior.horizon - 1) * 2 * value
-    return 2 * (model + imagination)
 
 
 def make_agent(size: Size) -> Dreamer:
@@ -144,7 +92,8 @@ def main() -> None:
     tf.config.experimental.enable_op_determinism()
     dynamics = {"kind": arguments.kind, "groups": "full"}
     size = load_size(arguments.size, dynamics, arguments.actions, arguments.precision)
-    rate, flops = matmul_rate(), step_flops(size)
+    rate = matmul_rate()
+    flops = step_flops(size.settings, size.actions, size.sequences, size.length)
     agent, batch = make_agent(size), random_batch(size)
     (first,) = seconds(lambda: agent.train(batch), 1)
     step = median(seconds(lambda: agent.train(batch), arguments.repeats))
