@@ -25,6 +25,7 @@ from suites.errors import UserError, hint
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from runs.discovery import Discovery
     from runs.evaluate import ModelError
     from runs.status import RunStatus
     from suites.plan import RunSpec
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted" + ("; the same command goes on from here" if verb is run else ""), file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, say head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -159,17 +160,18 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def discover(arguments: argparse.Namespace) -> int:
-    """Finds the action groups of a task, draws and prints them."""
-    from analysis.discovery import draw
-    from runs import findings
+    """Finds the action groups of a task, prints and draws them; what cannot be drawn takes no answer away."""
+    from runs import inquiry
 
     options = {name: getattr(arguments, name) for name in ("input", "steps", "eta")}
     given = {name: text for name, text in options.items() if text is not None}
-    settings = findings.read_options(given, arguments.seed)
-    found = findings.discover_all(arguments.task, settings, arguments.results)
-    for each in found:
-        draw(each.folder)
-    print(findings.to_json(found) if arguments.json else findings.describe(found))
+    settings = inquiry.read_options(given, arguments.seed)
+    found = inquiry.discover_all(arguments.task, settings, arguments.results)
+    print(inquiry.to_json(found) if arguments.json else inquiry.describe(found), flush=True)
+    try:
+        _keep(found)
+    except OSError as error:
+        print(f"warning: figures or stability could not be written: {error}", file=sys.stderr)
     return 0
 
 
@@ -186,6 +188,22 @@ def schema(arguments: argparse.Namespace) -> int:
     else:
         print(render(), end="")
     return 0
+
+
+def _keep(found: "Sequence[Discovery]") -> None:
+    """Draws discoveries into their folders, and writes how stable the groups of several are."""
+    from analysis.discovery import Drawing, draw
+    from runs.discovery import write_stability
+
+    if len(found) > 1:
+        write_stability(found)
+    for each in found:
+        correlations = each.pictures if each.settings.input == "pixels" else each.correlations
+        merges = [(merge.a, merge.b, merge.rela) for merge in each.merges]
+        drawing = Drawing(
+            each.title, each.action_names, each.state_names, correlations, merges, each.groups, each.settings.eta
+        )
+        draw(drawing, each.folder)
 
 
 def _specs(arguments: argparse.Namespace) -> "list[RunSpec]":

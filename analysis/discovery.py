@@ -1,6 +1,6 @@
 """Figures of a discovery of action groups: what each action moves, and how the groups came about."""
 
-import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, groupby
@@ -8,37 +8,38 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
-import pandas as pd
 import seaborn as sns
-import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis import files
-from analysis.figures import STYLE, render
+from analysis.figures import KINDS, STYLE, render
 
-PIXEL = re.compile(r"pixel\[(\d+),(\d+),(\d+)\]")
-SHAPE = (64, 64, 3)  # of what an agent sees
 COLORS = "rocket_r"
 Color = str | tuple[float, float, float]
 LONE = "0.45"  # the colour of an action that is a group of its own
 
 
 @dataclass(frozen=True)
-class Found:
-    """A discovery as its folder holds it.
+class Drawing:
+    """What is drawn of a discovery.
 
     Attributes:
         title: Task, input, steps and seed, in words.
-        correlations: |correlation|, actions by state dimensions, both by name.
+        actions: What each action drives; A names.
+        states: The state dimensions that ever changed; V names.
+        correlations: |correlation| of each action with the change of each of them, (A, V); or, where these are pixels,
+            pictures (A, H, W, C) with NaN where a pixel never changed.
         merges: The merge path: both groups of action indices and their Rela.
         groups: The groups of action indices.
         eta: Where merging stopped.
     """
 
     title: str
-    correlations: pd.DataFrame
+    actions: Sequence[str]
+    states: Sequence[str]
+    correlations: NDArray[np.float64]
     merges: Sequence[tuple[tuple[int, ...], tuple[int, ...], float]]
     groups: Sequence[Sequence[int]]
     eta: float
@@ -54,47 +55,36 @@ class Found:
         }
 
 
-def draw(folder: Path) -> list[Path]:
-    """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF into a discovery's folder.
+def draw(found: Drawing, folder: Path) -> list[Path]:
+    """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF into a folder that lacks them.
 
     Returns:
         The paths of what was drawn.
     """
-    found = read(folder)
-    figures = {"correlations": correlations(found)}
-    if found.merges:
-        figures["dendrogram"] = dendrogram(found)
-    paths = []
+    figures = {"correlations": correlations, **({"dendrogram": dendrogram} if found.merges else {})}
+    drawn = []
     for name, figure in figures.items():
-        for kind in ("png", "pdf"):
-            paths.append(folder / f"{name}.{kind}")
-            files.write(paths[-1], render(figure, kind))
-    return paths
+        absent = {kind: path for kind in KINDS if not (path := folder / f"{name}.{kind}").exists()}
+        if not absent:
+            continue
+        picture = figure(found)
+        for kind, path in absent.items():
+            files.write(path, render(picture, kind))
+            drawn.append(path)
+    return drawn
 
 
-def read(folder: Path) -> Found:
-    """Reads a discovery's folder, of which this room knows the files only."""
-    said = yaml.safe_load((folder / "groups.yaml").read_text(encoding="utf-8"))
-    table = pd.read_csv(folder / "correlations.csv", index_col="action", dtype={"action": str})
-    path = pd.read_csv(folder / "merges.csv", dtype={"a": str, "b": str})
-    source = said["source"]
-    title = f"{said['task']}, {source['input']}, {source['steps']:,} random steps, seed {source['seed']}"
-    merges = [(_indices(a), _indices(b), float(rela)) for a, b, rela in path.itertuples(index=False)]
-    return Found(title, table.astype(float), merges, said["groups"], float(said["eta"]))
-
-
-def correlations(found: Found) -> Figure:
+def correlations(found: Drawing) -> Figure:
     """What each action moves: rows of a heat map, group by group; or for pixels a picture of each action."""
-    return _pictures(found) if PIXEL.fullmatch(str(found.correlations.columns[0])) else _rows(found)
+    return _pictures(found) if found.correlations.ndim == 4 else _rows(found)
 
 
-def dendrogram(found: Found) -> Figure:
+def dendrogram(found: Drawing) -> Figure:
     """The merge path against Rela, with the line at eta.
 
     Merges that were made have their group's colour. Rela need not fall along the path, so a branch may turn back.
     """
     order = _order(found)
-    names = list(found.correlations.index)
     relas = [rela for *_, rela in found.merges]
     low, high = min([*relas, found.eta]), max([*relas, found.eta])
     start = high + 0.15 * max(high - low, 0.1)
@@ -118,21 +108,20 @@ def dendrogram(found: Found) -> Figure:
         axis.set_ylim(len(order) - 0.4, -0.6)
         axis.grid(visible=False, axis="y")
         axis.set_xlabel("Rela")
-        _label_rows(axis, found, order, names)
+        _label_rows(axis, found, order)
         axis.set_title(found.title, fontsize="small", loc="left")
         sns.despine(fig=figure, left=True)
     return figure
 
 
-def _rows(found: Found) -> Figure:
+def _rows(found: Drawing) -> Figure:
     order = [action for group in found.groups for action in group]
-    table = found.correlations.iloc[order]
-    columns = len(table.columns)
-    spans = list(_spans(list(table.columns)))
+    columns = len(found.states)
+    spans = list(_spans(found.states))
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(max(4.8, 2.0 + 0.11 * columns), 1.5 + 0.2 * len(order)), layout="constrained")
         axis = figure.subplots()
-        image = axis.imshow(table, cmap=COLORS, vmin=0, aspect="auto", interpolation="nearest")
+        image = axis.imshow(found.correlations[order], cmap=COLORS, vmin=0, aspect="auto", interpolation="nearest")
         for _, _, end in spans[:-1]:
             axis.axvline(end - 0.5, color="0.5", linewidth=0.6)
         row = 0
@@ -142,19 +131,21 @@ def _rows(found: Found) -> Figure:
         middles = [(start + end - 1) / 2 for _, start, end in spans]
         axis.set_xticks(middles, [name for name, *_ in spans], rotation=35, ha="right", rotation_mode="anchor")
         axis.tick_params(length=0)
-        _label_rows(axis, found, order, list(found.correlations.index))
+        _label_rows(axis, found, order)
         axis.set_title(found.title, fontsize="small", loc="left")
         figure.colorbar(image, ax=axis, label="|correlation|", pad=0.02)
     return figure
 
 
-def _pictures(found: Found) -> Figure:
+def _pictures(found: Drawing) -> Figure:
     order = [action for group in found.groups for action in group]
     pictures = _mean_over_channels(found.correlations)
     columns = min(len(order), 6)
     rows = -(-len(order) // columns)
+    width = 1.3 * columns + 0.9
+    title = textwrap.wrap(f"{found.title}; mean over channels, white: never changed", int(width * 14))
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(1.3 * columns + 0.9, 1.45 * rows + 0.4), layout="constrained")
+        figure = Figure(figsize=(width, 1.45 * rows + 0.25 + 0.15 * len(title)), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False)
         top = float(np.nanmax(pictures))
         for axis in axes.flat[len(order) :]:
@@ -163,26 +154,21 @@ def _pictures(found: Found) -> Figure:
             image = axis.imshow(pictures[action], cmap=COLORS, vmin=0, vmax=top, interpolation="nearest")
             axis.set_xticks([])
             axis.set_yticks([])
-            axis.set_title(
-                _label(found.correlations.index[action], action), fontsize="small", color=found.colors[action], pad=2
-            )
-        figure.suptitle(f"{found.title}; mean over channels, white: never changed", fontsize="small", x=0.01, ha="left")
+            axis.set_title(_label(found.actions[action], action), fontsize="small", color=found.colors[action], pad=2)
+        figure.suptitle("\n".join(title), fontsize="small", x=0.01, ha="left")
         figure.colorbar(image, ax=axes, label="|correlation|", pad=0.02)
     return figure
 
 
-def _mean_over_channels(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Pictures (A, H, W) from columns that are pixels; a channel that never changed has no part in the mean."""
-    places = np.array([[int(number) for number in re.findall(r"\d+", name)] for name in table.columns])
-    pictures = np.full((len(table), *SHAPE), np.nan)
-    pictures[:, places[:, 0], places[:, 1], places[:, 2]] = table.to_numpy()
+def _mean_over_channels(pictures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pictures (A, H, W); a channel that never changed has no part in the mean."""
     seen = (~np.isnan(pictures)).sum(-1)
     return np.where(seen > 0, np.nansum(pictures, -1) / np.maximum(seen, 1), np.nan)
 
 
-def _order(found: Found) -> list[int]:
+def _order(found: Drawing) -> list[int]:
     """The actions in an order in which no two branches cross."""
-    trees: dict[tuple[int, ...], list[int]] = {(action,): [action] for action in range(len(found.correlations))}
+    trees: dict[tuple[int, ...], list[int]] = {(action,): [action] for action in range(len(found.actions))}
     for a, b, _ in found.merges:
         trees[tuple(sorted(a + b))] = trees.pop(a) + trees.pop(b)
     [order] = trees.values()
@@ -198,8 +184,8 @@ def _spans(columns: Sequence[str]) -> Iterator[tuple[str, int, int]]:
         start = end
 
 
-def _label_rows(axis: Axes, found: Found, order: Sequence[int], names: Sequence[str]) -> None:
-    axis.set_yticks(range(len(order)), [_label(names[action], action) for action in order])
+def _label_rows(axis: Axes, found: Drawing, order: Sequence[int]) -> None:
+    axis.set_yticks(range(len(order)), [_label(found.actions[action], action) for action in order])
     for text, action in zip(axis.get_yticklabels(), order, strict=True):
         text.set_color(found.colors[action])
     axis.tick_params(axis="y", length=0)
@@ -207,7 +193,3 @@ def _label_rows(axis: Axes, found: Found, order: Sequence[int], names: Sequence[
 
 def _label(name: str, action: int) -> str:
     return f"{name} {action}" if str(action) not in name.split() else name
-
-
-def _indices(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split()))

@@ -20,6 +20,7 @@ from analysis.published import Published
 
 Dashes = Literal["-", "--", "-.", ":"]
 DASHES: tuple[Dashes, ...] = get_args(Dashes)
+KINDS = ("png", "pdf")  # of files
 PANEL = (2.6, 2.0)  # inches of a panel
 WIDE = 10  # the ratio of values from which on a logarithmic axis shows more
 STYLE: Any = {

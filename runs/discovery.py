@@ -7,15 +7,17 @@
       provenance.json     commit, uncommitted changes, versions, host, command, renderer, start and end
     results/sd2/<task>/stability_<input>_<steps>_eta<eta>_seeds<seeds>.csv
 
-State dimensions that never changed are left out. A folder is complete or absent.
+State dimensions that never changed are left out. A folder is complete or absent. Only correlations.csv is ever read
+back; merges and groups follow from it, and are written anew where they say anything else. `launch.py discover` adds
+figures to the folder, also where a run's `dynamics.groups: sd2` has made it: runs draw nothing.
 """
 
 import csv
 import io
 import json
 import logging
-import math
 import os
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -30,7 +32,7 @@ from numpy.typing import NDArray
 
 from agents import sd2
 from agents.settings import DiscoverySettings
-from envs.settings import DISCRETE_TASKS, TASKS, EnvSettings
+from envs.settings import ACTIONS, DISCRETE_TASKS, TASKS, EnvSettings
 from runs import atomic, provenance
 from runs.seeds import Stream, derive, generator
 from suites.errors import UserError, hint
@@ -41,6 +43,8 @@ logger = logging.getLogger(__name__)
 CORRELATIONS, MERGES, GROUPS = "correlations.csv", "merges.csv", "groups.yaml"
 LENGTH = {"state": 1000, "pixels": 500}  # environment steps of an episode, as in ED2's code
 CHUNK = 250  # samples that are taken in at once; 12,288 numbers each with pixels
+PIXEL = re.compile(r"pixel\[(\d+),(\d+),(\d+)\]")
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 SOURCE = "SD2 of ED2 (Yuan et al., arXiv 2112.02817), from uniformly random actions"
 
 
@@ -77,6 +81,29 @@ class Discovery:
         return [[self.action_names[index] for index in group] for group in self.groups]
 
     @property
+    def title(self) -> str:
+        """Task, input, steps and seed, in words."""
+        asked = self.settings
+        return f"{self.task}, {asked.input}, {asked.steps:,} random steps, seed {asked.seed}"
+
+    @property
+    def pictures(self) -> NDArray[np.float64]:
+        """The correlations with pixels at their places, (A, 64, 64, 3); NaN where a pixel never changed.
+
+        Raises:
+            ValueError: the state dimensions are no pixels.
+        """
+        from envs.task import SIZE
+
+        places = [PIXEL.fullmatch(name) for name in self.state_names]
+        if None in places:
+            raise ValueError(f"{self.task}: the state dimensions are no pixels")
+        pictures = np.full((len(self.action_names), SIZE, SIZE, 3), np.nan)
+        rows, columns, channels = np.array([place.groups() for place in places if place], int).T
+        pictures[:, rows, columns, channels] = self.correlations
+        return pictures
+
+    @property
     def margins(self) -> sd2.Margins:
         """How close the decision to stop merging was."""
         return sd2.margins(self.merges, self.settings.eta)
@@ -99,8 +126,8 @@ def discover(
         renderer: What draws dm_control's pixels, where pixels are looked at.
 
     Raises:
-        UserError: there is no such task, its actions are discrete, nothing in it ever changes, or the renderer cannot
-            be loaded.
+        UserError: there is no such task, its actions are discrete, nothing in it ever changes, the renderer cannot be
+            loaded, or something else stands in the folder's place.
     """
     if task not in TASKS:
         raise UserError(f"unknown task {task}; allowed: dmc_<domain>_<task>, toy_<task>{hint(task, TASKS)}")
@@ -108,6 +135,9 @@ def discover(
         raise UserError(f"{task} has discrete actions; SD2 groups the dimensions of continuous ones")
     task = canonical(task)
     folder = results / "sd2" / task / key(settings)
+    for path in (folder, *folder.parents):
+        if os.path.lexists(path) and not path.is_dir():
+            raise UserError(f"{path}: stands where a folder of discoveries belongs; remove it")
     found = _read(task, settings, folder)
     if found is not None:
         return found
@@ -120,7 +150,7 @@ def discover(
 
 def key(settings: DiscoverySettings) -> str:
     """The name of a discovery's folder, one for each combination of settings."""
-    return f"{settings.input}_{settings.steps}_eta{_plain(settings.eta)}_seed{settings.seed}"
+    return f"{settings.input}_{settings.steps}_eta{_positional(settings.eta)}_seed{settings.seed}"
 
 
 def stability(found: Sequence[Discovery]) -> NDArray[np.float64]:
@@ -134,7 +164,7 @@ def stability_file(found: Sequence[Discovery]) -> Path:
     one, seeds = first.settings, sorted(each.settings.seed for each in found)
     runs = [[seed for _, seed in run] for _, run in groupby(enumerate(seeds), lambda place: place[1] - place[0])]
     spans = ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
-    return first.folder.with_name(f"stability_{one.input}_{one.steps}_eta{_plain(one.eta)}_seeds{spans}.csv")
+    return first.folder.with_name(f"stability_{one.input}_{one.steps}_eta{_positional(one.eta)}_seeds{spans}.csv")
 
 
 def write_stability(found: Sequence[Discovery]) -> None:
@@ -143,7 +173,7 @@ def write_stability(found: Sequence[Discovery]) -> None:
     atomic.write_text(stability_file(found), _table(["action", *names], names, stability(found)))
 
 
-def _plain(number: float) -> str:
+def _positional(number: float) -> str:
     """A number without exponent or needless digits, so that different ones have different names."""
     return np.format_float_positional(number + 0.0, trim="-")  # + 0.0 makes -0.0 zero
 
@@ -198,11 +228,9 @@ def _pixel_names(shape: tuple[int, ...] | None) -> list[str]:
 
 def _write(found: Discovery, origin: dict[str, Any]) -> Discovery:
     """Makes the folder; where another process was faster, what it found is taken."""
-    merges = [[" ".join(map(str, merge.a)), " ".join(map(str, merge.b)), merge.rela] for merge in found.merges]
     files = {
         CORRELATIONS: _table(["action", *found.state_names], found.action_names, found.correlations),
-        MERGES: _csv([["a", "b", "rela"], *merges]),
-        GROUPS: _groups_yaml(found),
+        **_derived(found),
         provenance.NAME: json.dumps(origin, indent=2) + "\n",
     }
     folder = found.folder
@@ -227,8 +255,10 @@ def _temporary(folder: Path) -> Path:
     return folder.with_name(f"{atomic.TEMPORARY}{os.getpid()}-{folder.name}")
 
 
-def _groups_yaml(found: Discovery) -> str:
-    content = {
+def _derived(found: Discovery) -> dict[str, str]:
+    """The files that follow from the correlations, by name."""
+    merges = [[" ".join(map(str, merge.a)), " ".join(map(str, merge.b)), merge.rela] for merge in found.merges]
+    groups = {
         "task": found.task,
         "groups": found.groups,
         "names": found.names,
@@ -236,7 +266,10 @@ def _groups_yaml(found: Discovery) -> str:
         "margins": asdict(found.margins),
         "source": {"method": SOURCE, **found.settings.model_dump(exclude={"eta"})},
     }
-    return yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=120)
+    return {
+        MERGES: _csv([["a", "b", "rela"], *merges]),
+        GROUPS: yaml.safe_dump(groups, sort_keys=False, default_flow_style=None, width=120),
+    }
 
 
 def _table(header: list[str], names: list[str], numbers: NDArray[np.float64]) -> str:
@@ -254,33 +287,42 @@ def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | N
     if not folder.exists():
         return None
     try:
-        [_, *states], *rows = csv.reader(io.StringIO((folder / CORRELATIONS).read_text(encoding="utf-8")))
+        text = (folder / CORRELATIONS).read_text(encoding="utf-8")
+        [_, *states], *rows = csv.reader(io.StringIO(text))
         correlations = np.array([row[1:] for row in rows], float)
-        if correlations.shape != (len(rows), len(states)) or not ((correlations >= 0) & (correlations <= 1)).all():
+        if not text.endswith("\n") or correlations.shape != (ACTIONS[task], len(states)):
+            raise ValueError(f"{CORRELATIONS} is cut off")
+        if not ((correlations >= 0) & (correlations <= 1)).all():
             raise ValueError(f"{CORRELATIONS} holds other than numbers from 0 to 1")
         found = Discovery(
             task, settings, folder, [row[0] for row in rows], states, correlations, sd2.merge_path(correlations)
         )
-        # The rest follows from the correlations. It is compared, so that damage to any file is noticed.
-        _, *kept = csv.reader(io.StringIO((folder / MERGES).read_text(encoding="utf-8")))
-        merges = [sd2.Merge(_indices(a), _indices(b), float(rela)) for a, b, rela in kept]
-        if len(merges) != len(found.merges) or not all(map(_same, merges, found.merges)):
-            raise ValueError(f"{MERGES} does not follow from {CORRELATIONS}")
-        if yaml.safe_load((folder / GROUPS).read_text(encoding="utf-8"))["groups"] != found.groups:
-            raise ValueError(f"{GROUPS} does not follow from {MERGES}")
-    except (OSError, ValueError, TypeError, KeyError, csv.Error, yaml.YAMLError) as error:
+        if settings.input == "pixels":
+            _ = found.pictures  # names that are no pixels of a picture are damage too
+    except (OSError, ValueError, IndexError, csv.Error) as error:
         logger.warning("%s is damaged (%s): discovering anew", folder, error)
         doomed = _temporary(folder)  # renamed first, so that a kill leaves no half of it
         folder.rename(doomed)
         shutil.rmtree(doomed)
         return None
+    _renew(found)
     return found
 
 
-def _indices(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split()))
+def _renew(found: Discovery) -> None:
+    """Writes anew the files that do not follow from the correlations, with a warning."""
+    for name, text in _derived(found).items():
+        path = found.folder / name
+        try:
+            if path.exists() and _same(path.read_text(encoding="utf-8", errors="replace"), text):
+                continue
+            atomic.write_text(path, text)
+            logger.warning("%s did not follow from %s: written anew", path, CORRELATIONS)
+        except OSError as error:  # what was asked for is known all the same
+            logger.warning("%s does not follow from %s and cannot be written anew: %s", path, CORRELATIONS, error)
 
 
-def _same(one: sd2.Merge, other: sd2.Merge) -> bool:
-    """Whether two merges are one but for another machine's rounding."""
-    return (one.a, one.b) == (other.a, other.b) and math.isclose(one.rela, other.rela, abs_tol=1e-9)
+def _same(one: str, other: str) -> bool:
+    """Whether two texts are one but for another machine's rounding of the numbers in them."""
+    ours, theirs = ([float(number) for number in NUMBER.findall(text)] for text in (one, other))
+    return NUMBER.split(one) == NUMBER.split(other) and np.allclose(ours, theirs, rtol=0, atol=1e-9)

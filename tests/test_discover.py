@@ -6,10 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import launch
+from agents import sd2
 from agents.settings import DiscoverySettings
+from runs.discovery import Discovery
+from runs.inquiry import describe
 
 ROOT = Path(launch.__file__).parent
 
@@ -81,6 +85,60 @@ def test_several_seeds_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert path.exists()
 
 
+def test_figures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert discover("toy_reach_2", "--steps", "500", results=tmp_path) == 0
+    monkeypatch.delattr("analysis.discovery.render")
+    assert discover("toy_reach_2", "--steps", "500", results=tmp_path) == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"], ["--seed", "0", "1"]])
+def test_what_cannot_be_written_takes_no_answer_away(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("analysis.files.write", refuse)
+    assert discover("toy_reach_2", "--steps", "500", *arguments, results=tmp_path) == 0
+    monkeypatch.setattr("runs.atomic.write_text", refuse)
+    assert discover("toy_reach_2", "--steps", "500", *arguments, results=tmp_path) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count("lane 0") >= 2
+    warnings = captured.err.splitlines()
+    assert len(warnings) == 2
+    assert all(re.match(r"warning: .*Permission denied", line) for line in warnings)
+
+
+def test_an_interruption_promises_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("runs.inquiry.discover_all", interrupted)
+    assert discover("toy_reach_2", results=tmp_path) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("eta", "relas", "shown"),
+    [
+        (0.0, [0.2, -0.1], ["0.200", "0.000", "-0.100"]),
+        (1e-5, [0.2, -0.1], ["0.20000", "0.00001", "-0.10000"]),
+        (0.0, [0.2, 0.00031, -0.00042], ["0.2000", "0.0003", "0.0000", "-0.0004"]),
+        (0.1234567, [0.12345], ["0.12346", "0.12345"]),
+    ],
+)
+def test_rela_and_eta_have_the_digits_that_tell_them_apart(eta: float, relas: list[float], shown: list[str]) -> None:
+    merges = [sd2.Merge((0,) if i == 0 else tuple(range(i + 1)), (i + 1,), rela) for i, rela in enumerate(relas)]
+    names = [f"joint {i}" for i in range(len(relas) + 1)]
+    found = Discovery(
+        "a task", DiscoverySettings(eta=eta), Path("folder"), names, ["x"], np.zeros((len(names), 1)), merges
+    )
+    text = describe([found])
+    assert re.findall(r"^ +(-?\d\.\d+)  ", text, re.MULTILINE) == shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -93,6 +151,7 @@ def test_several_seeds_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["toy_reach_2", "--eta", "nan"], "--eta nan: eta is .*; allowed: a number"),
         (["toy_reach_2", "--input", "pixel"], "--input pixel: .*; allowed: state | pixels; did you mean pixels?"),
         (["toy_reach_2", "--seed", "-1"], "--seed -1: seed is -1; allowed: an integer at least 0"),
+        (["toy_reach_2", "--seed", "99999999999"], "--seed 99999999999: .* at least 0 and at most 4294967295"),
         (["toy_reach_2", "--seed", "1", "2", "1"], "--seed 1: given twice; give each seed once"),
     ],
 )

@@ -1,38 +1,26 @@
-"""Figures of a discovery: what is drawn where, from a folder made by hand."""
+"""Figures of a discovery: what is drawn where, from one made by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.discovery import correlations, dendrogram, draw, read
+from analysis.discovery import Drawing, correlations, dendrogram, draw
 
-GROUPS = """
-task: dmc_made_up
-groups: [[0, 2], [1], [3]]
-names: [[hip, knee], [waist], [action 3]]
-eta: 0.1
-margins: {accepted: 0.2, rejected: 0.05}
-source: {method: SD2, input: state, steps: 20000, seed: 4}
-"""
-# Rela rises at the last merge: 0.2, 0.05, 0.3.
-MERGES = "a,b,rela\n0,2,0.2\n1,3,0.05\n0 2,1 3,0.3\n"
-STATES = """action,height,velocity[0],velocity[1],"arm[0,1]"
-hip,0.1,0.2,0.3,0.4
-waist,0.0,0.9,0.0,0.0
-knee,0.5,0.6,0.7,0.8
-action 3,0.0,0.0,0.25,0.0
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "groups.yaml").write_text(GROUPS)
-    (tmp_path / "merges.csv").write_text(MERGES)
-    (tmp_path / "correlations.csv").write_text(STATES)
-    return tmp_path
+STATES = np.array([[0.1, 0.2, 0.3, 0.4], [0, 0.9, 0, 0], [0.5, 0.6, 0.7, 0.8], [0, 0, 0.25, 0]])
+FOUND = Drawing(
+    "dmc_made_up, state, 20,000 random steps, seed 4",
+    ["hip", "waist", "knee", "action 3"],
+    ["height", "velocity[0]", "velocity[1]", "arm[0,1]"],
+    STATES,
+    [((0,), (2,), 0.2), ((1,), (3,), 0.05), ((0, 2), (1, 3), 0.3)],  # Rela rises at the last merge
+    [[0, 2], [1], [3]],
+    0.1,
+)
 
 
 def panel(figure: Figure) -> Axes:
@@ -43,22 +31,24 @@ def labels(axis: Axes) -> list[str]:
     return [text.get_text() for text in axis.get_yticklabels()]
 
 
-def test_figures_are_written_as_png_and_pdf(folder: Path) -> None:
-    paths = draw(folder)
+def test_figures_are_written_as_png_and_pdf_where_they_are_absent(tmp_path: Path) -> None:
+    paths = draw(FOUND, tmp_path)
     assert [path.name for path in paths] == [
         "correlations.png",
         "correlations.pdf",
         "dendrogram.png",
         "dendrogram.pdf",
     ]
-    assert [path.read_bytes()[:4] for path in paths] == [b"\x89PNG", b"%PDF"] * 2
     before = [path.read_bytes() for path in paths]
-    draw(folder)
+    assert [content[:4] for content in before] == [b"\x89PNG", b"%PDF"] * 2
+    assert draw(FOUND, tmp_path) == []
+    paths[3].unlink()
+    assert draw(FOUND, tmp_path) == [paths[3]]
     assert [path.read_bytes() for path in paths] == before
 
 
-def test_rows_of_the_heat_map_stand_by_group(folder: Path) -> None:
-    axis = panel(correlations(read(folder)))
+def test_rows_of_the_heat_map_stand_by_group() -> None:
+    axis = panel(correlations(FOUND))
     assert labels(axis) == ["hip 0", "knee 2", "waist 1", "action 3"]
     [image] = axis.get_images()
     np.testing.assert_allclose(
@@ -70,14 +60,14 @@ def test_rows_of_the_heat_map_stand_by_group(folder: Path) -> None:
     assert colors[0] == colors[1] != colors[2] == colors[3], "grey for those alone"
 
 
-def test_columns_of_the_heat_map_are_called_by_their_observation(folder: Path) -> None:
-    axis = panel(correlations(read(folder)))
+def test_columns_of_the_heat_map_are_called_by_their_observation() -> None:
+    axis = panel(correlations(FOUND))
     assert [text.get_text() for text in axis.get_xticklabels()] == ["height", "velocity", "arm"]
     assert axis.get_xticks().tolist() == [0, 1.5, 3]
 
 
-def test_branches_of_the_dendrogram_meet_at_their_rela(folder: Path) -> None:
-    axis = panel(dendrogram(read(folder)))
+def test_branches_of_the_dendrogram_meet_at_their_rela() -> None:
+    axis = panel(dendrogram(FOUND))
     assert labels(axis) == ["hip 0", "knee 2", "waist 1", "action 3"]
     *branches, line = axis.get_lines()
     assert [np.asarray(branch.get_xdata())[1:3].tolist() for branch in branches] == [[0.2] * 2, [0.05] * 2, [0.3] * 2]
@@ -90,20 +80,24 @@ def test_branches_of_the_dendrogram_meet_at_their_rela(folder: Path) -> None:
     assert low > 0.3 > 0.05 > high, "the most related on the left"
 
 
-def test_no_two_branches_cross(folder: Path) -> None:
+def test_no_two_branches_cross() -> None:
     """The actions of each merge stand next to each other."""
-    (folder / "merges.csv").write_text("a,b,rela\n1,3,0.5\n0,2,0.4\n0 2,1 3,0.3\n")
-    assert labels(panel(dendrogram(read(folder)))) == ["hip 0", "knee 2", "waist 1", "action 3"]
-    (folder / "merges.csv").write_text("a,b,rela\n0,3,0.5\n0 3,1,0.4\n0 1 3,2,0.3\n")
-    assert labels(panel(dendrogram(read(folder)))) == ["hip 0", "action 3", "waist 1", "knee 2"]
+    path = [((1,), (3,), 0.5), ((0,), (2,), 0.4), ((0, 2), (1, 3), 0.3)]
+    assert labels(panel(dendrogram(replace(FOUND, merges=path)))) == ["hip 0", "knee 2", "waist 1", "action 3"]
+    path = [((0,), (3,), 0.5), ((0, 3), (1,), 0.4), ((0, 1, 3), (2,), 0.3)]
+    assert labels(panel(dendrogram(replace(FOUND, merges=path)))) == ["hip 0", "action 3", "waist 1", "knee 2"]
 
 
-def test_pixels_are_drawn_as_pictures_averaged_over_channels(folder: Path) -> None:
-    (folder / "correlations.csv").write_text(
-        'action,"pixel[0,1,0]","pixel[0,1,2]","pixel[63,5,1]"\n'
-        "hip,0.2,0.4,0.1\nwaist,0.0,0.0,0.0\nknee,0.0,0.0,0.9\naction 3,0.0,0.1,0.0\n"
-    )
-    figure = correlations(read(folder))
+def pictures_of(actions: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+    pictures = np.full((actions, 64, 64, 3), np.nan)
+    pictures[:, 0, 1, 0] = [0.2, 0, 0, 0][:actions]
+    pictures[:, 0, 1, 2] = [0.4, 0, 0, 0.1][:actions]
+    pictures[:, 63, 5, 1] = [0.1, 0, 0.9, 0][:actions]
+    return pictures
+
+
+def test_pixels_are_drawn_as_pictures_averaged_over_channels() -> None:
+    figure = correlations(replace(FOUND, correlations=pictures_of(4)))
     titles = [axis.get_title() for axis in figure.axes[:4]]
     assert titles == ["hip 0", "knee 2", "waist 1", "action 3"]
     pictures = [axis.get_images()[0].get_array() for axis in figure.axes[:2]]
@@ -113,8 +107,30 @@ def test_pixels_are_drawn_as_pictures_averaged_over_channels(folder: Path) -> No
     assert np.isnan(hip).sum() == 64 * 64 - 2, "pixels that never changed are left white"
 
 
-def test_one_action_has_no_dendrogram(folder: Path) -> None:
-    (folder / "groups.yaml").write_text(GROUPS.replace("[[0, 2], [1], [3]]", "[[0]]"))
-    (folder / "merges.csv").write_text("a,b,rela\n")
-    (folder / "correlations.csv").write_text("action,height\nhip,0.5\n")
-    assert [path.name for path in draw(folder)] == ["correlations.png", "correlations.pdf"]
+@pytest.mark.parametrize("actions", [1, 2, 4])
+@pytest.mark.parametrize("pixels", [False, True])
+def test_titles_are_whole(actions: int, pixels: bool) -> None:
+    """Also where there are few actions, and so a narrow figure, and a long name."""
+    found = replace(
+        FOUND,
+        title="dmc_ball_in_cup_catch, pixels, 100,000 random steps, seed 4294967295",
+        actions=FOUND.actions[:actions],
+        correlations=pictures_of(actions) if pixels else STATES[:actions],
+        merges=[((0,), (1,), 0.2)][: actions - 1],
+        groups=[[action] for action in range(actions)],
+    )
+    figures = [correlations(found), *([dendrogram(found)] if actions == 2 else [])]
+    for figure in figures:
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        texts = [text for text in (*figure.texts, figure._suptitle) if text]  # type: ignore[attr-defined]
+        texts += [text for axis in figure.axes for text in (axis.title, axis._left_title)]  # type: ignore[attr-defined]
+        boxes = [text.get_window_extent(canvas.get_renderer()) for text in texts if text.get_text()]
+        for box in boxes:
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
+            assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
+
+
+def test_one_action_has_no_dendrogram(tmp_path: Path) -> None:
+    one = Drawing("alone", ["hip"], ["height"], np.array([[0.5]]), [], [[0]], 0.0)
+    assert [path.name for path in draw(one, tmp_path)] == ["correlations.png", "correlations.pdf"]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import shutil
 import signal
 import subprocess
@@ -156,16 +157,14 @@ def test_names_of_one_task_share_a_discovery(tmp_path: Path) -> None:
 
 
 DAMAGES = {
-    "missing": lambda folder: (folder / MERGES).unlink(),
-    "cut off": lambda folder: (folder / CORRELATIONS).write_text("action,position[0]\nlane 0,0."),
-    "no numbers": lambda folder: (folder / CORRELATIONS).write_text("action,position[0]\nlane 0,x\n"),
-    "out of range": lambda folder: (folder / CORRELATIONS).write_text("action,position[0]\nlane 0,nan\n"),
-    "empty": lambda folder: (folder / CORRELATIONS).write_text(""),
-    "other merges": lambda folder: (folder / MERGES).write_text("a,b,rela\n0,1,0.5\n0 1,2,0.4\n0 1 2,3,0.3\n"),
-    "no YAML": lambda folder: (folder / GROUPS).write_text("groups: ["),
-    "no mapping": lambda folder: (folder / GROUPS).write_text("5"),
-    "other groups": lambda folder: (folder / GROUPS).write_text("groups: [[0, 1], [2], [3]]"),
-    "bytes": lambda folder: (folder / GROUPS).write_bytes(b"\xff\xfe\x00"),
+    "missing": lambda path: path.unlink(),
+    "a line short": lambda path: path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1])),
+    "cut off": lambda path: path.write_text(path.read_text()[:-3]),
+    "no numbers": lambda path: path.write_text("action,position[0]\nlane 0,x\n"),
+    "not a number": lambda path: path.write_text(path.read_text().replace("0.", "nan,", 1)),
+    "out of range": lambda path: path.write_text("action,a\n0,1\n1,1\n2,1\n3,nan\n"),
+    "empty": lambda path: path.write_text(""),
+    "bytes": lambda path: path.write_bytes(b"\xff\xfe\x00"),
 }
 
 
@@ -173,7 +172,7 @@ DAMAGES = {
 def test_damage_is_told_and_made_good(damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = toy(tmp_path)
     before = contents(found.folder)
-    DAMAGES[damage](found.folder)
+    DAMAGES[damage](found.folder / CORRELATIONS)
     with caplog.at_level(logging.WARNING):
         again = toy(tmp_path)
     assert "is damaged" in caplog.text
@@ -183,6 +182,75 @@ def test_damage_is_told_and_made_good(damage: str, tmp_path: Path, caplog: pytes
         name: before[name] for name in (CORRELATIONS, MERGES, GROUPS)
     }
     assert [path.name for path in found.folder.parent.iterdir()] == [found.folder.name]
+
+
+CHANGES = {
+    "missing": lambda path: path.unlink(),
+    "cut off": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "changed": lambda path: path.write_text(path.read_text().replace("1", "2")),
+    "added to": lambda path: path.write_text(path.read_text() + "more\n"),
+    "bytes": lambda path: path.write_bytes(b"\xff\xfe\x00"),
+}
+
+
+@pytest.mark.parametrize("name", [MERGES, GROUPS])
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_follows_from_the_correlations_is_written_anew(
+    change: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = toy(tmp_path)
+    before = contents(found.folder)
+    CHANGES[change](found.folder / name)
+    monkeypatch.delattr(envs, "make_env")  # without a step
+    with caplog.at_level(logging.WARNING):
+        assert toy(tmp_path).groups == found.groups
+    assert f"{name} did not follow from correlations.csv: written anew" in caplog.text
+    assert contents(found.folder) == before
+
+
+def test_another_machines_rounding_is_no_change(tmp_path: Path) -> None:
+    found = toy(tmp_path)
+    for name in (MERGES, GROUPS):
+        path = found.folder / name
+        path.write_text(re.sub(r"(-?\d\.\d{11})\d+", r"\1", path.read_text()))
+    before = contents(found.folder)
+    toy(tmp_path)
+    assert contents(found.folder) == before
+
+
+def test_a_folder_that_cannot_be_written_still_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: Path, text: str) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    found = toy(tmp_path)
+    (found.folder / GROUPS).unlink()
+    monkeypatch.setattr(atomic, "write_text", refuse)
+    assert toy(tmp_path).groups == found.groups
+    assert "cannot be written anew" in caplog.text
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_what_stands_in_a_folders_place_is_named(kind: str, depth: int, tmp_path: Path) -> None:
+    folder = tmp_path / "sd2" / "toy_reach_4" / discovery.key(SHORT)
+    place = [folder, *folder.parents][depth]
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch() if kind == "file" else place.symlink_to("nowhere")
+    with pytest.raises(UserError, match=rf"^{re.escape(str(place))}: stands where .*; remove it$"):
+        toy(tmp_path)
+    assert list(place.parent.iterdir()) == [place]
+
+
+def test_pictures_have_pixels_at_their_places(tmp_path: Path) -> None:
+    found = toy(tmp_path, input="pixels")
+    pictures = found.pictures
+    assert pictures.shape == (4, 64, 64, 3)
+    assert np.count_nonzero(~np.isnan(pictures[0])) == len(found.state_names)
+    for name, column in zip(found.state_names, found.correlations.T, strict=True):
+        row, side, channel = map(int, name.removeprefix("pixel[").removesuffix("]").split(","))
+        np.testing.assert_array_equal(pictures[:, row, side, channel], column)
 
 
 def test_a_stop_leaves_nothing(tmp_path: Path) -> None:

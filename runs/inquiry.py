@@ -10,7 +10,7 @@ import numpy as np
 
 from agents import sd2
 from agents.settings import DiscoverySettings
-from runs.discovery import Discovery, discover, stability, stability_file, write_stability
+from runs.discovery import Discovery, discover, stability, stability_file
 from suites.catalog import Catalog
 from suites.document import Key, Node, Place, parse
 from suites.errors import UserError
@@ -18,7 +18,9 @@ from suites.errors import UserError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-EDGE = 0.05  # a decision closer than this to eta is on a knife's edge: seeds move a Rela about as much
+# A decision closer than this to eta is on a knife's edge: at 20,000 steps, seeds move a Rela about as much.
+EDGE = 0.05
+DECIMALS = range(3, 17)  # of a Rela
 
 
 def read_options(options: Mapping[str, str], seeds: Sequence[str]) -> list[DiscoverySettings]:
@@ -42,7 +44,7 @@ def read_options(options: Mapping[str, str], seeds: Sequence[str]) -> list[Disco
 
 
 def discover_all(task: str, settings: Sequence[DiscoverySettings], results: Path) -> list[Discovery]:
-    """Discovers with each of some settings, which differ in their seeds, and writes how stable the groups are.
+    """Discovers with each of some settings, which differ in their seeds.
 
     A progress bar is shown on standard error if that is a terminal.
 
@@ -59,14 +61,12 @@ def discover_all(task: str, settings: Sequence[DiscoverySettings], results: Path
             bar = progress.add_task(f"{task}, seed {asked.seed}", total=asked.steps)
             found.append(discover(task, asked, results, partial(_advance, progress, bar)))
             progress.update(bar, completed=asked.steps)  # also where it was found already
-    if len(found) > 1:
-        write_stability(found)
     return found
 
 
 def to_json(found: Sequence[Discovery]) -> str:
     """A discovery as JSON; several, which differ in their seeds, with the stability of their groups."""
-    results = [_plain(each) for each in found]
+    results = [_result(each) for each in found]
     if len(found) == 1:
         return json.dumps(results[0])
     shares = stability(found)
@@ -78,11 +78,11 @@ def describe(found: Sequence[Discovery]) -> str:
     """Discoveries in words: groups, merge paths, how close the decisions were, where the files are, and stability."""
     texts = [f"{_describe(each)}\nfiles: {each.folder}" for each in found]
     if len(found) > 1:
-        texts.append(f"{_table(found)}\nfile: {stability_file(found)}")
+        texts.append(f"{_shares(found)}\nfile: {stability_file(found)}")
     return "\n\n".join(texts)
 
 
-def _plain(found: Discovery) -> dict[str, Any]:
+def _result(found: Discovery) -> dict[str, Any]:
     return {
         "groups": found.groups,
         "names": found.names,
@@ -100,16 +100,25 @@ def _describe(found: Discovery) -> str:
     ]
     if found.merges:
         lines.append("merge path, by Rela")
+    form = f"{_decimals(found) + 3}.{_decimals(found)}f"
     stopped = False
     for merge in found.merges:
         if merge.rela < asked.eta and not stopped:
-            lines.append(f"  {asked.eta:6.3f}  eta: merging stops here")
+            lines.append(f"  {asked.eta:{form}}  eta: merging stops here")
             stopped = True
-        lines.append(f"  {merge.rela:6.3f}  {list(merge.a)} + {list(merge.b)}")
+        lines.append(f"  {merge.rela:{form}}  {list(merge.a)} + {list(merge.b)}")
     return "\n".join([*lines, *_decision(found)])
 
 
-def _table(found: Sequence[Discovery]) -> str:
+def _decimals(found: Discovery) -> int:
+    """The fewest decimals, from three on, that tell eta from every other Rela of the path and from 0."""
+    eta = found.settings.eta
+    others = {0.0, *(merge.rela for merge in found.merges)} - {eta}
+    apart = (digits for digits in DECIMALS if all(round(rela, digits) != round(eta, digits) for rela in others))
+    return next(apart, DECIMALS[-1])
+
+
+def _shares(found: Sequence[Discovery]) -> str:
     """How often each pair of actions fell together."""
     names = found[0].action_names
     width = max(map(len, names))
@@ -124,14 +133,15 @@ def _table(found: Sequence[Discovery]) -> str:
 def _decision(found: Discovery) -> list[str]:
     """How close the decision to stop merging was, and on a knife's edge what lies on its other side."""
     eta, margins = found.settings.eta, found.margins
-    made = "nothing merged" if margins.accepted is None else f"merged down to Rela {margins.accepted:.3f}"
-    left = "nothing is left to merge" if margins.rejected is None else f"next would be {margins.rejected:.3f}"
+    form = f".{_decimals(found)}f"
+    made = "nothing merged" if margins.accepted is None else f"merged down to Rela {margins.accepted:{form}}"
+    left = "nothing is left to merge" if margins.rejected is None else f"next would be {margins.rejected:{form}}"
     lines = [f"{made}, {left}; eta {eta:g}"]
     for side, rela in (("above", margins.accepted), ("below", margins.rejected)):
         if rela is not None and abs(rela - eta) < EDGE:
             beyond = np.nextafter(rela, np.inf if side == "above" else -np.inf)
             other = sd2.groups(found.merges, len(found.action_names), beyond)
-            lines.append(f"on a knife's edge: eta {side} {rela:.3f} would give {other}")
+            lines.append(f"on a knife's edge: eta {side} {rela:{form}} would give {other}")
     return lines
 
 
