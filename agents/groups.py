@@ -24,9 +24,13 @@ def action_groups(groups: str | Sequence[Sequence[int]], size: int) -> list[list
     lists = [list(group) for group in groups]
     counts = Counter(index for group in lists for index in group)
     problems = [
-        *(f"index {index} is out of range" for index in sorted(counts) if not 0 <= index < size),
-        *(f"index {index} is in {counts[index]} places" for index in sorted(counts) if counts[index] > 1),
-        *(f"index {index} is missing" for index in range(size) if index not in counts),
+        *_said([index for index in counts if not 0 <= index < size], "out of range"),
+        *(
+            problem
+            for places in sorted(set(counts.values()) - {1})
+            for problem in _said([index for index in counts if counts[index] == places], f"in {places} places")
+        ),
+        *_said([index for index in range(size) if index not in counts], "missing"),
         *("a group is empty" for group in lists if not group),
     ]
     if problems:
@@ -35,3 +39,17 @@ def action_groups(groups: str | Sequence[Sequence[int]], size: int) -> list[list
             f"got {lists}"
         )
     return lists
+
+
+def _said(indices: list[int], problem: str) -> list[str]:
+    """What is wrong with some indices, in one clause: `index 3 is missing`, `indices 1, 4 to 6 are missing`."""
+    runs: list[list[int]] = []
+    for index in sorted(indices):
+        if runs and index == runs[-1][-1] + 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    spans = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
+    if not runs:
+        return []
+    return [f"index {spans} is {problem}" if len(indices) == 1 else f"indices {spans} are {problem}"]

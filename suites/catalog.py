@@ -14,13 +14,14 @@ from suites.errors import hint
 Model = TypeVar("Model", bound=BaseModel)
 # Dotted key -> checked value with its place; what one block of a suite says. Later layers override earlier ones.
 Layer = Mapping[Key, Node]
-# JSON Schema's words, and ours in messages.
+# JSON Schema's words, and ours in messages, for one and for several.
 _TYPES = {
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "string": "text",
-    "null": "nothing",
+    "integer": ("an integer", "integers"),
+    "number": ("a number", "numbers"),
+    "boolean": ("true or false", "true or false"),
+    "string": ("text", "texts"),
+    "null": ("nothing", "nothing"),
+    "array": ("a list", "lists"),
 }
 _BOUNDS = {"minimum": "at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
 
@@ -191,18 +192,23 @@ def _descend(node: Node, location: tuple[int | str, ...]) -> tuple[int, Node]:
     return depth, node
 
 
-def allowed(schema: Mapping[str, Any]) -> str:
-    """Returns in words what a JSON Schema of one setting allows."""
+def allowed(schema: Mapping[str, Any], several: bool = False) -> str:
+    """Returns in words what a JSON Schema of one setting allows, or of several, as the entries of a list are."""
     if "anyOf" in schema:
-        return " or ".join(allowed(option) for option in schema["anyOf"])
+        return " or ".join(allowed(option, several) for option in schema["anyOf"])
     if "const" in schema:
         return str(schema["const"])
     if "enum" in schema:
         return " | ".join(str(choice) for choice in schema["enum"])
-    if schema["type"] == "array":
-        return f"a list whose entries are each {allowed(schema['items'])}"
-    limits = [f"{words} {schema[name]:g}" for name, words in _BOUNDS.items() if name in schema]
-    return " ".join([_TYPES[schema["type"]], " and ".join(limits)]).strip()
+    noun = _TYPES[schema["type"]][several]
+    if "items" in schema:
+        return f"{noun} of {allowed(schema['items'], several=True)}"
+    limits = [f"{words} {_number(schema[name])}" for name, words in _BOUNDS.items() if name in schema]
+    return " ".join([noun, " and ".join(limits)]).strip()
+
+
+def _number(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def _meant(node: Node, schema: Mapping[str, Any]) -> str:

@@ -27,7 +27,10 @@ def test_every_partition_is_taken_as_it_is(order: list[int], cuts: set[int]) -> 
         ([[0, 1, 2, 3]], "index 3 is out of range"),
         ([[0, 1, 2], [-1]], "index -1 is out of range"),
         ([[0, 1, 2], []], "a group is empty"),
-        ([], "index 0 is missing; index 1 is missing"),
+        ([], "groups: indices 0 to 2 are missing"),
+        ([[1]], "groups: indices 0, 2 are missing"),
+        ([[0, 0, 1, 1, 2]], "groups: indices 0 to 1 are in 2 places"),
+        ([[0, 1, 2, 3, 5, 6]], "groups: indices 3, 5 to 6 are out of range"),
     ],
 )
 def test_no_partition_is_named(groups: list[list[int]], message: str) -> None:
