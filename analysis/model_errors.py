@@ -35,11 +35,13 @@ class ModelErrors:
             its seeds and evaluations, as far as known).
         curves: Rows task, variant, measure, horizon, step, mean, low, high, seeds; all of one horizon.
         protocol: What a final error and an interval are, in words.
+        intervals: What an interval is.
     """
 
     finals: pd.DataFrame
     curves: pd.DataFrame
     protocol: str
+    intervals: str
 
     @property
     def measures(self) -> list[str]:
@@ -65,7 +67,8 @@ def summarize(table: pd.DataFrame, settings: AnalysisSettings) -> ModelErrors | 
     finals = statistics.task_means(runs, settings, SERIES).merge(_sequences(runs, SERIES), on=SERIES)
     curves = statistics.curves(scores[scores["horizon"] == curve_horizon(table)], settings, SERIES)
     finals = finals.assign(sequences=finals["sequences"].round().astype("Int64"))
-    return ModelErrors(finals, curves, protocol.describe_model_errors(settings, runs))
+    described = protocol.describe_model_errors(settings, runs)
+    return ModelErrors(finals, curves, described, protocol.intervals(settings, runs))
 
 
 def curve_horizon(table: pd.DataFrame) -> int:

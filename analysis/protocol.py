@@ -11,6 +11,12 @@ from analysis.settings import AnalysisSettings
 # 1000 of them in the DeepMind Control Suite (Tassa et al. 2018, section 2) and 200 in `toy_reach`.
 BEST_RETURNS = {"dmc_": 1000.0, "toy_reach_": 200.0}
 DMC_RETURN = BEST_RETURNS["dmc_"]
+FEW_SEEDS = 5
+# All of n seeds lie on one side of a symmetric mean in 2 of 2^n cases, and with up to three of them the bootstrap's
+# 95 % interval reaches from the lowest to the highest; the figure for four is simulated.
+CAUTION = (
+    "With so few seeds an interval holds the true mean in about 50 % (2 seeds), 75 % (3) or 80 % (4) of cases only."
+)
 
 
 def final_scores(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = RUN) -> pd.DataFrame:
@@ -65,7 +71,7 @@ def describe(settings: AnalysisSettings, scores: Scores, finals: pd.DataFrame) -
     episodes = _range(scores.runs["episodes"].dropna())
     return (
         f"Final score: {_final(settings, finals, f'; episodes of an evaluation: {episodes}' if episodes else '')} "
-        f"Normalisation: {normalization}. {_intervals(settings)}"
+        f"Normalisation: {normalization}. {intervals(settings, finals)}"
     )
 
 
@@ -78,7 +84,7 @@ def describe_model_errors(settings: AnalysisSettings, finals: pd.DataFrame) -> s
     """
     sequences = _range((finals["sequences"] / finals["evaluations"]).dropna())
     behind = f"; sequences of an evaluation: {sequences}" if sequences else ""
-    return f"Final error: {_final(settings, finals, behind)} {_intervals(settings)}"
+    return f"Final error: {_final(settings, finals, behind)} {intervals(settings, finals)}"
 
 
 def seeds(finals: pd.DataFrame) -> str:
@@ -94,10 +100,12 @@ def _final(settings: AnalysisSettings, finals: pd.DataFrame, behind: str) -> str
     )
 
 
-def _intervals(settings: AnalysisSettings) -> str:
+def intervals(settings: AnalysisSettings, finals: pd.DataFrame) -> str:
+    """What an interval rests on, with a word of caution where seeds are few."""
+    few = finals.groupby(["task", "variant"])["seed"].nunique().between(2, FEW_SEEDS - 1).any()
     return (
         f"Intervals: {100 * settings.confidence:g} % percentile bootstrap over seeds, stratified by task, "
-        f"{settings.repetitions:,} repetitions, bootstrap seed {settings.seed}."
+        f"{settings.repetitions:,} repetitions, bootstrap seed {settings.seed}." + (f" {CAUTION}" if few else "")
     )
 
 

@@ -126,13 +126,15 @@ def _ordered(table: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
 def _model_error_figures(errors: ModelErrors, looks: Mapping[str, figures.Look], source: str) -> dict[str, Figure]:
     """Errors against the horizon at the end of training, and against environment steps at one horizon."""
     axes = f"Scales differ between panels, logarithmic where values span a factor of {figures.WIDE}."
-    caption = f"{axes} {model_errors.note(*errors.measures)} Data: {source}. {errors.protocol}"
+    caption = f"{axes} {model_errors.note(*errors.measures)} Data: {source}."
     horizons = (
-        f"Model error at the end of training. Lines: mean over seeds; bars: its interval; drawn side by side. {caption}"
+        "Model error at the end of training. Lines: mean over seeds; bars: its interval; drawn side by side. "
+        f"{caption} {errors.protocol}"
     )
     curves = (
         f"Model error at a horizon of {errors.curves['horizon'].iloc[0]}. Lines: mean over seeds, dotted where fewer "
-        f"than n seeds reach; bands: its interval, {statistics.BAND_REPETITIONS:,} repetitions at most. {caption}"
+        f"than n seeds reach; bands: its interval, {statistics.BAND_REPETITIONS:,} repetitions at most. {caption} "
+        f"{errors.intervals}"
     )
     return {
         "model_error": figures.model_errors(errors.finals, looks, "horizon", horizons),

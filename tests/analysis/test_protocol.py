@@ -71,3 +71,10 @@ def test_description_names_the_whole_protocol() -> None:
         "95 %",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(("seeds", "few"), [(1, False), (2, True), (4, True), (5, False)])
+def test_few_seeds_are_said_to_be_few(seeds: int, few: bool) -> None:
+    scores = as_scores(entries(["dmc_walker_walk"], ["dreamer"], seeds=seeds))
+    text = describe(AnalysisSettings(), scores, final_scores(usable(scores), AnalysisSettings()))
+    assert ("75 % (3)" in text) == few

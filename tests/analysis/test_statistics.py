@@ -170,3 +170,14 @@ def test_curve_of_seeds_evaluated_at_different_steps(settings: AnalysisSettings)
         35: True,
         45: True,
     }
+
+
+def test_an_interval_over_few_seeds_holds_the_mean_as_often_as_is_said() -> None:
+    """Up to three seeds it is their range, which misses a symmetric mean where all of them lie on one side."""
+    settings, rng = AnalysisSettings(repetitions=2000), np.random.default_rng(0)
+    for seeds, said in ((2, 0.50), (3, 0.75), (4, 0.80)):
+        samples = rng.normal(size=(seeds, 2000))
+        low, high = statistics.mean_interval(samples, settings)
+        if seeds < 4:
+            np.testing.assert_allclose([low, high], [samples.min(0), samples.max(0)])
+        assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(said, abs=0.04)
