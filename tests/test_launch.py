@@ -18,7 +18,7 @@ HEAVY = ("tensorflow", "keras", "mujoco", "dm_control", "matplotlib", "pandas", 
 
 SMALL = """
 name: small
-tasks: [toy_grid, toy_reach_1]
+tasks: [toy_reach_2, toy_reach_1]
 seeds: 2
 preset: debug
 settings: {steps: 1000}
@@ -75,13 +75,13 @@ def test_validate_takes_every_yaml_file_of_the_suites(capsys: pytest.CaptureFixt
 
 
 def test_dry_run_shows_each_run_and_touches_nothing(small: str, capsys: pytest.CaptureFixture[str]) -> None:
-    only = ["--only", "task=toy_grid", "variant=a", "--set", "steps=2e3"]
+    only = ["--only", "task=toy_reach_2", "variant=a", "--set", "steps=2e3"]
     assert launch.main(["run", small, "--dry-run", *only]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
         ["task", "variant", "seed", "state", "step", "steps", "return"],
-        ["toy_grid", "a", "0", "pending", "0", "2,000", "-"],
-        ["toy_grid", "a", "1", "pending", "0", "2,000", "-"],
+        ["toy_reach_2", "a", "0", "pending", "0", "2,000", "-"],
+        ["toy_reach_2", "a", "1", "pending", "0", "2,000", "-"],
         ["2", "runs", "(1", "task", "x", "1", "variant", "x", "2", "seeds),", "4,000", "environment", "steps"],
     ]
     assert list(Path().iterdir()) == [Path("small.yaml")]
@@ -95,8 +95,8 @@ def test_many_runs_are_shown_by_task_and_variant(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:5] for line in lines[:4]] == [
         ["task", "variant", "seeds", "state", "step"],
-        ["toy_grid", "a", "0-1", "pending", "0"],
-        ["toy_grid", "b", "0-1", "pending", "0"],
+        ["toy_reach_2", "a", "0-1", "pending", "0"],
+        ["toy_reach_2", "b", "0-1", "pending", "0"],
         ["toy_reach_1", "a", "0-1", "pending", "0"],
     ]
     assert lines[4].startswith("... and 1 more (")
@@ -105,7 +105,7 @@ def test_many_runs_are_shown_by_task_and_variant(
 
 def test_table_shows_names_as_they_are(small: str, capsys: pytest.CaptureFixture[str]) -> None:
     name = "[bold]:smile:" + 150 * "x"
-    Path(small).write_text(f"name: s\ntasks: toy_grid\nvariants: {{'{name}': {{}}}}\n")
+    Path(small).write_text(f"name: s\ntasks: toy_reach_2\nvariants: {{'{name}': {{}}}}\n")
     assert launch.main(["status", small]) == 0
     assert capsys.readouterr().out.splitlines()[1].split()[1] == name
 
@@ -122,7 +122,7 @@ def test_status_prints_the_agreed_json(small: str, capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out) == {
         "runs": [
             {"task": task, "variant": "b", "seed": 1, "state": "pending", "step": 0, "steps": 1000, "return": None}
-            for task in ("toy_grid", "toy_reach_1")
+            for task in ("toy_reach_2", "toy_reach_1")
         ]
     }
 

@@ -32,7 +32,7 @@ def load(folder: Path, text: str, *overrides: str) -> Suite:
 
 def one(folder: Path, text: str, *overrides: str) -> Settings:
     """Returns the settings of a suite's only run."""
-    [spec] = plan(load(folder, "name: s\ntasks: toy_grid\n" + text, *overrides))
+    [spec] = plan(load(folder, "name: s\ntasks: toy_reach_8\n" + text, *overrides))
     return spec.settings
 
 
@@ -83,7 +83,7 @@ def test_later_blocks_override_earlier_ones(tmp_path: Path) -> None:
     blocks = [
         "preset: debug\n",  # behavior.horizon 3
         "settings: {behavior: {horizon: 4}}\n",
-        "by_task: {toy_grid: {behavior.horizon: 5}}\n",
+        "by_task: {toy_reach_8: {behavior.horizon: 5}}\n",
         "variants: {a: {behavior.horizon: 6}}\n",
     ]
     found = [one(tmp_path, "".join(blocks[:count])).behavior.horizon for count in range(len(blocks) + 1)]
@@ -97,20 +97,20 @@ def test_later_blocks_override_earlier_ones(tmp_path: Path) -> None:
 def test_settings_of_a_task_win_over_those_of_its_list(tmp_path: Path) -> None:
     text = """
         name: s
-        tasks: [dreamer20, toy_grid]
+        tasks: [dreamer20, toy_reach_8]
         by_task:
           dmc_ball_in_cup_catch: {action_repeat: 4}
           dreamer20: {action_repeat: 3, steps: 10}
     """
     found = {spec.task: (spec.settings.action_repeat, spec.settings.steps) for spec in plan(load(tmp_path, text))}
-    assert found.pop("toy_grid") == (2, 5_000_000)
+    assert found.pop("toy_reach_8") == (2, 5_000_000)
     assert found.pop("dmc_cup_catch") == (4, 10)
     assert len(found) == 19
     assert set(found.values()) == {(3, 10)}
 
 
 def test_without_variants_the_agent_names_the_run(tmp_path: Path) -> None:
-    assert [spec.variant for spec in plan(load(tmp_path, "name: s\ntasks: toy_grid"))] == [AGENTS[0]]
+    assert [spec.variant for spec in plan(load(tmp_path, "name: s\ntasks: toy_reach_8"))] == [AGENTS[0]]
 
 
 def test_lists_of_tasks_may_overlap(tmp_path: Path) -> None:
@@ -145,12 +145,12 @@ def test_override_given_twice_is_refused(tmp_path: Path) -> None:
 def test_published_methods_are_those_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "published"
     monkeypatch.setattr(blocks, "PUBLISHED", folder)
-    assert load(tmp_path, "name: s\ntasks: toy_grid\npublished: [anything]").published == ("anything",)
+    assert load(tmp_path, "name: s\ntasks: toy_reach_8\npublished: [anything]").published == ("anything",)
     folder.mkdir()
     (folder / "planet.json").write_text(json.dumps({"method": "planet", "source": "a paper"}))
-    assert load(tmp_path, "name: s\ntasks: toy_grid\npublished: [planet]").published == ("planet",)
+    assert load(tmp_path, "name: s\ntasks: toy_reach_8\npublished: [planet]").published == ("planet",)
     with pytest.raises(UserError, match=r"unknown published method planets; allowed: planet; did you mean planet\?"):
-        load(tmp_path, "name: s\ntasks: toy_grid\npublished: [planets]")
+        load(tmp_path, "name: s\ntasks: toy_reach_8\npublished: [planets]")
 
 
 SOME: dict[str, st.SearchStrategy[Any]] = {
@@ -185,7 +185,7 @@ def test_dotted_and_nested_keys_mean_the_same(tmp_path_factory: pytest.TempPathF
 
 
 @given(
-    tasks=st.sets(st.sampled_from(["toy_grid", "toy_reach_1", "dmc_walker_walk"]), min_size=1),
+    tasks=st.sets(st.sampled_from(["toy_reach_8", "toy_reach_1", "dmc_walker_walk"]), min_size=1),
     seeds=st.integers(1, 4) | st.sets(st.integers(0, 2**32 - 1), min_size=1, max_size=3).map(sorted),
     variants=st.sets(st.sampled_from("abc"), max_size=3).map(sorted),
     horizons=st.sets(st.integers(2, 1000), max_size=3).map(sorted),
@@ -216,7 +216,7 @@ anything = st.recursive(
     | st.booleans()
     | st.integers(-5, 5)
     | st.floats(-2, 2)
-    | st.sampled_from(["", "toy_grid", "dreamer20", "a"]),
+    | st.sampled_from(["", "toy_reach_8", "dreamer20", "a"]),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["a", "steps", "train", "x.y"]), inner),
     max_leaves=4,
 )
@@ -225,13 +225,13 @@ anything = st.recursive(
 @given(
     block=st.sampled_from(sorted(schema.KEYS)),
     value=anything,
-    inner=st.sampled_from([None, "a", "toy_grid", "behavior.horizon", "train", "dynamics.groups", "gpus"]),
+    inner=st.sampled_from([None, "a", "toy_reach_8", "behavior.horizon", "train", "dynamics.groups", "gpus"]),
 )
 def test_any_value_anywhere_is_accepted_or_refused_with_its_place(
     tmp_path_factory: pytest.TempPathFactory, block: str, value: Any, inner: str | None
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    suite = {"name": "s", "tasks": ["toy_grid"], "seeds": 2, "variants": {"a": {}, "b": {}}}
+    suite = {"name": "s", "tasks": ["toy_reach_8"], "seeds": 2, "variants": {"a": {}, "b": {}}}
     try:
         assert plan(load(folder, dump({**suite, block: value if inner is None else {inner: value}})))
     except UserError as error:
