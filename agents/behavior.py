@@ -3,8 +3,9 @@
 import keras
 import tensorflow as tf
 
-from agents.actor import Actor
-from agents.distributions import TanhNormal, unit_normal_log_prob
+from agents.actor import make_actor
+from agents.agent import ActionSpec
+from agents.distributions import OneHot, TanhNormal, unit_normal_log_prob
 from agents.heads import ScalarHead
 from agents.layers import LayerFactory, flatten_leading
 from agents.randomness import Noise
@@ -20,10 +21,9 @@ MODE_SAMPLES = 100
 class ActorCritic:
     """Improves the actor by gradients through imagined states, rewards and values."""
 
-    def __init__(self, make: LayerFactory, settings: BehaviorSettings, features: int, action_size: int):
+    def __init__(self, make: LayerFactory, settings: BehaviorSettings, features: int, action: ActionSpec):
         self._settings = settings
-        self._action_size = action_size
-        self.actor = Actor(make, features, settings, action_size)
+        self.actor = make_actor(make, features, settings, action)
         self.value: ScalarHead | None = None
         if settings.value == "critic":
             self.value = ScalarHead(make, "value", features, settings.value_layers, settings.value_units)
@@ -36,10 +36,10 @@ class ActorCritic:
 
     def act(self, model: WorldModel, state: State, noise: Noise, training: bool) -> tf.Tensor:
         """Actions (N, A) for states (N, ...): drawn while training, else the most probable."""
-        choice, shape = self.actor.actions(state.features), (state.deter.shape[0], self._action_size)
+        choice, count = self.actor.actions(state.features), state.deter.shape[0]
         if training:
-            return choice.sample(noise.normal("policy_action", shape))
-        return choice.mode(noise.normal("policy_mode", (MODE_SAMPLES, *shape)))
+            return choice.sample(self.actor.draws(noise, "policy_action", (count,)))
+        return choice.mode(self.actor.draws(noise, "policy_mode", (MODE_SAMPLES, count)))
 
     def losses(self, model: WorldModel, start: State, noise: Noise) -> tuple[Losses, Metrics]:
         """Imagine from states (N, ...) and judge what comes: scalar losses by group, and metrics."""
@@ -47,7 +47,7 @@ class ActorCritic:
         features = tf.stack([state.features for state in states])  # (H, N, F)
         reward = model.reward.predict(features)
         count = start.deter.shape[0]
-        entropy = first.entropy(noise.normal("entropy", (ENTROPY_SAMPLES, count, self._action_size)))
+        entropy = first.entropy(self.actor.draws(noise, "entropy", (ENTROPY_SAMPLES, count)))
         metrics = {"behavior/reward": tf.reduce_mean(reward), "behavior/entropy": tf.reduce_mean(entropy)}
         if self.value is None:
             discount = model.discount(features) if self._settings.discount_imagined else tf.ones_like(reward)
@@ -67,13 +67,13 @@ class ActorCritic:
         metrics["behavior/return"] = tf.reduce_mean(returns)
         return losses, metrics | {f"loss/{name}": loss for name, loss in losses.items()}
 
-    def imagine(self, model: WorldModel, start: State, noise: Noise) -> tuple[list[State], TanhNormal]:
+    def imagine(self, model: WorldModel, start: State, noise: Noise) -> tuple[list[State], TanhNormal | OneHot]:
         """The states (N, ...) of `horizon` steps that the actor takes from `start`, and its choice at the start."""
         horizon, count = self._settings.horizon, start.deter.shape[0]
-        action_noise = noise.normal("imagined_action", (horizon, count, self._action_size))
+        action_draws = self.actor.draws(noise, "imagined_action", (horizon, count))
         state_noise = noise.normal("imagined_state", (horizon, count, model.rssm.stoch_size))
         states, choices, state = [], [], start
-        for draw, state_draw in zip(tf.unstack(action_noise), tf.unstack(state_noise), strict=True):
+        for draw, state_draw in zip(tf.unstack(action_draws), tf.unstack(state_noise), strict=True):
             # The actor learns from what its actions lead to, not from how it came to where it is.
             choices.append(self.actor.actions(tf.stop_gradient(state.features)))
             state = model.rssm.img_step(state, choices[-1].sample(draw), state_draw)

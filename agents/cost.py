@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
+from agents.agent import ActionSpec
 from agents.settings import AgentSettings
 
 IMAGE_CHANNELS = 3
@@ -67,12 +68,13 @@ def world_model(settings: AgentSettings, action_size: int) -> Networks:
     return networks
 
 
-def behavior(settings: AgentSettings, action_size: int) -> Networks:
+def behavior(settings: AgentSettings, action: ActionSpec) -> Networks:
     """The layers of the actor, and of the value model where there is one; a planner has neither."""
     sizes, features = settings.behavior, _features(settings)
     if sizes.kind == "planner":
         return {}
-    networks = {"actor": _dense(features, *[sizes.actor_units] * sizes.actor_layers, 2 * action_size)}
+    outputs = action.size if action.discrete else 2 * action.size  # logits, or means and deviations
+    networks = {"actor": _dense(features, *[sizes.actor_units] * sizes.actor_layers, outputs)}
     if sizes.value == "critic":
         networks["value"] = _dense(features, *[sizes.value_units] * sizes.value_layers, 1)
     return networks
@@ -83,14 +85,14 @@ def parameters(networks: Networks) -> int:
     return sum(layer.kernel + layer.biases for network in networks.values() for layer in network)
 
 
-def step_flops(settings: AgentSettings, action_size: int, sequences: int, length: int) -> int:
+def step_flops(settings: AgentSettings, action: ActionSpec, sequences: int, length: int) -> int:
     """Floating-point operations of a step's matrix products and convolutions, a multiplication and addition as two.
 
     The gradient of a layer's weights costs as much as its forward pass, that of its inputs as much again. In
     imagination, the weights of the model need none, and those of the value none for the actor. Element-wise operations
     are not counted.
     """
-    model, heads = world_model(settings, action_size), behavior(settings, action_size)
+    model, heads = world_model(settings, action.size), behavior(settings, action)
     forward = {name: _products(layers) for name, layers in (model | heads).items()}
 
     def trained(name: str) -> int:

@@ -1,4 +1,4 @@
-"""The distributions of Dreamer, in float32. Their draws come from given noise, so that a run can key it."""
+"""The distributions of Dreamer, in float32. Their samples come from given draws, so that a run can key them."""
 
 import math
 from collections.abc import Callable
@@ -89,3 +89,34 @@ class TanhNormal(NamedTuple):
         """Log-density of tanh(before); log(1 - tanh^2 x) = 2 (log 2 - x - softplus(-2 x)) holds for any x."""
         log_slope = 2 * (math.log(2) - before - tf.nn.softplus(-2 * before))
         return self.base.log_prob(before) - tf.reduce_sum(log_slope, -1)
+
+
+class OneHot(NamedTuple):
+    """A choice, as a one-hot vector (..., A), given logits (..., A)."""
+
+    logits: tf.Tensor
+
+    def sample(self, draws: tf.Tensor) -> tf.Tensor:
+        """A choice from standard Gumbel draws (..., A): the largest sum of logit and draw is drawn by probability.
+
+        Its gradient is that of the probabilities, straight through the choice (Bengio et al. 2013; "Dream to Control",
+        appendix A).
+        """
+        probabilities = tf.nn.softmax(self.logits)
+        # The difference is exactly zero, so that the vector stays one-hot.
+        return self._one_hot(self.logits + draws) + (probabilities - tf.stop_gradient(probabilities))
+
+    def log_prob(self, action: tf.Tensor) -> tf.Tensor:
+        """Log-probability (...) of a one-hot vector."""
+        return tf.reduce_sum(action * tf.nn.log_softmax(self.logits), -1)
+
+    def mode(self, draws: tf.Tensor) -> tf.Tensor:
+        """The most probable choice (..., A); there is a closed form, which needs no draws."""
+        return self._one_hot(self.logits)
+
+    def entropy(self, draws: tf.Tensor) -> tf.Tensor:
+        """Entropy in nats (...), in closed form."""
+        return -tf.reduce_sum(tf.nn.softmax(self.logits) * tf.nn.log_softmax(self.logits), -1)
+
+    def _one_hot(self, scores: tf.Tensor) -> tf.Tensor:
+        return tf.one_hot(tf.argmax(scores, -1), self.logits.shape[-1])

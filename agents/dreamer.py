@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from agents import cost
 from agents.agent import CONTEXT, ActionSpec, Arrays, Batch, PolicyState, Report
 from agents.behavior import ActorCritic, starts
+from agents.exploration import Exploration
 from agents.layers import LayerFactory
 from agents.open_loop import Foresight, film, foresee
 from agents.optimizers import Adam, LossScale
@@ -31,16 +32,16 @@ class Dreamer:
     """World model and behaviour with their optimisers; one graph a training step, one a policy step.
 
     Raises:
-        ValueError: images of another shape than 64x64x3, or discrete actions.
+        ValueError: images of another shape than 64x64x3, or settings that cannot choose among discrete actions.
     """
 
     def __init__(self, settings: AgentSettings, image_shape: tuple[int, int, int], action: ActionSpec, seed: int):
         if tuple(image_shape) != IMAGE_SHAPE:
             raise ValueError(f"Dreamer sees images of shape {IMAGE_SHAPE}, not {tuple(image_shape)}")
-        if action.discrete:
-            raise ValueError("Dreamer acts on continuous actions only; discrete actions are not supported yet")
+        for key, reason in settings.continuous_only.items() if action.discrete else ():
+            raise ValueError(f"{key}: {reason}, and the actions of this task are choices")
         self._settings = settings
-        self._action_size = action.size
+        self._action = action
         self._seed = seed
         make = LayerFactory(seed, settings.precision)
         self.model = WorldModel(make, settings, action.size)
@@ -48,7 +49,8 @@ class Dreamer:
         if settings.behavior.kind == "planner":
             self.behavior = Planner(settings.behavior, action.size)
         else:
-            self.behavior = ActorCritic(make, settings.behavior, self.model.rssm.feature_size, action.size)
+            self.behavior = ActorCritic(make, settings.behavior, self.model.rssm.feature_size, action)
+        self._exploration = Exploration(settings.exploration, action)
         self._loss_scale = LossScale(settings.precision == "mixed_float16")
         self._optimizers = self._make_optimizers()
         # What the keys of random numbers count by.
@@ -64,7 +66,7 @@ class Dreamer:
     def initial_state(self, count: int) -> PolicyState:
         """The state of `count` environments that have just been reset: zeros, and no action before."""
         deter, stoch = (part.numpy() for part in self.model.rssm.initial(count))
-        return {"deter": deter, "stoch": stoch, "action": np.zeros((count, self._action_size), np.float32)}
+        return {"deter": deter, "stoch": stoch, "action": np.zeros((count, self._action.size), np.float32)}
 
     def policy(
         self, images: NDArray[np.uint8], state: PolicyState, training: bool
@@ -103,12 +105,12 @@ class Dreamer:
 
     def cost(self, sequences: int, length: int) -> dict[str, int]:
         """Weights of the world model, its transition alone and the behaviour; operations of a step on such a batch."""
-        model = cost.world_model(self._settings, self._action_size)
+        model = cost.world_model(self._settings, self._action.size)
         networks = {"world_model": model, "transition": {"transition": model["transition"]}}
-        for name, layers in cost.behavior(self._settings, self._action_size).items():
+        for name, layers in cost.behavior(self._settings, self._action).items():
             networks[name] = {name: layers}
         weights = {f"parameters/{name}": cost.parameters(parts) for name, parts in networks.items()}
-        return weights | {"flops/update": cost.step_flops(self._settings, self._action_size, sequences, length)}
+        return weights | {"flops/update": cost.step_flops(self._settings, self._action, sequences, length)}
 
     def save(self) -> Arrays:
         """Everything that `load` needs to go on bit for bit."""
@@ -145,7 +147,8 @@ class Dreamer:
         with follow(self.behavior.groups) as tape:
             losses, behavior_metrics = self.behavior.losses(self.model, start, noise)
         differentiate(tape, losses)
-        return metrics | behavior_metrics | self._step(gradients)
+        explored = {"exploration/amount": self._exploration.amount(self._updates)}
+        return metrics | behavior_metrics | explored | self._step(gradients)
 
     def _step(self, gradients: Mapping[str, list[tf.Tensor]]) -> Metrics:
         """Apply all groups' gradients, or none if one is not finite while losses are scaled."""
@@ -182,9 +185,7 @@ class Dreamer:
         )
         latent = latent.map(lambda x: x[:, 0])
         action = self.behavior.act(self.model, latent, noise, training)
-        if training:
-            action += self._settings.exploration.noise * noise.normal("exploration", action.shape)
-            action = tf.clip_by_value(action, -1, 1)
+        action = self._exploration.explore(action, noise, self._updates, training)
         self._acts.assign_add(1)
         return action, {**latent._asdict(), "action": action}
 

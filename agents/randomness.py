@@ -2,7 +2,10 @@
 
 import hashlib
 
+import numpy as np
 import tensorflow as tf
+
+TINY = np.finfo(np.float32).tiny  # in place of zero, which has no logarithm
 
 
 def derive_seed(seed: int, name: str, bits: int = 31) -> int:
@@ -12,7 +15,7 @@ def derive_seed(seed: int, name: str, bits: int = 31) -> int:
 
 
 class Noise:
-    """Standard normal draws of one graph call: each name is its own stream, each counter its own place in it.
+    """Random draws of one graph call: each name is its own stream, each counter its own place in it.
 
     XLA has a generator of its own, so that a graph compiled by it draws other numbers, no less repeatable.
     """
@@ -22,6 +25,16 @@ class Noise:
         self._counter = tf.cast(counter, tf.int64)
 
     def normal(self, name: str, shape: tuple[int, ...]) -> tf.Tensor:
-        """Draws of a stream, float32; the same name, counter and shape give the same numbers."""
-        key = tf.constant(derive_seed(self._seed, name, bits=63), tf.int64)
-        return tf.random.stateless_normal(shape, tf.stack([key, self._counter]))
+        """Standard normal draws of a stream, float32; the same name, counter and shape give the same numbers."""
+        return tf.random.stateless_normal(shape, self._key(name))
+
+    def uniform(self, name: str, shape: tuple[int, ...]) -> tf.Tensor:
+        """The same, uniform in [0, 1)."""
+        return tf.random.stateless_uniform(shape, self._key(name))
+
+    def gumbel(self, name: str, shape: tuple[int, ...]) -> tf.Tensor:
+        """The same, standard Gumbel."""
+        return -tf.math.log(-tf.math.log(tf.maximum(self.uniform(name, shape), TINY)))
+
+    def _key(self, name: str) -> tf.Tensor:
+        return tf.stack([tf.constant(derive_seed(self._seed, name, bits=63), tf.int64), self._counter])

@@ -144,9 +144,37 @@ class BehaviorSettings(Group):
 
 
 class ExplorationSettings(Group):
-    """How collected actions differ from the actor's own."""
+    """How the actions that are taken differ from the behaviour's own; counted in gradient steps, as in the paper."""
 
-    noise: float = Field(0.3, ge=0, description="Standard deviation of Gaussian noise added to collected actions")
+    kind: Literal["gaussian", "epsilon_greedy"] = Field(
+        "gaussian", description="Add Gaussian noise, or take a random action instead with a probability (epsilon)"
+    )
+    amount: float = Field(0.3, ge=0, description="Standard deviation of the noise, or epsilon, when training begins")
+    schedule: Literal["constant", "linear", "half_life"] = Field(
+        "constant", description="Keep the amount, or bring it down to the minimum: evenly, or by halving"
+    )
+    duration: int = Field(
+        200_000, ge=1, description="Gradient steps until the minimum is reached, or in which the amount is halved"
+    )
+    minimum: float = Field(0.0, ge=0, description="Amount that a schedule ends at")
+    evaluation: float = Field(0.0, ge=0, description="Amount in evaluation")
+
+    @field_validator("amount", "evaluation")
+    @classmethod
+    def _is_probability(cls, amount: float, info: ValidationInfo) -> float:
+        if info.data.get("kind") == "epsilon_greedy" and amount > 1:
+            raise PydanticCustomError("epsilon", f"epsilon is {amount:g}; allowed: a probability, at most 1")
+        return amount
+
+    @field_validator("minimum")
+    @classmethod
+    def _is_below(cls, minimum: float, info: ValidationInfo) -> float:
+        amount = info.data.get("amount", minimum)
+        if minimum > amount and info.data.get("schedule") != "constant":
+            raise PydanticCustomError(
+                "minimum", f"{minimum:g} is more than the amount {amount:g}; allowed: at most that"
+            )
+        return minimum
 
 
 class OptimizerSettings(Group):
@@ -180,3 +208,15 @@ class AgentSettings(Group):
     def grouped(self) -> bool:
         """Whether action groups matter: to ED2, and to a plain model that is to be as large as ED2 with them."""
         return self.agent != "random" and (self.dynamics.kind == "ed2" or self.dynamics.match_parameters)
+
+    @property
+    def continuous_only(self) -> dict[str, str]:
+        """What cannot be where actions are choices: dotted key of the setting -> why, and what could."""
+        if self.agent == "random":
+            return {}
+        reasons = {}
+        if self.behavior.kind == "planner":
+            reasons["behavior.kind"] = "planner draws numbers from a Gaussian (actor_critic can choose)"
+        if self.exploration.kind == "gaussian":
+            reasons["exploration.kind"] = "gaussian adds noise to numbers (epsilon_greedy can choose)"
+        return reasons

@@ -9,6 +9,7 @@ import argparse
 
 import tensorflow as tf
 
+from agents.agent import ActionSpec
 from agents.cost import step_flops
 from benchmarks.train_step import load_size, make_agent, matmul_rate, random_batch, seconds
 from suites import groups
@@ -29,7 +30,10 @@ def main() -> None:
     actions = sum(len(group) for group in partition)
     sizes = {kind: load_size(arguments.size, {"kind": kind, "groups": partition}, actions) for kind in ("rssm", "ed2")}
     agents = {kind: make_agent(size) for kind, size in sizes.items()}
-    flops = {kind: step_flops(size.settings, actions, size.sequences, size.length) for kind, size in sizes.items()}
+    flops = {
+        kind: step_flops(size.settings, ActionSpec(actions), size.sequences, size.length)
+        for kind, size in sizes.items()
+    }
     batch = random_batch(sizes["rssm"])
     for agent in agents.values():
         agent.train(batch)  # traces

@@ -93,7 +93,7 @@ def main() -> None:
     dynamics = {"kind": arguments.kind, "groups": "full"}
     size = load_size(arguments.size, dynamics, arguments.actions, arguments.precision)
     rate = matmul_rate()
-    flops = step_flops(size.settings, size.actions, size.sequences, size.length)
+    flops = step_flops(size.settings, ActionSpec(size.actions), size.sequences, size.length)
     agent, batch = make_agent(size), random_batch(size)
     (first,) = seconds(lambda: agent.train(batch), 1)
     step = median(seconds(lambda: agent.train(batch), arguments.repeats))

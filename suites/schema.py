@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from analysis.settings import AnalysisSettings
+from envs.settings import DISCRETE_TASKS
 from runs.settings import SlurmSettings
 from suites import blocks, groups
 from suites.catalog import Layer, overlay, text
@@ -191,6 +192,15 @@ def _check_grid(suite: Suite) -> None:
     for task in suite.tasks:
         for variant in suite.grid:
             _check_groups(suite, task, variant)
+            _check_choices(suite, task, variant)
+
+
+def _check_choices(suite: Suite, task: str, variant: str) -> None:
+    """Checks that a variant can choose where a task's actions are choices."""
+    reasons = suite.resolve(task, variant).continuous_only if task in DISCRETE_TASKS else {}
+    for key, reason in reasons.items():
+        place = next((node.place for given, node in suite.layer(task, variant).items() if given == key), suite.place)
+        raise place.error(f"variant {variant} of {task}: {key}: {reason}, and the actions of {task} are choices")
 
 
 def _check_groups(suite: Suite, task: str, variant: str) -> None:

@@ -34,6 +34,8 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
             unread += ("representation.contrast_",)
         if self.behavior.kind != "planner":
             unread += ("behavior.candidates", "behavior.iterations", "behavior.top")
+        if self.exploration.schedule == "constant":
+            unread += ("exploration.duration", "exploration.minimum")
         return {key: value for key, value in values(self).items() if not key.startswith(unread)}
 
 

@@ -56,10 +56,10 @@ def dreamer() -> Callable[..., Dreamer]:
     """Makes agents by seed and settings. The same ones are shared, back at their first weights and counters."""
     made: dict[str, tuple[Dreamer, Arrays]] = {}
 
-    def make(seed: int = 0, **changes: Any) -> Dreamer:
-        key = f"{seed} {sorted(changes.items())}"
+    def make(seed: int = 0, discrete: bool = False, **changes: Any) -> Dreamer:
+        key = f"{seed} {discrete} {sorted(changes.items())}"
         if key not in made:
-            agent = Dreamer(tiny_settings(**changes), (64, 64, 3), ActionSpec(ACTIONS), seed)
+            agent = Dreamer(tiny_settings(**changes), (64, 64, 3), ActionSpec(ACTIONS, discrete), seed)
             made[key] = agent, agent.save()
         agent, fresh = made[key]
         agent.load(fresh)

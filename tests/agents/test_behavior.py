@@ -2,10 +2,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import tensorflow as tf
 
+from agents.agent import ActionSpec
 from agents.behavior import MODE_SAMPLES, ActorCritic, starts
+from agents.distributions import Gaussian, TanhNormal
 from agents.layers import LayerFactory
 from agents.randomness import Noise
 from agents.rssm import State
@@ -25,7 +28,14 @@ START = State(normal(COUNT, 6), normal(COUNT, 4))
 def make(**changes: Any) -> tuple[WorldModel, ActorCritic]:
     settings = tiny_settings(**changes)
     factory = LayerFactory(0)
-    return WorldModel(factory, settings, ACTIONS), ActorCritic(factory, settings.behavior, 10, ACTIONS)
+    return WorldModel(factory, settings, ACTIONS), ActorCritic(factory, settings.behavior, 10, ActionSpec(ACTIONS))
+
+
+def wanted(behavior: ActorCritic, features: tf.Tensor) -> Gaussian:
+    """What a continuous actor wants to do, before the tanh."""
+    choice = behavior.actor.actions(features)
+    assert isinstance(choice, TanhNormal)
+    return choice.base
 
 
 def noise() -> Noise:
@@ -76,11 +86,12 @@ def test_imagination_follows_actor_and_prior() -> None:
     states, first = behavior.imagine(model, START, noise())
     action_noise = noise().normal("imagined_action", (HORIZON, COUNT, ACTIONS))
     state_noise = noise().normal("imagined_state", (HORIZON, COUNT, 4))
-    np.testing.assert_allclose(first.base.mean, behavior.actor.actions(START.features).base.mean)
+    assert isinstance(first, TanhNormal)
+    np.testing.assert_allclose(first.base.mean, wanted(behavior, START.features).mean)
     state = START
     assert len(states) == HORIZON
     for t, expected in enumerate(states):
-        base = behavior.actor.actions(state.features).base
+        base = wanted(behavior, state.features)
         action = np.tanh(base.mean + base.std * action_noise[t])
         state = model.rssm.img_step(state, tf.constant(action), state_noise[t])
         np.testing.assert_allclose(state.features, expected.features, rtol=1e-4, atol=1e-5)
@@ -118,6 +129,43 @@ def test_actor_learns_through_its_actions_but_not_through_what_it_sees() -> None
         numeric = (loss(shift) - loss(-shift)) / 0.04
         assert gradient[index] == pytest.approx(numeric, abs=2e-4, rel=0.05)
     bias.assign(fresh)
+
+
+def test_actor_of_choices_learns_straight_through_them() -> None:
+    """Each choice is taken as a one-hot vector, whose gradient goes on to the softmax: recomputed step by step."""
+    settings = tiny_settings()
+    factory, action = LayerFactory(0), ActionSpec(ACTIONS, discrete=True)
+    model, behavior = WorldModel(factory, settings, ACTIONS), ActorCritic(factory, settings.behavior, 10, action)
+    bias = behavior.actor.out.bias.value
+    with tf.GradientTape() as tape:
+        losses, _ = behavior.losses(model, START, noise())
+    gradient = tape.gradient(losses["actor"], bias).numpy()
+
+    seen = [START.features, *(s.features for s in behavior.imagine(model, START, noise())[0][:-1])]
+    draws = noise().gumbel("imagined_action", (HORIZON, COUNT, ACTIONS)).numpy()
+    state_noise = noise().normal("imagined_state", (HORIZON, COUNT, 4))
+    logits = [behavior.actor.outputs(features).numpy() for features in seen]
+    chosen = [np.eye(ACTIONS, dtype=np.float32)[(a + b).argmax(-1)] for a, b in zip(logits, draws, strict=True)]
+    actions = [tf.Variable(choice) for choice in chosen]
+    with tf.GradientTape() as tape:
+        state, states = START, []
+        for action_taken, step_noise in zip(actions, tf.unstack(state_noise), strict=True):
+            state = model.rssm.img_step(state, tf.convert_to_tensor(action_taken), step_noise)
+            states.append(state.features)
+        assert behavior.value is not None
+        reward, value = model.reward.predict(tf.stack(states)), behavior.value.predict(tf.stack(states))
+        following, total = value[-1], tf.constant(0.0)
+        for t in reversed(range(HORIZON - 1)):
+            following = reward[t] + 0.99 * (0.05 * value[t + 1] + 0.95 * following)
+            total += tf.reduce_mean(0.99**t * following)
+        loss = -total / (HORIZON - 1)
+    assert float(losses["actor"]) == pytest.approx(float(loss), rel=1e-4)
+    expected = np.zeros(ACTIONS)
+    for worth, outputs in zip(tape.gradient(loss, actions), logits, strict=True):
+        p = scipy.special.softmax(outputs.astype(float), -1)
+        if worth is not None:
+            expected += (p * (worth.numpy() - (p * worth.numpy()).sum(-1, keepdims=True))).sum(0)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
 
 
 def test_acts_by_a_draw_in_training_and_else_by_the_likeliest_of_some() -> None:

@@ -24,6 +24,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "contrastive": {"representation": {"objective": "contrastive"}},
     "discounts": {"continuation": {"predict": True}},
     "no_value": {"behavior": {"value": "none"}},
+    "discrete": {"discrete": True, "exploration": {"kind": "epsilon_greedy"}},
     "planet": {"behavior": {"kind": "planner", "candidates": 8, "iterations": 2, "top": 3}},
 }
 
@@ -36,7 +37,7 @@ def test_parameters_are_those_of_the_papers_sizes() -> None:
     reward = 231 * 400 + 401 * 400 + 401
     assert parameters(world_model(AgentSettings(), 6)) == rssm + encoder + decoder + reward
     actor = 231 * 400 + 3 * 401 * 400 + 401 * 12
-    assert parameters(behavior(AgentSettings(), 6)) == actor + reward + 401 * 400
+    assert parameters(behavior(AgentSettings(), ActionSpec(6))) == actor + reward + 401 * 400
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -67,10 +68,11 @@ MEDIUM: dict[str, Any] = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_operations_are_those_of_the_training_graph(variant: str) -> None:
     """Counted from the shapes of the graph's own; the formula leaves out its convolutions' margins."""
-    settings = AgentSettings.model_validate(
-        {name: {**block, **VARIANTS[variant].get(name, {})} for name, block in MEDIUM.items()}
-    )
-    agent = Dreamer(settings, (64, 64, 3), ActionSpec(ACTIONS), seed=0)
+    changes = {name: value for name, value in VARIANTS[variant].items() if name != "discrete"}
+    merged = {name: {**MEDIUM.get(name, {}), **changes.get(name, {})} for name in {*MEDIUM, *changes}}
+    settings = AgentSettings.model_validate(merged)
+    action = ActionSpec(ACTIONS, VARIANTS[variant].get("discrete", False))
+    agent = Dreamer(settings, (64, 64, 3), action, seed=0)
     batch = experience(make_batch(count=4, length=6))
     graph = agent._train_graph.get_concrete_function(batch).graph
     products, convolutions = operations(graph)
@@ -80,9 +82,7 @@ def test_operations_are_those_of_the_training_graph(variant: str) -> None:
         3 * sum(layer.products for layer in (*model["encoder"], *model["decoder"][2:])) - model["encoder"][0].products
     )
     assert 2 * 4 * 6 * images == pytest.approx(convolutions, rel=0.1)
-    assert step_flops(settings, ACTIONS, sequences=4, length=6) - 2 * 4 * 6 * images == pytest.approx(
-        products, rel=0.01
-    )
+    assert step_flops(settings, action, sequences=4, length=6) - 2 * 4 * 6 * images == pytest.approx(products, rel=0.01)
 
 
 def test_operations_of_a_plan_are_those_of_its_iterations() -> None:

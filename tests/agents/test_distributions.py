@@ -1,10 +1,18 @@
 import numpy as np
 import pytest
+import scipy.special
 import scipy.stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from agents.distributions import Gaussian, TanhNormal, bernoulli_log_prob, unit_normal_log_prob, unit_normal_loss
+from agents.distributions import (
+    Gaussian,
+    OneHot,
+    TanhNormal,
+    bernoulli_log_prob,
+    unit_normal_log_prob,
+    unit_normal_loss,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -98,3 +106,36 @@ def test_tanh_normal_entropy_is_the_integral() -> None:
     expected = -np.trapezoid(density * np.log(density), action)
     noise = RANDOM.normal(size=(100_000, 1)).astype(np.float32)
     assert float(choice.entropy(noise)) == pytest.approx(expected, abs=0.02)
+
+
+LOGITS = np.array([[0.3, -1.2, 2.0, 0.7], [-0.5, 1.1, 0.2, -2.4]], np.float32)
+
+
+def gumbel(*shape: int) -> tf.Tensor:
+    return tf.constant(RANDOM.gumbel(size=shape), tf.float32)
+
+
+def test_choices_are_drawn_by_their_probabilities() -> None:
+    choices = OneHot(tf.constant(LOGITS)).sample(gumbel(20_000, 2, 4)).numpy()
+    np.testing.assert_array_equal(np.sort(choices, -1), np.broadcast_to([0, 0, 0, 1], choices.shape))
+    for found, logits in zip(choices.sum(0), LOGITS, strict=True):
+        assert scipy.stats.chisquare(found, 20_000 * scipy.special.softmax(logits.astype(float))).pvalue > 1e-3
+
+
+def test_gradient_of_a_choice_is_that_of_the_probabilities() -> None:
+    """For a reward that is linear in the choice, through the Jacobian of the softmax by hand."""
+    logits, worth = tf.constant(LOGITS), RANDOM.normal(size=(2, 4)).astype(np.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        total = tf.reduce_sum(worth * OneHot(logits).sample(gumbel(2, 4)))
+    p = scipy.special.softmax(LOGITS.astype(float), -1)
+    expected = p * (worth - (p * worth).sum(-1, keepdims=True))
+    np.testing.assert_allclose(tape.gradient(total, logits), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_choices_agree_with_scipy() -> None:
+    choice, p = OneHot(tf.constant(LOGITS)), scipy.special.softmax(LOGITS.astype(float), -1)
+    np.testing.assert_allclose(choice.entropy(gumbel(7, 2, 4)), scipy.stats.entropy(p, axis=-1), rtol=1e-5)
+    np.testing.assert_array_equal(choice.mode(gumbel(7, 2, 4)), np.eye(4)[LOGITS.argmax(-1)])
+    for index, action in enumerate(np.eye(4, dtype=np.float32)):
+        np.testing.assert_allclose(choice.log_prob(action), np.log(p[:, index]), rtol=1e-5)

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from agents.agent import ActionSpec, Agent, Arrays
 from agents.behavior import ActorCritic, starts
+from agents.distributions import TanhNormal
 from agents.dreamer import Dreamer, experience
 from agents.randomness import Noise
 from agents.registry import make_agent
@@ -23,6 +24,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "planet": {"behavior": {"kind": "planner", "candidates": 8, "iterations": 2, "top": 3}},
     "reward": {"representation": {"objective": "reward"}},
     "contrastive": {"representation": {"objective": "contrastive"}, "continuation": {"predict": True}},
+    "discrete": {"discrete": True, "exploration": {"kind": "epsilon_greedy"}, "continuation": {"predict": True}},
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
 }
@@ -68,7 +70,7 @@ def test_planet_learns_a_world_model_only(dreamer: Make, batch: Arrays) -> None:
 def test_planet_plans_with_noise_in_training_only(dreamer: Make, batch: Arrays) -> None:
     images, gaps = batch["image"][:, 0], []
     for scale in (0.0, 0.3):
-        agent = dreamer(**VARIANTS["planet"], exploration={"noise": scale})
+        agent = dreamer(**VARIANTS["planet"], exploration={"amount": scale})
         fresh = agent.save()
         collected, _ = agent.policy(images, agent.initial_state(2), training=True)
         agent.load(fresh)  # the same draws again
@@ -222,7 +224,7 @@ def test_policy_explores_in_training_only(dreamer: Make, batch: Arrays) -> None:
     actions = {}
     for noise in (0.0, 10.0):
         for training in (True, False):
-            agent = dreamer(exploration={"noise": noise})
+            agent = dreamer(exploration={"amount": noise})
             action, state = agent.policy(images, agent.initial_state(2), training)
             assert (action.shape, action.dtype) == ((2, ACTIONS), np.float32)
             assert (np.abs(action) <= 1).all()
@@ -234,22 +236,43 @@ def test_policy_explores_in_training_only(dreamer: Make, batch: Arrays) -> None:
 
 def test_policy_adds_noise_to_what_the_actor_wants(dreamer: Make) -> None:
     """An actor without spread acts by its mean: in evaluation as it is, in training with the setting's noise."""
-    agent = dreamer(behavior={"init_std": 1e-3}, exploration={"noise": 0.2})
+    agent = dreamer(behavior={"init_std": 1e-3}, exploration={"amount": 0.2})
     images = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), np.uint8)
     gaps = {}
     for training in (True, False):
         action, state = agent.policy(images, agent.initial_state(300), training)
         assert isinstance(agent.behavior, ActorCritic)
         latent = State(*(tf.constant(state[part]) for part in ("deter", "stoch")))
-        gaps[training] = action - np.tanh(agent.behavior.actor.actions(latent.features).base.mean)
+        choice = agent.behavior.actor.actions(latent.features)
+        assert isinstance(choice, TanhNormal)
+        gaps[training] = action - np.tanh(choice.base.mean)
     assert np.abs(gaps[False]).max() < 0.01
     assert gaps[True].std() == pytest.approx(0.2, rel=0.1)
     assert abs(gaps[True].mean()) < 0.03
 
 
+def test_policy_chooses_what_is_likeliest_or_anything_at_all(dreamer: Make) -> None:
+    """Choices stay one-hot; in training they follow the actor's probabilities, but for a share epsilon."""
+    epsilon, rows = 0.5, 600
+    agent = dreamer(discrete=True, exploration={"kind": "epsilon_greedy", "amount": epsilon})
+    assert isinstance(agent.behavior, ActorCritic)
+    bias = agent.behavior.actor.out.bias
+    bias.assign([2.0, 0.0, -20.0])  # the last is never chosen but at random
+    images = np.random.default_rng(0).integers(0, 256, (rows, 64, 64, 3), np.uint8)
+    share = {}
+    for training in (True, False):
+        action, state = agent.policy(images, agent.initial_state(rows), training)
+        np.testing.assert_array_equal(np.sort(action, -1), np.broadcast_to([0, 0, 1], action.shape))
+        np.testing.assert_array_equal(state["action"], action)
+        share[training] = action.mean(0)
+    assert share[True][2] == pytest.approx(epsilon / ACTIONS, abs=0.06)
+    assert share[False][2] == 0
+    assert share[False][0] > share[True][0]
+
+
 def test_policy_follows_what_it_sees_and_did(dreamer: Make, batch: Arrays) -> None:
     """Its state is that of the world model's posterior, each row for itself."""
-    agent = dreamer(exploration={"noise": 10.0})
+    agent = dreamer(exploration={"amount": 10.0})
     images = batch["image"]
     _, state = agent.policy(images[:, 0], agent.initial_state(2), training=True)
     _, after = agent.policy(images[:, 1], state, training=True)
@@ -261,7 +284,7 @@ def test_policy_follows_what_it_sees_and_did(dreamer: Make, batch: Arrays) -> No
 
 
 def test_policy_compiles_once_for_each_number_of_environments(dreamer: Make, batch: Arrays) -> None:
-    agent = dreamer(exploration={"noise": 10.0})
+    agent = dreamer(exploration={"amount": 10.0})
     graphs = []
     for count in (1, 2, 1, 2):
         state = agent.initial_state(count)
@@ -320,12 +343,20 @@ def test_registry_makes_the_agent_of_the_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "action", "message"),
+    ("shape", "action", "changes", "message"),
     [
-        ((84, 84, 3), ActionSpec(2), "64, 64, 3"),
-        ((64, 64, 3), ActionSpec(2, discrete=True), "continuous actions only"),
+        ((84, 84, 3), ActionSpec(2), {}, "64, 64, 3"),
+        ((64, 64, 3), ActionSpec(2, discrete=True), {}, r"exploration.kind: gaussian .* \(epsilon_greedy can"),
+        (
+            (64, 64, 3),
+            ActionSpec(2, discrete=True),
+            {"exploration": {"kind": "epsilon_greedy"}, "behavior": {"kind": "planner", "candidates": 8, "top": 3}},
+            r"behavior.kind: planner .* \(actor_critic can",
+        ),
     ],
 )
-def test_agent_refuses_what_it_cannot_handle(shape: tuple[int, int, int], action: ActionSpec, message: str) -> None:
+def test_agent_refuses_what_it_cannot_handle(
+    shape: tuple[int, int, int], action: ActionSpec, changes: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
-        make_agent(tiny_settings(), shape, action, seed=0)
+        make_agent(tiny_settings(**changes), shape, action, seed=0)

@@ -19,6 +19,12 @@ def test_draws_are_standard_normal() -> None:
     assert scipy.stats.kstest(draw(), "norm").pvalue > 0.01
 
 
+def test_other_draws_are_what_their_names_say() -> None:
+    noise = Noise(0, tf.constant(0))
+    assert scipy.stats.kstest(noise.uniform("stream", (1000,)), "uniform").pvalue > 0.01
+    assert scipy.stats.kstest(noise.gumbel("stream", (1000,)), "gumbel_r").pvalue > 0.01
+
+
 def test_derived_seeds_fit_their_bits() -> None:
     seeds = [derive_seed(seed, "name", bits=31) for seed in range(200)]
     assert len(set(seeds)) == 200
