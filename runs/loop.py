@@ -212,6 +212,7 @@ class Attempt:
             settings.replay.size // settings.action_repeat,
             settings.replay.memory,
             settings.replay.sampling,
+            settings.replay.balance,
         )
         replay.restore(self.progress.replay_first, self.progress.replay_next)
         self._window = (self.progress.step, time.monotonic())

@@ -72,6 +72,7 @@ class Snapshot:
     """The episodes that a phase of training draws from, fixed while it lasts."""
 
     names: tuple[Name, ...]
+    places: NDArray[np.int64]  # records of each that a sequence's start is drawn among
     ends: NDArray[np.int64]  # cumulative weights of the episodes
 
     def draw(self, rng: np.random.Generator, count: int, length: int) -> list[tuple[Name, int]]:
@@ -82,7 +83,7 @@ class Snapshot:
         drawn = []
         for episode, place in zip(episodes, starts, strict=True):
             name = self.names[episode]
-            drawn.append((name, int(place * (name.length - length + 1))))
+            drawn.append((name, min(int(place * self.places[episode]), name.length - length)))
         return drawn
 
 
@@ -96,6 +97,7 @@ class Replay:
         capacity: int,
         memory: float = 16.0,
         sampling: Literal["chunks", "episodes"] = "chunks",
+        balance: bool = False,
     ):
         """Opens a folder; files that are no complete episode are set aside with a warning.
 
@@ -105,11 +107,14 @@ class Replay:
             capacity: Agent steps kept; the oldest episodes beyond it are not drawn any more.
             memory: GiB of episodes held in memory.
             sampling: Uniform over all sequences, or over episodes first.
+            balance: Draw starts among all records, those behind the last possible one taken for it: an episode's end is
+                then seen as often as its middle.
         """
         self.folder = folder
         self.length = length
         self.capacity = capacity
         self.sampling = sampling
+        self.balance = balance
         self._limit = int(memory * GIB)
         self._cache: OrderedDict[Name, Episode] = OrderedDict()
         self._cached = 0
@@ -182,9 +187,9 @@ class Replay:
                 f"{self.folder}: none of {len(self)} episodes has train.batch_length = {self.length} records; "
                 f"the longest has {self.longest}"
             )
-        chunks = self.sampling == "chunks"
-        weights = np.array([name.length - self.length + 1 if chunks else 1 for name in names], np.int64)
-        return Snapshot(names, np.cumsum(weights))
+        places = np.array([name.length for name in names], np.int64) - (0 if self.balance else self.length - 1)
+        weights = places if self.sampling == "chunks" else np.ones_like(places)
+        return Snapshot(names, places, np.cumsum(weights))
 
     def sample(self, snapshot: Snapshot, rng: np.random.Generator, count: int) -> dict[str, NDArray]:
         """Draws sequences: image (B, L, H, W, 3) uint8, action (B, L, A), reward and discount (B, L) float32.

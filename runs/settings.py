@@ -36,6 +36,11 @@ class ReplaySettings(Group):
     sampling: Literal["chunks", "episodes"] = Field(
         "chunks", description="Draw uniformly over all chunks, or an episode first and then a chunk of it"
     )
+    balance: bool = Field(
+        False,
+        description="Draw a chunk's start among all records of an episode, moved back where it would run over the end, "
+        "so that ends are seen as often as middles",
+    )
 
 
 class CheckpointSettings(Group):

@@ -1,4 +1,5 @@
 import contextlib
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Literal
 
@@ -53,12 +54,37 @@ def test_sampling_is_uniform(tmp_path: Path, sampling: Literal["chunks", "episod
     assert stats.chisquare([counts[chunk] for chunk in sorted(chunks)], expected).pvalue > 1e-4
 
 
-@settings(max_examples=30, deadline=None)
-@given(lengths=st.lists(st.integers(2, 9), min_size=1, max_size=6), length=st.integers(2, 6), seed=st.integers(0, 99))
-def test_sequences_are_slices_of_their_episodes(
-    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], length: int, seed: int
+@pytest.mark.parametrize("sampling", ["chunks", "episodes"])
+def test_balanced_starts_are_those_of_all_records_moved_back(
+    tmp_path: Path, sampling: Literal["chunks", "episodes"]
 ) -> None:
-    replay = filled(tmp_path_factory.mktemp("replay"), lengths, length)
+    lengths = [3, 2, 12, 5]  # one of them too short
+    replay = filled(tmp_path, lengths, sampling=sampling, balance=True)
+    share: dict[tuple[int, int], float] = defaultdict(float)
+    for number, size in enumerate(lengths):
+        for record in range(size) if size >= 3 else ():
+            share[number, min(record, size - 3)] += 1 / (3 + 12 + 5) if sampling == "chunks" else 1 / 3 / size
+    drawn = starts(replay, 20_000)
+    counts = Counter(drawn)
+    assert counts.keys() == share.keys()
+    chunks = sorted(share)
+    expected = [share[chunk] * len(drawn) for chunk in chunks]
+    assert stats.chisquare([counts[chunk] for chunk in chunks], expected).pvalue > 1e-4
+    last, middle = (sum(counts[2, record - back] for back in range(3)) for record in (11, 6))
+    assert last == pytest.approx(middle, rel=0.1)  # where uniform starts would see a third
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    lengths=st.lists(st.integers(2, 9), min_size=1, max_size=6),
+    length=st.integers(2, 6),
+    seed=st.integers(0, 99),
+    balance=st.booleans(),
+)
+def test_sequences_are_slices_of_their_episodes(
+    tmp_path_factory: pytest.TempPathFactory, lengths: list[int], length: int, seed: int, balance: bool
+) -> None:
+    replay = filled(tmp_path_factory.mktemp("replay"), lengths, length, balance=balance)
     if max(lengths) < length:
         with pytest.raises(TooShortError, match=f"batch_length = {length} .* longest has {max(lengths)}"):
             replay.snapshot()
