@@ -56,7 +56,8 @@ class ActorCritic:
         else:
             value = self.value.predict(features)
             discount = model.discount(features)
-            returns = lambda_return(reward[:-1], value[:-1], discount[:-1], value[-1], self._settings.lambda_)
+            bootstrap = value[-1] if self._settings.bootstrap == "last" else value[-2]
+            returns = lambda_return(reward[:-1], value[:-1], discount[:-1], bootstrap, self._settings.lambda_)
             weights = tf.stop_gradient(trajectory_weights(discount[:-1]))
             losses = {
                 "actor": -tf.reduce_mean(weights * returns),

@@ -4,12 +4,12 @@ import keras
 import tensorflow as tf
 
 from agents.gru import GRU
-from agents.layers import LayerFactory, add_weight, flatten_leading
+from agents.layers import ACTIVATIONS, LayerFactory, add_weight, flatten_leading
 from agents.settings import DynamicsSettings
 
 
 class DecomposedTransition(keras.layers.Layer):
-    """h' = mean over groups g of GRU_g(elu(W_gs s + W_ga a_g + b_g), h), where a_g are the actions of group g.
+    """h' = mean over groups g of GRU_g(f(W_gs s + W_ga a_g + b_g), h): f the activation, a_g the actions of group g.
 
     All groups run in one pass: their weights are stacked on a leading axis, and each sees the whole action through
     weights that are zero outside its group. Has the interface of `agents.transition.Transition`.
@@ -20,6 +20,7 @@ class DecomposedTransition(keras.layers.Layer):
         groups = settings.partition(action_size)
         stoch, hidden = settings.stochastic, settings.inputs
         self._compute = make.compute_dtype
+        self._activation = ACTIVATIONS[settings.activation]
         # 1 where a group's model sees an action, (G, A, 1).
         self._mask = tf.constant([[[float(index in group)] for index in range(action_size)] for group in groups])
 
@@ -43,4 +44,4 @@ class DecomposedTransition(keras.layers.Layer):
     def step(self, deter: tf.Tensor, stoch: tf.Tensor, action_share: tf.Tensor) -> tf.Tensor:
         """The next deterministic state (N, D) from the state (N, D), (N, S) and one step's shares (G, N, hidden)."""
         hidden = tf.matmul(tf.cast(stoch, self._compute), tf.cast(self.stoch.value, self._compute)) + action_share
-        return tf.reduce_mean(self.gru.step(tf.nn.elu(hidden), deter), 0)
+        return tf.reduce_mean(self.gru.step(self._activation(hidden), deter), 0)

@@ -15,7 +15,7 @@ from agents.behavior import ActorCritic, starts
 from agents.exploration import Exploration
 from agents.layers import LayerFactory
 from agents.open_loop import Foresight, film, foresee
-from agents.optimizers import Adam, LossScale
+from agents.optimizers import LossScale, make_optimizers
 from agents.planner import Planner
 from agents.randomness import Noise
 from agents.rssm import State
@@ -32,7 +32,8 @@ class Dreamer:
     """World model and behaviour with their optimisers; one graph a training step, one a policy step.
 
     Raises:
-        ValueError: images of another shape than 64x64x3, or settings that cannot choose among discrete actions.
+        ValueError: images of another shape than 64x64x3, settings that cannot choose among discrete actions, or a
+            weight decay that no weight matches.
     """
 
     def __init__(self, settings: AgentSettings, image_shape: tuple[int, int, int], action: ActionSpec, seed: int):
@@ -43,7 +44,7 @@ class Dreamer:
         self._settings = settings
         self._action = action
         self._seed = seed
-        make = LayerFactory(seed, settings.precision)
+        make = LayerFactory(seed, settings.precision, settings.activation)
         self.model = WorldModel(make, settings, action.size)
         self.behavior: ActorCritic | Planner
         if settings.behavior.kind == "planner":
@@ -52,7 +53,7 @@ class Dreamer:
             self.behavior = ActorCritic(make, settings.behavior, self.model.rssm.feature_size, action)
         self._exploration = Exploration(settings.exploration, action)
         self._loss_scale = LossScale(settings.precision == "mixed_float16")
-        self._optimizers = self._make_optimizers()
+        self._optimizers = make_optimizers(self.model.groups | self.behavior.groups, settings.optimizer)
         # What the keys of random numbers count by.
         self._updates = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._acts = tf.Variable(0, dtype=tf.int64, trainable=False)
@@ -194,19 +195,6 @@ class Dreamer:
 
     def _film(self, images: tf.Tensor, states: State) -> tf.Tensor:
         return film(self.model, images, states)
-
-    def _make_optimizers(self) -> dict[str, Adam]:
-        settings = self._settings.optimizer
-        rates = {
-            "model": settings.model_rate,
-            "decoder": settings.model_rate,
-            "actor": settings.actor_rate,
-            "value": settings.value_rate,
-        }
-        groups = self.model.groups | self.behavior.groups
-        return {
-            name: Adam(name, weights, rates[name], settings.epsilon, settings.clip) for name, weights in groups.items()
-        }
 
     def _name_variables(self) -> dict[str, tf.Variable]:
         variables = {"updates": self._updates, "acts": self._acts, **self._loss_scale.variables}

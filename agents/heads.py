@@ -9,13 +9,13 @@ from agents.layers import LayerFactory, flatten_leading
 
 
 class MLP(keras.layers.Layer):
-    """Hidden layers with ELU and a linear output in float32."""
+    """Hidden layers with the factory's dense activation, and a linear output in float32."""
 
     def __init__(self, make: LayerFactory, name: str, inputs: int, layers: int, units: int, outputs: int):
         super().__init__(name=name)
         sizes = [inputs] + [units] * layers
         self.hidden = [
-            make.dense(f"{name}_hidden{index + 1}", before, after, tf.nn.elu)
+            make.dense(f"{name}_hidden{index + 1}", before, after, make.dense_activation)
             for index, (before, after) in enumerate(pairwise(sizes))
         ]
         self.out = make.dense(f"{name}_out", sizes[-1], outputs)

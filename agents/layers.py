@@ -1,4 +1,4 @@
-"""Layers that are built at once, with seeded weights and the run's arithmetic."""
+"""Layers that are built at once, with seeded weights and the run's arithmetic and activations."""
 
 from collections.abc import Callable
 
@@ -8,8 +8,15 @@ import tensorflow as tf
 from keras.initializers import Initializer
 
 from agents.randomness import derive_seed
+from agents.settings import ActivationName, ActivationSettings
 
-Activation = Callable[[tf.Tensor], tf.Tensor] | None
+Activation = Callable[[tf.Tensor], tf.Tensor]
+ACTIVATIONS: dict[ActivationName, Activation] = {
+    "elu": tf.nn.elu,
+    "relu": tf.nn.relu,
+    "swish": tf.nn.silu,
+    "leaky_relu": tf.nn.leaky_relu,  # of slope 0.2 below zero
+}
 
 
 class LayerFactory:
@@ -17,19 +24,24 @@ class LayerFactory:
 
     Attributes:
         compute_dtype: the arithmetic of the networks: float32, float16 or bfloat16. Weights are always float32.
+        dense_activation: of the hidden layers of the heads.
+        conv_activation: of the image encoder and decoder.
     """
 
-    def __init__(self, seed: int, precision: str = "float32"):
+    def __init__(self, seed: int, precision: str = "float32", activation: ActivationSettings | None = None):
+        activation = activation or ActivationSettings()
         self._seed = seed
         self._policy = keras.DTypePolicy(precision)
         self.compute_dtype: str = self._policy.compute_dtype
+        self.dense_activation = ACTIVATIONS[activation.dense]
+        self.conv_activation = ACTIVATIONS[activation.conv]
 
     def dense(
         self,
         name: str,
         inputs: int,
         units: int,
-        activation: Activation = None,
+        activation: Activation | None = None,
         *,
         use_bias: bool = True,
         fan_in: int | None = None,
@@ -51,7 +63,7 @@ class LayerFactory:
         return self._convolution(keras.layers.Conv2D, name, inputs, filters, kernel, None)
 
     def deconv(
-        self, name: str, inputs: tuple[int, int, int], filters: int, kernel: int, activation: Activation = None
+        self, name: str, inputs: tuple[int, int, int], filters: int, kernel: int, activation: Activation | None = None
     ) -> keras.layers.Conv2DTranspose:
         """A transposed convolution of stride 2 without padding."""
         return self._convolution(keras.layers.Conv2DTranspose, name, inputs, filters, kernel, activation)
@@ -72,7 +84,7 @@ class LayerFactory:
         inputs: tuple[int, int, int],
         filters: int,
         kernel: int,
-        activation: Activation,
+        activation: Activation | None,
     ) -> keras.layers.Layer:
         layer = kind(
             filters,

@@ -1,9 +1,12 @@
-"""Adam with a clipped global norm, and the loss scale that keeps float16 gradients in range."""
+"""Adam with a clipped global norm and weight decay, and the loss scale that keeps float16 gradients in range."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
+
+from agents.settings import OptimizerSettings
 
 
 class Adam:
@@ -11,15 +14,28 @@ class Adam:
 
     Attributes:
         weights: the group, as TensorFlow variables.
+        decaying: those of them that shrink by a share before each step, whatever the rate, as the reference intends.
         variables: this optimiser's own state by name: step, and the two moments of each weight.
     """
 
     BETA1, BETA2 = 0.9, 0.999
 
-    def __init__(self, name: str, weights: Sequence[keras.Variable], rate: float, epsilon: float, clip: float):
+    def __init__(
+        self,
+        name: str,
+        weights: Sequence[keras.Variable],
+        rate: float,
+        epsilon: float,
+        clip: float,
+        decay: float = 0.0,
+        decay_pattern: str = ".*",
+    ):
         self.name = name
         self.weights: list[tf.Variable] = [weight.value for weight in weights]
-        self._rate, self._epsilon, self._clip = rate, epsilon, clip
+        self._rate, self._epsilon, self._clip, self._decay = rate, epsilon, clip, decay
+        self.decaying: list[tf.Variable] = [
+            weight.value for weight in weights if decay and re.search(decay_pattern, f"{name}/{weight.path}")
+        ]
         self._step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._moments = [
             tuple(tf.Variable(tf.zeros_like(weight), trainable=False) for _ in range(2)) for weight in self.weights
@@ -34,7 +50,9 @@ class Adam:
         return tf.clip_by_global_norm(gradients, self._clip)
 
     def apply(self, gradients: Sequence[tf.Tensor]) -> None:
-        """Move the weights one step against the gradients."""
+        """Let weights decay, then move all one step against the gradients."""
+        for weight in self.decaying:
+            weight.assign(weight * (1 - self._decay))
         step = tf.cast(self._step.assign_add(1), tf.float32)
         powers = tf.pow(self.BETA1, step), tf.pow(self.BETA2, step)
         for weight, (first, second), gradient in zip(self.weights, self._moments, gradients, strict=True):
@@ -51,6 +69,32 @@ class Adam:
                 epsilon=self._epsilon,
                 grad=gradient,
             )
+
+
+def make_optimizers(groups: Mapping[str, Sequence[keras.Variable]], settings: OptimizerSettings) -> dict[str, Adam]:
+    """An optimiser for each group of weights.
+
+    Raises:
+        ValueError: weights are to decay whose names match a pattern, and none does.
+    """
+    rates = {
+        "model": settings.model_rate,
+        "decoder": settings.model_rate,
+        "actor": settings.actor_rate,
+        "value": settings.value_rate,
+    }
+    decay, pattern = settings.weight_decay, settings.weight_decay_pattern
+    optimizers = {
+        name: Adam(name, weights, rates[name], settings.epsilon, settings.clip, decay, pattern)
+        for name, weights in groups.items()
+    }
+    if decay and not any(optimizer.decaying for optimizer in optimizers.values()):
+        # Of each group some, so that its name is seen.
+        names = [f"{name}/{weight.path}" for name, weights in groups.items() for weight in weights[:2]]
+        raise ValueError(
+            f"optimizer.weight_decay_pattern: {pattern!r} matches no weight; some weights are {', '.join(names)}"
+        )
+    return optimizers
 
 
 class LossScale:

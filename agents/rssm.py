@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from agents.decomposed import DecomposedTransition
 from agents.distributions import Gaussian
-from agents.layers import LayerFactory, halves
+from agents.layers import ACTIVATIONS, LayerFactory, halves
 from agents.settings import DynamicsSettings
 from agents.transition import Transition
 
@@ -40,12 +40,13 @@ class RSSM(keras.layers.Layer):
         super().__init__(name="rssm")
         self._settings = settings
         self._compute = make.compute_dtype
+        self._activation = ACTIVATIONS[settings.activation]
         stoch, deter, hidden = settings.stochastic, settings.deterministic, settings.hidden
         self.stoch_size = stoch
         self.feature_size = stoch + deter
         kind = DecomposedTransition if settings.kind == "ed2" else Transition
         self.transition: DecomposedTransition | Transition = kind(make, settings, action_size)
-        self.prior_hidden = make.dense("prior_hidden", deter, hidden, tf.nn.elu)
+        self.prior_hidden = make.dense("prior_hidden", deter, hidden, self._activation)
         self.prior_out = make.dense("prior_out", hidden, 2 * stoch)
         # Two shares of one dense layer over [deterministic state, embedding].
         inputs = deter + embedding_size
@@ -98,7 +99,7 @@ class RSSM(keras.layers.Layer):
             *(tf.unstack(x, axis=-2) for x in (actions, embeddings, noise)), strict=True
         ):
             deter = self.transition.step(*state, step_action)
-            out = self.posterior_out(tf.nn.elu(self.posterior_deter(deter) + step_embedding))
+            out = self.posterior_out(self._activation(self.posterior_deter(deter) + step_embedding))
             posterior = self._gaussian(out)
             state = State(deter, posterior.sample(step_noise))
             states.append(state)

@@ -3,6 +3,7 @@
 Only the arithmetic's default differs: the reference's is mixed_float16, which CPUs are slow at.
 """
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
@@ -12,6 +13,7 @@ from agents.groups import action_groups
 
 AGENTS = ("dreamer", "random")
 Count = Annotated[int, Field(ge=1)]
+ActivationName = Literal["elu", "relu", "swish", "leaky_relu"]
 
 
 class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
@@ -38,8 +40,12 @@ class DynamicsSettings(Group):
         "hidden", description="Units of the dense layer before each GRU, or as many as the other dense layers have"
     )
     hidden: int = Field(200, ge=1, description="Units of the prior's and the posterior's dense layers")
+    activation: ActivationName = Field("elu", description="Of the transition's, prior's and posterior's dense layers")
     min_std: float = Field(0.1, ge=0, description="Lower bound of a latent's standard deviation")
     free_nats: float = Field(3.0, ge=0, description="Nats of KL below which the model is not penalised")
+    free_nats_of: Literal["mean", "step"] = Field(
+        "mean", description="Free is the batch's mean KL, or each step's own, as in the TensorFlow 1 code"
+    )
     kl_scale: float = Field(1.0, ge=0, description="Weight of the KL of posterior from prior")
 
     @property
@@ -54,6 +60,13 @@ class DynamicsSettings(Group):
             ValueError: the groups are no partition of the actions, or have a name whose meaning depends on the task.
         """
         return action_groups(self.groups, action_size)
+
+
+class ActivationSettings(Group):
+    """What the hidden layers of the other networks apply to their outputs."""
+
+    dense: ActivationName = Field("elu", description="Of the heads: reward, continuation, contrast, value and actor")
+    conv: ActivationName = Field("relu", description="Of the image encoder and decoder")
 
 
 class DiscoverySettings(Group):
@@ -114,6 +127,11 @@ class BehaviorSettings(Group):
     lambda_: float = Field(0.95, ge=0, le=1, alias="lambda", description="Mixing of n-step returns (lambda)")
     value: Literal["critic", "none"] = Field(
         "critic", description="Lambda-returns with a learned value, or the plain sum of imagined rewards"
+    )
+    bootstrap: Literal["last", "second_last"] = Field(
+        "last",
+        description="Imagined state whose value stands for what follows the last reward: the one behind it, or the one "
+        "that brings it, as in the TensorFlow 1 code",
     )
     discount_imagined: bool = Field(
         False,
@@ -185,6 +203,21 @@ class OptimizerSettings(Group):
     actor_rate: float = Field(8e-5, gt=0, description="Learning rate of the actor")
     epsilon: float = Field(1e-7, gt=0, description="Adam's epsilon")
     clip: float = Field(100.0, gt=0, description="Global norm that each group's gradients are clipped to")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="Share of a weight that is lost before each gradient step")
+    weight_decay_pattern: str = Field(
+        ".*",
+        description="Regular expression, found in <group>/<weight> of what decays, such as model/encoder_conv1/kernel; "
+        "groups are model, decoder (where images are no objective), actor and value",
+    )
+
+    @field_validator("weight_decay_pattern")
+    @classmethod
+    def _is_regular_expression(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except (re.error, OverflowError, RecursionError) as error:
+            raise PydanticCustomError("pattern", f"{pattern!r} is no regular expression: {error}") from None
+        return pattern
 
 
 class AgentSettings(Group):
@@ -195,6 +228,7 @@ class AgentSettings(Group):
         "float32", description="Arithmetic of the networks; float16 scales its losses"
     )
     jit: bool = Field(False, description="Compile the training step with XLA (GPUs; slower on a CPU)")
+    activation: ActivationSettings = ActivationSettings()
     dynamics: DynamicsSettings = DynamicsSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     representation: RepresentationSettings = RepresentationSettings()

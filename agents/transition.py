@@ -4,12 +4,12 @@ import keras
 import tensorflow as tf
 
 from agents.gru import GRU
-from agents.layers import LayerFactory, flatten_leading
+from agents.layers import ACTIVATIONS, LayerFactory, flatten_leading
 from agents.settings import DynamicsSettings
 
 
 class Transition(keras.layers.Layer):
-    """h' = GRU(elu(W_s s + W_a a + b), h).
+    """h' = GRU(f(W_s s + W_a a + b), h), f the activation.
 
     The action's share W_a a + b knows nothing of the state, so that a known sequence's is one product for all steps.
     """
@@ -20,6 +20,7 @@ class Transition(keras.layers.Layer):
         inputs = stoch + action_size
         self.stoch = make.dense("transition_stoch", stoch, hidden, use_bias=False, fan_in=inputs)
         self.action = make.dense("transition_action", action_size, hidden, fan_in=inputs)
+        self._activation = ACTIVATIONS[settings.activation]
         self.gru = GRU(make, "transition_gru", hidden, settings.deterministic)
 
     def action_share(self, action: tf.Tensor) -> tf.Tensor:
@@ -29,4 +30,4 @@ class Transition(keras.layers.Layer):
 
     def step(self, deter: tf.Tensor, stoch: tf.Tensor, action_share: tf.Tensor) -> tf.Tensor:
         """The next deterministic state (N, D) from the state (N, D), (N, S) and one step's share (N, hidden)."""
-        return self.gru.step(tf.nn.elu(self.stoch(stoch) + action_share), deter)
+        return self.gru.step(self._activation(self.stoch(stoch) + action_share), deter)

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from agents.deconvolution import deconvolve
-from agents.layers import LayerFactory, add_bias, flatten_leading
+from agents.layers import Activation, LayerFactory, add_bias, flatten_leading
 
 IMAGE_SHAPE = (64, 64, 3)
 
@@ -15,10 +15,11 @@ def normalize(image: tf.Tensor) -> tf.Tensor:
 
 
 class Encoder(keras.layers.Layer):
-    """Four convolutions 4x4 of stride 2, ReLU, channels doubling from `depth`: 64x64x3 to 2 * 2 * 8 depth numbers."""
+    """Four convolutions 4x4 of stride 2, channels doubling from `depth`: 64x64x3 to 2 * 2 * 8 depth numbers."""
 
     def __init__(self, make: LayerFactory, depth: int):
         super().__init__(name="encoder")
+        self._activation = make.conv_activation
         self.convolutions = []
         height, width, channels = IMAGE_SHAPE
         for index in range(4):
@@ -33,7 +34,7 @@ class Encoder(keras.layers.Layer):
         x = flatten_leading(image, keep=3)
         for convolution in self.convolutions:
             kernel, bias = (tf.cast(weight.value, convolution.compute_dtype) for weight in convolution.weights)
-            x = tf.nn.relu(add_bias(tf.nn.conv2d(tf.cast(x, kernel.dtype), kernel, 2, "VALID"), bias))
+            x = self._activation(add_bias(tf.nn.conv2d(tf.cast(x, kernel.dtype), kernel, 2, "VALID"), bias))
         return tf.reshape(x, (*image.shape[:-3], self.size))
 
 
@@ -42,17 +43,18 @@ class Decoder(keras.layers.Layer):
 
     def __init__(self, make: LayerFactory, features: int, depth: int):
         super().__init__(name="decoder")
+        self._activation = make.conv_activation
         self.linear = make.dense("decoder_linear", features, 32 * depth)
         self.first = make.deconv("decoder_deconv1", (1, 1, 32 * depth), 4 * depth, 5)
-        self.second = make.deconv("decoder_deconv2", (5, 5, 4 * depth), 2 * depth, 5, tf.nn.relu)
+        self.second = make.deconv("decoder_deconv2", (5, 5, 4 * depth), 2 * depth, 5, self._activation)
         self.third = make.deconv("decoder_deconv3", (13, 13, 2 * depth), depth, 6)
         self.fourth = make.deconv("decoder_deconv4", (30, 30, depth), IMAGE_SHAPE[-1], 6)
 
     def decode(self, features: tf.Tensor) -> tf.Tensor:
         """Features (..., F) to the mean image, float32 (..., 64, 64, 3)."""
         x = self.second(self.grow(self.linear(flatten_leading(features))))
-        x = deconvolve_by(self.third, x, relu=True)
-        x = deconvolve_by(self.fourth, x, relu=False)
+        x = deconvolve_by(self.third, x, self._activation)
+        x = deconvolve_by(self.fourth, x)
         return tf.cast(tf.reshape(x, (*features.shape[:-1], *IMAGE_SHAPE)), tf.float32)
 
     def grow(self, x: tf.Tensor) -> tf.Tensor:
@@ -64,10 +66,12 @@ class Decoder(keras.layers.Layer):
         size, _, filters, channels = kernel.shape
         grown = tf.matmul(x, tf.reshape(kernel, (-1, channels)), transpose_b=True)
         grown = tf.reshape(grown, (-1, size, size, filters))
-        return tf.nn.relu(tf.nn.bias_add(grown, tf.cast(self.first.bias.value, x.dtype)))
+        return self._activation(tf.nn.bias_add(grown, tf.cast(self.first.bias.value, x.dtype)))
 
 
-def deconvolve_by(layer: keras.layers.Conv2DTranspose, x: tf.Tensor, relu: bool) -> tf.Tensor:
-    """What a layer of stride 2 and even kernel makes of images."""
+def deconvolve_by(layer: keras.layers.Conv2DTranspose, x: tf.Tensor, activation: Activation | None = None) -> tf.Tensor:
+    """What a layer of stride 2 and even kernel makes of images, activated; ReLU is fused with it, which is faster."""
     kernel, bias = (tf.cast(weight.value, x.dtype) for weight in (layer.kernel, layer.bias))
-    return deconvolve(x, kernel, bias, relu)
+    fused = activation is tf.nn.relu
+    y = deconvolve(x, kernel, bias, fused)
+    return y if activation is None or fused else activation(y)

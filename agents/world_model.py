@@ -68,7 +68,8 @@ class WorldModel(keras.layers.Layer):
         """The negative bound on a batch's likelihood, for each group of weights.
 
         kl_scale max(mean KL, free_nats) - E log p(o | s) - E log p(r | s) [- scale E log p(discount | s)], where the
-        objectives `contrastive` and `reward` replace or drop the second term.
+        objectives `contrastive` and `reward` replace or drop the second term. Where nats are free at each step, the
+        first is kl_scale E max(KL, free_nats), which teaches nothing at the steps beneath them, whatever the mean.
 
         Returns:
             The scalar losses by group, the posterior states (B, L, ...), and metrics.
@@ -80,12 +81,17 @@ class WorldModel(keras.layers.Layer):
         features = state.features
         seen = features if self._objective == "pixels" else tf.stop_gradient(features)
 
-        kl = tf.reduce_mean(posterior.kl(prior))
+        step_kl = posterior.kl(prior)
+        kl = tf.reduce_mean(step_kl)
         image_loss = unit_normal_loss(self.decoder.decode(seen), image, axes=3)
         reward_loss = unit_normal_loss(self.reward.predict(features), self.reward_target(batch.reward), axes=0)
         metrics = {"loss/kl": kl, "loss/image": image_loss, "loss/reward": reward_loss}
         dynamics = self._settings.dynamics
-        model_loss = dynamics.kl_scale * tf.maximum(kl, dynamics.free_nats) + reward_loss
+        if dynamics.free_nats_of == "mean":
+            paid = tf.maximum(kl, dynamics.free_nats)
+        else:
+            paid = tf.reduce_mean(tf.maximum(step_kl, dynamics.free_nats))
+        model_loss = dynamics.kl_scale * paid + reward_loss
         if self.contrast is not None:
             states = flatten_leading(tf.cast(features, tf.float32))
             count, length = batch.reward.shape

@@ -36,6 +36,10 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
             unread += ("behavior.candidates", "behavior.iterations", "behavior.top")
         if self.exploration.schedule == "constant":
             unread += ("exploration.duration", "exploration.minimum")
+        if self.behavior.kind == "planner" or self.behavior.value == "none":
+            unread += ("behavior.bootstrap",)
+        if not self.optimizer.weight_decay:
+            unread += ("optimizer.weight_decay_pattern",)
         return {key: value for key, value in values(self).items() if not key.startswith(unread)}
 
 

@@ -16,6 +16,14 @@ tf.config.experimental.enable_op_determinism()
 ACTIONS = 3
 BATCH, LENGTH = 2, 7
 
+# What each choice of activation means, in numpy.
+ACTIVATED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+    "relu": lambda x: np.maximum(x, 0),
+    "swish": lambda x: x / (1 + np.exp(-x)),
+    "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+}
+
 TINY: dict[str, Any] = {
     "representation": {"depth": 2, "contrast_layers": 1, "contrast_units": 8},
     "dynamics": {"deterministic": 6, "stochastic": 4, "hidden": 5, "free_nats": 0.01},

@@ -50,17 +50,20 @@ def imagined(model: WorldModel, behavior: ActorCritic) -> tuple[np.ndarray, np.n
     return features, reward.numpy().astype(np.float64), discount.numpy().astype(np.float64)
 
 
-@pytest.mark.parametrize("predict", [False, True])
-def test_losses_are_the_papers(predict: bool) -> None:
-    model, behavior = make(continuation={"predict": predict})
+@pytest.mark.parametrize(
+    ("predict", "bootstrap", "state"), [(False, "last", 3), (True, "last", 3), (True, "second_last", 2)]
+)
+def test_losses_are_the_papers(predict: bool, bootstrap: str, state: int) -> None:
+    model, behavior = make(continuation={"predict": predict}, behavior={"bootstrap": bootstrap})
     losses, metrics = behavior.losses(model, START, noise())
     features, reward, discount = imagined(model, behavior)
     assert behavior.value is not None
     value = behavior.value.predict(features).numpy().astype(np.float64)
     returns = np.zeros((HORIZON - 1, COUNT))
-    following = value[-1]
+    behind = following = value[state]
     for t in reversed(range(HORIZON - 1)):
-        following = returns[t] = reward[t] + discount[t] * (0.05 * value[t + 1] + 0.95 * following)
+        following = returns[t] = reward[t] + discount[t] * (0.05 * behind + 0.95 * following)
+        behind = value[t]
     weights = np.stack([np.prod(discount[:t], axis=0) for t in range(HORIZON - 1)])
     log_prob = scipy.stats.norm(value[:-1]).logpdf(returns)
     assert float(losses["actor"]) == pytest.approx(-(weights * returns).mean(), rel=1e-4)

@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 
 from agents.decomposed import DecomposedTransition
-from agents.layers import LayerFactory
-from agents.settings import DynamicsSettings
+from agents.layers import ACTIVATIONS, LayerFactory
+from agents.settings import ActivationName, DynamicsSettings
 from agents.transition import Transition
 
 COUNT, ACTIONS, STOCH, DETER, HIDDEN = 3, 4, 2, 6, 5
@@ -15,20 +15,25 @@ def normal(*shape: int, seed: int = 0) -> tf.Tensor:
     return tf.random.stateless_normal(shape, (seed, 0))
 
 
-def settings(groups: str | list[list[int]]) -> DynamicsSettings:
-    return DynamicsSettings(kind="ed2", groups=groups, deterministic=DETER, stochastic=STOCH, input_units=HIDDEN)
+NAMES = pytest.mark.parametrize("name", ["elu", "leaky_relu"])
 
 
-def transition(groups: str | list[list[int]]) -> DecomposedTransition:
-    made = DecomposedTransition(LayerFactory(0), settings(groups), ACTIONS)
+def settings(groups: str | list[list[int]], name: ActivationName = "elu") -> DynamicsSettings:
+    sizes = {"deterministic": DETER, "stochastic": STOCH, "input_units": HIDDEN}
+    return DynamicsSettings(kind="ed2", groups=groups, activation=name, **sizes)
+
+
+def transition(groups: str | list[list[int]], name: ActivationName = "elu") -> DecomposedTransition:
+    made = DecomposedTransition(LayerFactory(0), settings(groups, name), ACTIONS)
     for seed, weight in enumerate(made.trainable_variables):
         weight.assign(normal(*weight.shape, seed=seed))
     return made
 
 
-def test_single_group_is_the_plain_transition() -> None:
-    decomposed = transition("single")
-    plain = Transition(LayerFactory(0), settings("single"), ACTIONS)
+@NAMES
+def test_single_group_is_the_plain_transition(name: ActivationName) -> None:
+    decomposed = transition("single", name)
+    plain = Transition(LayerFactory(0), settings("single", name), ACTIONS)
     plain.stoch.kernel.assign(decomposed.stoch[0])
     plain.action.kernel.assign(decomposed.action[0])
     plain.action.bias.assign(decomposed.bias[0, 0])
@@ -40,8 +45,9 @@ def test_single_group_is_the_plain_transition() -> None:
     np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_one_pass_is_a_loop_over_the_groups_in_values_and_gradients() -> None:
-    decomposed = transition(GROUPS)
+@NAMES
+def test_one_pass_is_a_loop_over_the_groups_in_values_and_gradients(name: ActivationName) -> None:
+    decomposed = transition(GROUPS, name)
     weights = [weight.value for weight in decomposed.trainable_variables]
     deter, stoch, action = normal(COUNT, DETER), normal(COUNT, STOCH, seed=1), normal(COUNT, ACTIONS, seed=2)
 
@@ -50,7 +56,7 @@ def test_one_pass_is_a_loop_over_the_groups_in_values_and_gradients() -> None:
         for index, group in enumerate(GROUPS):
             own = tf.concat([stoch, tf.gather(action, group, axis=1)], 1)
             kernel = tf.concat([decomposed.stoch[index], tf.gather(decomposed.action[index], group)], 0)
-            x = tf.nn.elu(own @ kernel + decomposed.bias[index])
+            x = ACTIVATIONS[name](own @ kernel + decomposed.bias[index])
             W, U, b, c = (weight[:, index] for weight in decomposed.gru.weights)
             xz, xr, xn = tf.unstack(x @ W + b)
             hz, hr, hn = tf.unstack(deter @ U + c)

@@ -25,6 +25,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "reward": {"representation": {"objective": "reward"}},
     "contrastive": {"representation": {"objective": "contrastive"}, "continuation": {"predict": True}},
     "discrete": {"discrete": True, "exploration": {"kind": "epsilon_greedy"}, "continuation": {"predict": True}},
+    "options": {
+        "activation": {"dense": "swish", "conv": "leaky_relu"},
+        "dynamics": {"activation": "swish", "free_nats_of": "step"},
+        "behavior": {"bootstrap": "second_last"},
+        "optimizer": {"weight_decay": 0.01},
+    },
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
 }
@@ -189,8 +195,64 @@ def test_each_optimiser_follows_its_own_clipped_loss_at_its_own_rate(dreamer: Ma
         assert max(moves) == pytest.approx(rates[name], rel=0.02)
 
 
+DECAY = {"weight_decay": 0.1, "weight_decay_pattern": "(model|value)/.*kernel"}
+
+
+def test_weights_that_match_decay_before_the_step(dreamer: Make, batch: Arrays) -> None:
+    """The step itself is that of the weights as they were, so that decay only adds to it."""
+    results = []
+    for changes in ({}, {"optimizer": DECAY}):
+        agent = dreamer(precision="mixed_float16", **changes)
+        before = agent.save() | {"loss_scale/value": np.array(1, np.float32)}
+        agent.load(before)
+        agent.train(batch)
+        results.append(agent.save())
+    plain, decayed = results
+    smaller = {name for name in before if re.search("kernel$", name) and not name.startswith("actor")}
+    assert changed(plain, decayed) == smaller
+    for name in smaller:
+        np.testing.assert_allclose(decayed[name], plain[name] - 0.1 * before[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "networks"),
+    [
+        ({"activation": {"dense": "relu"}}, {"reward", "continuation", "contrast", "value", "actor"}),
+        ({"activation": {"conv": "elu"}}, {"encoder", "decoder"}),
+        ({"dynamics": {"activation": "relu"}}, {"transition", "prior", "posterior"}),
+    ],
+)
+def test_each_setting_activates_its_own_networks(changes: dict[str, Any], networks: set[str]) -> None:
+    def outputs(changes: dict[str, Any]) -> dict[str, np.ndarray]:
+        """What fresh networks of the same weights make of ones."""
+        choices = {"continuation": {"predict": True}, "representation": {"objective": "contrastive"}, **changes}
+        agent = Dreamer(tiny_settings(**choices), (64, 64, 3), ActionSpec(ACTIONS), 0)
+        model, rssm, ones = agent.model, agent.model.rssm, tf.ones
+        assert isinstance(agent.behavior, ActorCritic)
+        assert model.continuation is not None
+        assert model.contrast is not None
+        assert agent.behavior.value is not None
+        features, state, action = ones((1, 10)), State(ones((1, 6)), ones((1, 4))), ones((1, ACTIONS))
+        _, posterior = rssm.observe(state, ones((1, 1, 64)), action[:, None], ones((1, 1, 4)))
+        return {
+            "reward": model.reward.predict(features),
+            "continuation": model.continuation.predict(features),
+            "contrast": model.contrast.states(ones((1, 64))).mean,
+            "value": agent.behavior.value.predict(features),
+            "actor": agent.behavior.actor.actions(features).base.mean,
+            "encoder": model.encoder.encode(ones((1, 64, 64, 3))),
+            "decoder": model.decoder.decode(features),
+            "transition": rssm.transition.step(*state, rssm.transition.action_share(action)),
+            "prior": rssm.prior(state.deter).mean,
+            "posterior": posterior.mean,
+        }
+
+    before, after = outputs({}), outputs(changes)
+    assert {name for name in before if not np.array_equal(before[name], after[name])} == networks
+
+
 def test_overflow_skips_the_step_and_halves_the_scale(dreamer: Make, batch: Arrays) -> None:
-    agent = dreamer(precision="mixed_float16")
+    agent = dreamer(precision="mixed_float16", optimizer=DECAY)
     before = agent.save()
     agent.load(before | {"loss_scale/value": np.array(2.0**60, np.float32)})
     metrics = agent.train(batch)

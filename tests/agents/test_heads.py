@@ -1,17 +1,21 @@
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from agents.heads import MLP, ScalarHead
 from agents.layers import LayerFactory
+from agents.settings import ActivationName, ActivationSettings
+from tests.agents.conftest import ACTIVATED
 
 
-def test_outputs_are_elu_layers_and_a_linear_one() -> None:
-    mlp = MLP(LayerFactory(0), "head", inputs=3, layers=2, units=4, outputs=2)
+@pytest.mark.parametrize("name", ACTIVATED)
+def test_outputs_are_activated_layers_and_a_linear_one(name: ActivationName) -> None:
+    make = LayerFactory(0, activation=ActivationSettings(dense=name))
+    mlp = MLP(make, "head", inputs=3, layers=2, units=4, outputs=2)
     x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
     expected = x
     for layer in mlp.hidden:
-        y = expected @ layer.kernel.numpy() + layer.bias.numpy()
-        expected = np.where(y > 0, y, np.expm1(y))
+        expected = ACTIVATED[name](expected @ layer.kernel.numpy() + layer.bias.numpy())
     expected = expected @ mlp.out.kernel.numpy() + mlp.out.bias.numpy()
     np.testing.assert_allclose(mlp.outputs(tf.constant(x)), expected, rtol=1e-4, atol=1e-6)
 

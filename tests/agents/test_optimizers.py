@@ -1,23 +1,29 @@
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from agents.optimizers import Adam, LossScale
+from agents.optimizers import Adam, LossScale, make_optimizers
+from agents.settings import OptimizerSettings
 
 RANDOM = np.random.default_rng(0)
 
 
-def make_adam(clip: float = 100.0) -> Adam:
+def make_adam(clip: float = 100.0, **decay: Any) -> Adam:
     shapes = [(3, 2), (4,)]
     weights = [
         keras.Variable(RANDOM.normal(size=shape), dtype="float32", name=f"w{i}") for i, shape in enumerate(shapes)
     ]
-    return Adam("group", weights, rate=0.01, epsilon=1e-3, clip=clip)
+    return Adam("group", weights, rate=0.01, epsilon=1e-3, clip=clip, **decay)
 
 
-def test_adam_is_the_papers_algorithm() -> None:
-    adam = make_adam()
+@pytest.mark.parametrize(
+    ("decay", "pattern", "kept"), [(0.0, ".*", (1, 1)), (0.1, ".*", (0.9, 0.9)), (0.1, "^group/w1", (1, 0.9))]
+)
+def test_adam_is_the_papers_algorithm_after_decay(decay: float, pattern: str, kept: tuple[float, float]) -> None:
+    adam = make_adam(decay=decay, decay_pattern=pattern)
     weights = [w.numpy().astype(np.float64) for w in adam.weights]
     first, second = ([np.zeros_like(w) for w in weights] for _ in range(2))
     for step in range(1, 6):
@@ -25,12 +31,24 @@ def test_adam_is_the_papers_algorithm() -> None:
         adam.apply([tf.constant(g, tf.float32) for g in gradients])
         # The paper's efficient order (section 2, last paragraph), whose epsilon is the one that TensorFlow means.
         rate = 0.01 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-        for w, m, v, g in zip(weights, first, second, gradients, strict=True):
+        for w, m, v, g, share in zip(weights, first, second, gradients, kept, strict=True):
+            w *= share
             m += 0.1 * (g - m)
             v += 0.001 * (g**2 - v)
             w -= rate * m / (np.sqrt(v) + 1e-3)
     for mine, expected in zip(adam.weights, weights, strict=True):
         np.testing.assert_allclose(mine, expected, rtol=1e-4)
+
+
+def test_decay_is_of_the_weights_that_match_and_must_match_some() -> None:
+    groups = {name: [keras.Variable(np.ones(2), dtype="float32", name=f"{name}_out")] for name in ("model", "actor")}
+    assert list(make_optimizers(groups, OptimizerSettings(weight_decay_pattern="kernl"))) == ["model", "actor"]
+    decaying = make_optimizers(groups, OptimizerSettings(weight_decay=0.1, weight_decay_pattern="actor/|_in$"))
+    assert [len(optimizer.decaying) for optimizer in decaying.values()] == [0, 1]
+    with pytest.raises(
+        ValueError, match="'kernl' matches no weight; some weights are model/model_out, actor/actor_out"
+    ):
+        make_optimizers(groups, OptimizerSettings(weight_decay=0.1, weight_decay_pattern="kernl"))
 
 
 @pytest.mark.parametrize("clip", [0.5, 1000.0])

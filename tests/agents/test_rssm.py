@@ -7,10 +7,15 @@ import tensorflow as tf
 from agents.layers import LayerFactory
 from agents.rssm import RSSM, State
 from agents.settings import DynamicsSettings
+from tests.agents.conftest import ACTIVATED
 
 COUNT, LENGTH, ACTIONS, EMBEDDING = 3, 5, 4, 7
 SETTINGS: dict[str, Any] = {"deterministic": 6, "stochastic": 2, "hidden": 5}
-KINDS: dict[str, dict[str, Any]] = {"rssm": {"kind": "rssm"}, "ed2": {"kind": "ed2", "groups": [[1, 3], [0], [2]]}}
+KINDS: dict[str, dict[str, Any]] = {
+    "rssm": {"kind": "rssm"},
+    "ed2": {"kind": "ed2", "groups": [[1, 3], [0], [2]]},
+    "swish": {"kind": "rssm", "activation": "swish"},
+}
 
 
 def normal(*shape: int, seed: int = 0) -> tf.Tensor:
@@ -25,8 +30,8 @@ def rssm(request: pytest.FixtureRequest) -> RSSM:
     return model
 
 
-def elu(x: np.ndarray) -> np.ndarray:
-    return np.where(x > 0, x, np.expm1(x))
+def activated(rssm: RSSM, x: np.ndarray) -> np.ndarray:
+    return ACTIVATED[rssm._settings.activation](x)
 
 
 def test_fresh_state_is_zero(rssm: RSSM) -> None:
@@ -71,7 +76,7 @@ def test_observed_and_imagined_deterministic_states_agree(rssm: RSSM) -> None:
 def test_prior_is_two_dense_layers_of_the_deterministic_state(rssm: RSSM) -> None:
     deter = normal(COUNT, 6).numpy()
     (W, b), (V, c) = (layer.get_weights() for layer in (rssm.prior_hidden, rssm.prior_out))
-    mean, raw = np.split(elu(deter @ W + b) @ V + c, 2, axis=-1)
+    mean, raw = np.split(activated(rssm, deter @ W + b) @ V + c, 2, axis=-1)
     prior = rssm.prior(tf.constant(deter))
     np.testing.assert_allclose(prior.mean, mean, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(prior.std, np.log1p(np.exp(raw)) + 0.1, rtol=1e-4)
@@ -84,7 +89,7 @@ def test_posterior_is_two_dense_layers_of_deterministic_state_and_embedding(rssm
     joint = np.concatenate([states.deter[:, 0], embedding[:, 0]], -1)
     W = np.concatenate([rssm.posterior_deter.kernel, rssm.posterior_embedding.kernel])
     V, c = rssm.posterior_out.get_weights()
-    mean, raw = np.split(elu(joint @ W + rssm.posterior_embedding.bias.numpy()) @ V + c, 2, axis=-1)
+    mean, raw = np.split(activated(rssm, joint @ W + rssm.posterior_embedding.bias.numpy()) @ V + c, 2, -1)
     std = np.log1p(np.exp(raw)) + 0.1
     np.testing.assert_allclose(posterior.mean[:, 0], mean, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(posterior.std[:, 0], std, rtol=1e-4)

@@ -3,8 +3,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agents.layers import LayerFactory
+from agents.layers import ACTIVATIONS, LayerFactory
+from agents.settings import ActivationName, ActivationSettings
 from agents.vision import Decoder, Encoder, normalize
+
+NAMES = pytest.mark.parametrize("name", ACTIVATIONS)
+
+
+def factory(name: ActivationName) -> LayerFactory:
+    return LayerFactory(0, activation=ActivationSettings(conv=name))
 
 
 def test_normalize_maps_bytes_to_a_centred_unit_interval() -> None:
@@ -33,8 +40,9 @@ def test_encoder_is_the_convolutions_equation() -> None:
     np.testing.assert_allclose(first(image)[0], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_encoder_is_a_chain_of_keras_layers_in_values_and_gradients() -> None:
-    encoder = Encoder(LayerFactory(0), depth=2)
+@NAMES
+def test_encoder_is_a_chain_of_keras_layers_in_values_and_gradients(name: ActivationName) -> None:
+    encoder = Encoder(factory(name), depth=2)
     for index, layer in enumerate(encoder.convolutions):
         layer.bias.assign(tf.random.stateless_normal(layer.bias.shape, (0, index)))
     image = tf.random.stateless_normal((3, 64, 64, 3), (1, 0))
@@ -42,7 +50,7 @@ def test_encoder_is_a_chain_of_keras_layers_in_values_and_gradients() -> None:
     with tf.GradientTape(persistent=True) as tape:
         x = image
         for layer in encoder.convolutions:
-            x = tf.nn.relu(layer(x))
+            x = ACTIVATIONS[name](layer(x))
         ways = encoder.encode(image), tf.reshape(x, (3, -1))
         totals = [tf.reduce_sum(tf.sin(way)) for way in ways]
     np.testing.assert_allclose(*ways, rtol=1e-5, atol=1e-6)
@@ -82,25 +90,31 @@ def test_first_deconvolution_as_a_dense_layer_is_the_transposed_convolution() ->
         np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
-def test_decoder_is_a_chain_of_keras_layers() -> None:
-    """A linear layer, then four transposed convolutions with ReLU between them and none at the end."""
-    decoder = Decoder(LayerFactory(0), features=7, depth=2)
+@NAMES
+def test_decoder_is_a_chain_of_keras_layers_in_values_and_gradients(name: ActivationName) -> None:
+    """A linear layer, then four transposed convolutions with activations between them and none at the end."""
+    decoder = Decoder(factory(name), features=7, depth=2)
     random = np.random.default_rng(0)
     for weight in decoder.trainable_variables:
         if weight.name == "bias":
             weight.assign(random.normal(size=weight.shape))
-    features = random.normal(size=(2, 3, 7)).astype(np.float32)
-    x = features.reshape(6, 7) @ decoder.linear.kernel.numpy() + decoder.linear.bias.numpy()
-    x = x[:, None, None]
-    for layer in (decoder.first, decoder.second, decoder.third, decoder.fourth):
-        channels, size = layer.filters, layer.kernel_size
-        own = keras.layers.Conv2DTranspose(channels, size, strides=2)
-        own.build(x.shape)
-        own.set_weights(layer.get_weights())
-        x = own(x if layer is decoder.first else tf.nn.relu(x))
-    np.testing.assert_allclose(
-        decoder.decode(tf.constant(features)), tf.reshape(x, (2, 3, 64, 64, 3)), rtol=1e-3, atol=1e-4
-    )
+    features = tf.constant(random.normal(size=(2, 3, 7)), tf.float32)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(features)
+        x = tf.reshape(features, (6, 7)) @ decoder.linear.kernel.value + decoder.linear.bias.value
+        x = x[:, None, None]
+        for layer in (decoder.first, decoder.second, decoder.third, decoder.fourth):
+            channels, size = layer.filters, layer.kernel_size
+            own = keras.layers.Conv2DTranspose(channels, size, strides=2)
+            own.build(x.shape)
+            own.set_weights(layer.get_weights())
+            x = own(x if layer is decoder.first else ACTIVATIONS[name](x))
+        ways = decoder.decode(features), tf.reshape(x, (2, 3, 64, 64, 3))
+        totals = [tf.reduce_sum(tf.sin(way)) for way in ways]
+    np.testing.assert_allclose(*ways, rtol=1e-3, atol=1e-4)
+    # What reaches the features has come through every layer's gradient.
+    mine, theirs = (tape.gradient(total, features) for total in totals)
+    np.testing.assert_allclose(mine, theirs, rtol=1e-3, atol=1e-2)
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])

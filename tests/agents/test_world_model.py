@@ -69,6 +69,33 @@ def test_free_nats_stop_the_gradient_of_the_kl(batch: Arrays) -> None:
         assert bool(np.abs(gradient).max() > 1e-6) is learns
 
 
+@pytest.mark.parametrize("of", ["mean", "step"])
+def test_nats_are_free_of_the_mean_or_of_each_step(batch: Arrays, of: str) -> None:
+    """In value, and in the gradient: d KL / d(prior's mean) = (prior's mean - posterior's) / prior's variance."""
+    data = experience(batch)
+
+    def kl_of(model: WorldModel) -> tuple[np.ndarray, np.ndarray]:
+        """Each step's KL (N), and its gradient by the prior's mean (N, S)."""
+        state, posterior = model.observe(data, noise())
+        m1, s1 = (x.numpy().reshape(-1, 4).astype(np.float64) for x in posterior)
+        m2, s2 = (x.numpy().astype(np.float64) for x in model.rssm.prior(flatten_leading(state.deter)))
+        return (np.log(s2 / s1) + (s1**2 + (m1 - m2) ** 2) / (2 * s2**2) - 0.5).sum(-1), (m2 - m1) / s2**2
+
+    free = 0.9 * kl_of(world_model())[0].mean()
+    model = world_model(dynamics={"free_nats": free, "free_nats_of": of})
+    kl, slope = kl_of(model)
+    above = kl > free
+    assert 0 < above.sum() < len(kl)
+    with tf.GradientTape() as tape:
+        losses, _, metrics = model.losses(data, noise())
+    paid = float(losses["model"] - metrics["loss/image"] - metrics["loss/reward"])
+    assert paid == pytest.approx(kl.mean() if of == "mean" else np.maximum(kl, free).mean(), abs=2e-3)
+    assert float(metrics["loss/kl"]) == pytest.approx(kl.mean(), rel=1e-4)
+    gradient = tape.gradient(losses["model"], model.rssm.prior_out.bias.value).numpy()
+    taught = np.ones_like(above) if of == "mean" else above
+    np.testing.assert_allclose(gradient[:4], (slope * taught[:, None]).mean(0), rtol=1e-3, atol=1e-5)
+
+
 def test_tanh_bounds_the_reward_that_is_learned(batch: Arrays) -> None:
     model = world_model(reward={"transform": "tanh"})
     _, metrics, state = parts(model, batch)

@@ -31,6 +31,8 @@ def other_value(schema: dict[str, Any], default: Any) -> Any:
         return next(value for option in schema["anyOf"] if (value := other_value(option, default)) is not None)
     if schema["type"] == "boolean":
         return not default
+    if schema["type"] == "string":
+        return f"{default}kernel"
     if isinstance(default, str):  # a word in a number's place
         return schema["minimum"]
     middle = (schema.get("maximum", default + 2) + default) / 2 if default != schema.get("maximum") else default / 2
@@ -59,6 +61,7 @@ READ_WITH: dict[str, dict[str, Any]] = {
     "dynamics.groups": {"dynamics.kind": "ed2"},
     "discovery.": {"dynamics.kind": "ed2", "dynamics.groups": "sd2"},
     "representation.contrast_": {"representation.objective": "contrastive"},
+    "optimizer.weight_decay_pattern": {"optimizer.weight_decay": 0.1},
     **{f"behavior.{name}": {"behavior.kind": "planner"} for name in ("candidates", "iterations", "top")},
     "exploration.duration": {"exploration.schedule": "linear"},
     "exploration.minimum": {"exploration.schedule": "linear", "exploration.amount": 2},
@@ -78,6 +81,12 @@ def test_hash_changes_with_every_setting_that_has_an_effect(key: str) -> None:
         unread = spec(settings=settings({key: CHANGES[key]}))
         assert unread.hash == spec().hash
         assert difference(spec(), unread) == {}
+
+
+@pytest.mark.parametrize("unread", [{"behavior.kind": "planner"}, {"behavior.value": "none"}])
+def test_bootstrap_is_read_with_a_value_only(unread: dict[str, Any]) -> None:
+    last, second_last = (settings({**unread, "behavior.bootstrap": name}) for name in ("last", "second_last"))
+    assert spec(settings=last).hash == spec(settings=second_last).hash
 
 
 def test_every_setting_without_effect_exists() -> None:

@@ -126,6 +126,15 @@ def test_lists_of_tasks_may_overlap(tmp_path: Path) -> None:
             "--set behavior.horizn=5: unknown setting behavior.horizn; allowed in behavior: kind, horizon",
         ),
         ("behavior.horizon=1", "--set behavior.horizon=1: behavior.horizon is 1; allowed: an integer at least 2"),
+        (
+            "optimizer.weight_decay_pattern=bias|(kernel",
+            "--set optimizer.weight_decay_pattern=bias|(kernel: optimizer.weight_decay_pattern: "
+            "'bias|(kernel' is no regular expression: missing )",
+        ),
+        (
+            "optimizer.weight_decay_pattern='a{999999999999}'",
+            "is no regular expression: the repetition number is too",
+        ),
         ("steps=", "--set steps=: steps is empty; allowed: an integer"),
         ("steps", "--set steps: no value; needed is key=value"),
         ("steps=[", "--set steps=[:1:2: not YAML"),
