@@ -233,13 +233,15 @@ def test_each_setting_activates_its_own_networks(changes: dict[str, Any], networ
         assert model.contrast is not None
         assert agent.behavior.value is not None
         features, state, action = ones((1, 10)), State(ones((1, 6)), ones((1, 4))), ones((1, ACTIONS))
+        wanted = agent.behavior.actor.actions(features)
+        assert isinstance(wanted, TanhNormal)
         _, posterior = rssm.observe(state, ones((1, 1, 64)), action[:, None], ones((1, 1, 4)))
         return {
             "reward": model.reward.predict(features),
             "continuation": model.continuation.predict(features),
             "contrast": model.contrast.states(ones((1, 64))).mean,
             "value": agent.behavior.value.predict(features),
-            "actor": agent.behavior.actor.actions(features).base.mean,
+            "actor": wanted.base.mean,
             "encoder": model.encoder.encode(ones((1, 64, 64, 3))),
             "decoder": model.decoder.decode(features),
             "transition": rssm.transition.step(*state, rssm.transition.action_share(action)),
