@@ -1,4 +1,4 @@
-"""In which world: dm_control, toy tasks, and the CPU ray caster that draws them."""
+"""In which world: dm_control with the CPU ray caster that draws it, Atari, and toy tasks."""
 
 import difflib
 from typing import TYPE_CHECKING
@@ -29,6 +29,10 @@ def make_env(task: str, settings: EnvSettings, seed: int = 0, observe: "Observe"
         from envs.dmc import DmcEnv
 
         return DmcEnv(task, settings, seed, observe)
+    if task.startswith("atari_"):
+        from envs.atari import AtariEnv
+
+        return AtariEnv(task, settings, seed, observe)
     from envs.toy import make_toy
 
     return make_toy(task, settings, seed, observe)

@@ -28,14 +28,25 @@ DMC_TASKS: dict[str, tuple[str, ...]] = {
 }
 # The papers' short names of dm_control's domains.
 DMC_ALIASES = {"cup": "ball_in_cup"}
+# The 57 games that agents are commonly compared on; a test finds each in ale-py 0.12.1.
+ATARI_GAMES = (
+    "alien", "amidar", "assault", "asterix", "asteroids", "atlantis", "bank_heist", "battle_zone", "beam_rider",
+    "berzerk", "bowling", "boxing", "breakout", "centipede", "chopper_command", "crazy_climber", "defender",
+    "demon_attack", "double_dunk", "enduro", "fishing_derby", "freeway", "frostbite", "gopher", "gravitar", "hero",
+    "ice_hockey", "jamesbond", "kangaroo", "krull", "kung_fu_master", "montezuma_revenge", "ms_pacman",
+    "name_this_game", "phoenix", "pitfall", "pong", "private_eye", "qbert", "riverraid", "road_runner", "robotank",
+    "seaquest", "skiing", "solaris", "space_invaders", "star_gunner", "surround", "tennis", "time_pilot", "tutankham",
+    "up_n_down", "venture", "video_pinball", "wizard_of_wor", "yars_revenge", "zaxxon",
+)  # fmt: skip
 TOY_TASKS = ("toy_reach_1", "toy_reach_2", "toy_reach_4", "toy_reach_8", "toy_grid")
 
 TASKS: tuple[str, ...] = (
     *(f"dmc_{domain}_{task}" for domain, tasks in DMC_TASKS.items() for task in tasks),
     *(f"dmc_{alias}_{task}" for alias, domain in DMC_ALIASES.items() for task in DMC_TASKS[domain]),
+    *(f"atari_{game}" for game in ATARI_GAMES),
     *TOY_TASKS,
 )
-DISCRETE_TASKS = ("toy_grid",)
+DISCRETE_TASKS = (*(f"atari_{game}" for game in ATARI_GAMES), "toy_grid")
 
 _DMC_ACTIONS = {
     "acrobot": 1, "ball_in_cup": 2, "cartpole": 1, "cheetah": 6, "dog": 38, "finger": 2, "fish": 5, "hopper": 4,
@@ -57,6 +68,20 @@ ACTIONS: dict[str, int] = {
 }
 
 
+class AtariSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
+    """How Atari's games are played."""
+
+    sticky: float = Field(
+        0.25, ge=0, lt=1, description="Probability that a frame repeats the action before in place of the one asked for"
+    )
+    noops: int = Field(
+        30, ge=1, le=60, description="Frames without action that a game begins with: 1 to this many, by chance"
+    )
+    life_loss: bool = Field(
+        True, description="A lost life ends a training episode; evaluations always play the whole game"
+    )
+
+
 class EnvSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
     """Everything that an environment needs to know of its experiment, besides its task and seed."""
 
@@ -69,3 +94,9 @@ class EnvSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True)
     supersampling: int = Field(
         1, ge=1, le=8, description="Pictures of the ray caster are drawn this many times as large a side, and averaged"
     )
+    atari: AtariSettings = AtariSettings()
+
+    def for_evaluation(self) -> "EnvSettings":
+        """The environment's settings alone, as evaluations have them: a lost life does not end their episodes."""
+        own = {name: getattr(self, name) for name in EnvSettings.model_fields}
+        return EnvSettings.model_validate(own | {"atari": self.atari.model_copy(update={"life_loss": False})})

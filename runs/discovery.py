@@ -130,7 +130,9 @@ def discover(
             loaded, or something else stands in the folder's place.
     """
     if task not in TASKS:
-        raise UserError(f"unknown task {task}; allowed: dmc_<domain>_<task>, toy_<task>{hint(task, TASKS)}")
+        raise UserError(
+            f"unknown task {task}; allowed: dmc_<domain>_<task>, atari_<game>, toy_<task>{hint(task, TASKS)}"
+        )
     if task in DISCRETE_TASKS:
         raise UserError(f"{task} has discrete actions; SD2 groups the dimensions of continuous ones")
     task = canonical(task)

@@ -157,7 +157,7 @@ def _environment(folder: Path) -> Iterator[TaskEnv]:
     try:
         choose_renderer(spec)
         prepare_tensorflow(spec.seed)
-        env = envs.make_env(spec.task, spec.settings)
+        env = envs.make_env(spec.task, spec.settings.for_evaluation())
     except ValueError as error:  # no such renderer here
         raise UserError(f"{folder}: {error}") from error
     with closing(env):
@@ -206,7 +206,9 @@ def _check_alike(folders: Sequence[Path]) -> None:
             raise UserError(f"{folder}: the agent {RANDOM} has no world model; as a player it is --policy {RANDOM}")
         first = specs[0]
         for name in ("task", *(name for name in EnvSettings.model_fields if name != "envs")):
-            mine, its = (getattr(one if name == "task" else one.settings, name) for one in (first, spec))
+            mine, its = (
+                getattr(one if name == "task" else one.settings.for_evaluation(), name) for one in (first, spec)
+            )
             if mine != its:
                 raise UserError(
                     f"{folder}: its {name} is {its}, not {mine} as that of {folders[0]}; needed is the same"

@@ -157,7 +157,7 @@ class Attempt:
         device = prepare_tensorflow(seed)
         with ExitStack() as stack:
             plain = env_settings(settings)
-            evaluation = envs.make_env(self.spec.task, plain)
+            evaluation = envs.make_env(self.spec.task, settings.for_evaluation())
             stack.callback(evaluation.close)
             parallel = stack.enter_context(envs.parallel.ParallelEnvs(self.spec.task, plain, settings.envs))
             self._check_length(evaluation.time_limit)

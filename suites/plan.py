@@ -36,9 +36,16 @@ class RunSpec:
     settings: Settings
 
     @property
+    def effective(self) -> dict[str, Any]:
+        """Dotted key -> value of the settings that affect the result on this task."""
+        unread = () if self.task.startswith("atari_") else ("atari.",)
+        return {key: value for key, value in self.settings.effective.items() if not key.startswith(unread)}
+
+    @property
     def hash(self) -> str:
         """16 hexadecimal digits that change with the task, the seed and every setting that affects the result."""
-        identity = json.dumps([self.task, self.seed, self.settings.identity])
+        settings = json.dumps(self.effective, sort_keys=True, separators=(",", ":"))
+        identity = json.dumps([self.task, self.seed, settings])
         return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
     def folder(self, results: Path) -> Path:
@@ -120,7 +127,7 @@ def difference(one: RunSpec, other: RunSpec) -> dict[str, tuple[Any, Any]]:
     """Returns what sets two runs apart where it affects the result: dotted key -> both values."""
     left = {"task": one.task, "seed": one.seed, **values(one.settings)}
     right = {"task": other.task, "seed": other.seed, **values(other.settings)}
-    read = {"task", "seed", *one.settings.effective, *other.settings.effective}
+    read = {"task", "seed", *one.effective, *other.effective}
     return {key: (left[key], right[key]) for key in left if left[key] != right[key] and key in read}
 
 

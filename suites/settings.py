@@ -1,6 +1,5 @@
 """All settings of a run, composed from the rooms' own, and the presets that name some of them."""
 
-import json
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -18,13 +17,11 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
     """All settings of one run: who learns, in which world, and how the run goes."""
 
     @cached_property
-    def identity(self) -> str:
-        """Canonical JSON of the settings that affect the result."""
-        return json.dumps(self.effective, sort_keys=True, separators=(",", ":"))
-
-    @cached_property
     def effective(self) -> dict[str, Any]:
-        """Dotted key -> value of the settings that affect the result; those that the others leave unread do not."""
+        """Dotted key -> value of the settings that affect the result; those that the others leave unread do not.
+
+        What only some tasks read stands here; `RunSpec.effective` knows the task.
+        """
         unread: tuple[str, ...] = NO_EFFECT
         if not self.grouped:
             unread += ("dynamics.groups",)

@@ -63,6 +63,6 @@ def _known(node: Node, lists: Sequence[str]) -> str:
     if not isinstance(node.value, str):
         raise node.place.error(f"a task is {node.described()}; allowed: the name of a task or task list")
     if node.value not in TASKS:
-        allowed = ", ".join(["dmc_<domain>_<task>", "toy_<task>", *lists])
+        allowed = ", ".join(["dmc_<domain>_<task>", "atari_<game>", "toy_<task>", *lists])
         raise node.place.error(f"unknown task {node.value}; allowed: {allowed}{hint(node.value, [*TASKS, *lists])}")
     return node.value
