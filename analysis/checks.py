@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.protocol import BEST_RETURNS, best_return
+from analysis.protocol import NORMALIZATIONS, lacking, scale
 from analysis.scores import ERROR, RUN, Scores, usable
 from analysis.settings import AnalysisSettings
 from analysis.statistics import compared_tasks
@@ -149,11 +149,14 @@ def _comparison(scores: Scores, table: pd.DataFrame, settings: AnalysisSettings)
         items = tuple(f"{renderer}: {_count(_names(runs), 'run')}" for renderer, runs in renderers)
         rule = "they are compared all the same: pixels of two renderers are not quite alike"
         yield Finding("compared runs used different renderers", rule, items)
-    if settings.normalization == "dmc":
-        if unknown := tuple(task for task in tasks if not task.startswith(tuple(BEST_RETURNS))):
-            rule = "divided by 1000, as dm_control's are; `normalization: none` takes returns as they are"
-            yield Finding(f"{_count(unknown, 'task')} whose best return is not known", rule, unknown)
-        beyond = table[(table["score"] < 0) | (table["score"] > table["task"].map(best_return))]
+    if settings.normalization == "none":
+        return
+    if unknown := tuple(task for task in tasks if scale(task, settings) is None):
+        rule = f"left out of the aggregates; {NORMALIZATIONS}"
+        yield Finding(f"{_count(unknown, 'task')} of unknown {lacking(settings)}", rule, unknown)
+    if settings.normalization == "dmc":  # on the scale of random play and a human, agents may well lie beyond both
+        best = table["task"].map({task: ends.high for task in tasks if (ends := scale(task, settings))})
+        beyond = table[best.notna() & ((table["score"] < 0) | (table["score"] > best))]
         if not beyond.empty:
             rule = "kept, though normalised they lie outside [0, 1]; the optimality gap cuts them at 1"
             yield Finding(f"{_count(beyond, 'return')} below 0 or above the best of their task", rule, _counts(beyond))

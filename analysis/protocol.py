@@ -1,16 +1,19 @@
 """From a run's evaluations to its final score, and from returns to normalised scores."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.errors import AnalysisError
+from analysis.references import references
 from analysis.scores import RUN, Scores
 from analysis.settings import AnalysisSettings
 
 # The most that a task allows, by the start of its name: rewards are at most 1 an environment step, and episodes have
 # 1000 of them in the DeepMind Control Suite (Tassa et al. 2018, section 2) and 200 in `toy_reach`.
 BEST_RETURNS = {"dmc_": 1000.0, "toy_reach_": 200.0}
-DMC_RETURN = BEST_RETURNS["dmc_"]
+NORMALIZATIONS = "`normalization: dmc` is for dm_control and toy_reach, `atari` for Atari, `none` for anything"
 FEW_SEEDS = 5
 # All of n seeds lie on one side of a symmetric mean in 2 of 2^n cases, and with up to three of them the bootstrap's
 # 95 % interval reaches from the lowest to the highest; the figure for four is simulated.
@@ -50,24 +53,61 @@ def final_evaluations(table: pd.DataFrame, settings: AnalysisSettings, by: Seque
     return table[(table["step"] > (1 - settings.final_window) * last) | (table["step"] == last)]
 
 
+@dataclass(frozen=True)
+class Scale:
+    """The returns of a task that count as 0 and as 1."""
+
+    low: float
+    high: float
+
+
+def scale(task: str, settings: AnalysisSettings) -> Scale | None:
+    """From 0 to the most that a task allows, or from random play to a human; None where that is not known."""
+    if settings.normalization == "atari":
+        known = references()
+        return Scale(known.random[task], known.human[task]) if task in known.random else None
+    return next((Scale(0.0, best) for start, best in BEST_RETURNS.items() if task.startswith(start)), None)
+
+
+def lacking(settings: AnalysisSettings) -> str:
+    """What a task without a scale lacks."""
+    return "scores of random play and a human" if settings.normalization == "atari" else "best return"
+
+
 def normalize(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    """The same rows with returns on the scale of the statistics, where 1 is the best that a task allows."""
+    """The rows with returns on the scale of the statistics; tasks that the normalisation knows nothing of are left out.
+
+    Raises:
+        AnalysisError: It knows none of the tasks.
+    """
     if settings.normalization == "none":
         return finals
-    return finals.assign(score=finals["score"] / finals["task"].map(best_return))
-
-
-def best_return(task: str) -> float:
-    """What a task's returns are divided by; dm_control's 1000 for one whose best return is not known."""
-    return next((best for start, best in BEST_RETURNS.items() if task.startswith(start)), DMC_RETURN)
+    scales = {task: scale(task, settings) for task in sorted(set(finals["task"]))}
+    known = {task: ends for task, ends in scales.items() if ends}
+    if not known:
+        others = f" or the {len(scales) - 1} other tasks" if len(scales) > 1 else ""
+        raise AnalysisError(
+            f"`normalization: {settings.normalization}` knows no {lacking(settings)} of {next(iter(scales))}"
+            f"{others}; {NORMALIZATIONS}"
+        )
+    finals = finals[finals["task"].isin(known)]
+    low = finals["task"].map({task: ends.low for task, ends in known.items()})
+    high = finals["task"].map({task: ends.high for task, ends in known.items()})
+    return finals.assign(score=(finals["score"] - low) / (high - low))
 
 
 def describe(settings: AnalysisSettings, scores: Scores, finals: pd.DataFrame) -> str:
     """The line that stands under every table and figure: what a score is, and what its interval rests on."""
     if settings.normalization == "none":
         normalization = "none (so the optimality gap, the distance to 1, says nothing)"
+    elif settings.normalization == "atari":
+        normalization = (
+            "(return - random play's) / (a human's - random play's), so that 1 is no upper bound; "
+            f"both from {references().source}"
+        )
     else:
-        normalization = "return / " + " or ".join(f"{best:g}" for best in sorted(set(finals["task"].map(best_return))))
+        best = sorted({ends.high for task in set(finals["task"]) if (ends := scale(task, settings))})
+        normalization = "return / " + " or ".join(f"{high:g}" for high in best)
     episodes = _range(scores.runs["episodes"].dropna())
     return (
         f"Final score: {_final(settings, finals, f'; episodes of an evaluation: {episodes}' if episodes else '')} "

@@ -12,6 +12,8 @@ class AnalysisSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=
     repetitions: int = Field(50_000, ge=1, le=1_000_000, description="Bootstrap repetitions of an interval")
     confidence: float = Field(0.95, gt=0, lt=1, description="Probability that an interval covers")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the bootstrap")
-    normalization: Literal["dmc", "none"] = Field(
-        "dmc", description="Divide returns by the most that a task allows (dm_control: 1000), or take them as they are"
+    normalization: Literal["dmc", "atari", "none"] = Field(
+        "dmc",
+        description="Divide returns by the most that a task allows (dmc; dm_control: 1000), "
+        "put random play at 0 and a human at 1 (atari), or take them as they are (none)",
     )

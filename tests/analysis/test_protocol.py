@@ -4,10 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.protocol import best_return, describe, final_scores, normalize
+from analysis.errors import AnalysisError
+from analysis.protocol import Scale, describe, final_scores, normalize, scale
+from analysis.references import references
 from analysis.scores import usable
 from analysis.settings import AnalysisSettings
 from envs import toy
+from envs.settings import TASKS
 from tests.analysis.conftest import as_scores, entries
 
 
@@ -48,13 +51,36 @@ def test_each_run_ends_at_its_own_step() -> None:
 
 
 def test_normalisation_divides_by_the_best_return_of_the_task() -> None:
-    runs = pd.DataFrame({"task": ["dmc_walker_walk", "toy_reach_2", "other"], "score": [500.0, 50.0, 10.0]})
-    assert normalize(runs, AnalysisSettings())["score"].tolist() == [0.5, 0.25, 0.01]
+    runs = pd.DataFrame({"task": ["dmc_walker_walk", "toy_reach_2", "toy_grid"], "score": [500.0, 50.0, 10.0]})
+    assert normalize(runs, AnalysisSettings())["score"].tolist() == [0.5, 0.25]
     assert normalize(runs, AnalysisSettings(normalization="none"))["score"].tolist() == [500.0, 50.0, 10.0]
+    with pytest.raises(AnalysisError, match=r"no best return of toy_grid; .*`none` for anything"):
+        normalize(runs[2:], AnalysisSettings())
 
 
 def test_toy_tasks_allow_what_is_said() -> None:
-    assert best_return("toy_reach_4") == toy.LIMIT
+    assert scale("toy_reach_4", AnalysisSettings()) == Scale(0, toy.LIMIT)
+
+
+def test_atari_is_normalised_from_random_play_to_a_human() -> None:
+    settings = AnalysisSettings(normalization="atari")
+    tasks = ["atari_pong", "atari_montezuma_revenge", "atari_pong", "atari_pong", "dmc_walker_walk"]
+    runs = pd.DataFrame({"task": tasks, "score": [14.6, 0.0, -20.7, 21.0, 500.0]})
+    assert normalize(runs, settings)["score"].tolist() == pytest.approx([1, 0, 0, 41.7 / 35.3])
+    with pytest.raises(
+        AnalysisError, match=r"no scores of random play and a human of dmc_walker_walk or the 1 other task"
+    ):
+        normalize(pd.DataFrame({"task": ["dmc_walker_walk", "toy_grid"], "score": [1.0, 1.0]}), settings)
+    scores = as_scores(entries(["atari_pong"], ["dreamer"], seeds=3))
+    text = describe(settings, scores, final_scores(usable(scores), settings))
+    assert "(return - random play's) / (a human's - random play's)" in text
+    assert "DQN Zoo" in text
+
+
+def test_every_game_has_two_different_scores() -> None:
+    known = references()
+    assert set(known.random) == set(known.human) == {task for task in TASKS if task.startswith("atari_")}
+    assert all(known.random[task] < known.human[task] for task in known.random)
 
 
 def test_description_names_the_whole_protocol() -> None:

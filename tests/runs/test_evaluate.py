@@ -5,6 +5,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from envs import make_env
+from envs.settings import EnvSettings
+from envs.task import TaskEnv
 from runs.evaluate import ModelError, evaluate, model_errors
 from runs.folder import write_spec
 from runs.loop import run
@@ -38,6 +41,22 @@ def test_plays_the_newest_checkpoint(trained: Path, tmp_path: Path) -> None:
         assert video.size == (64, 64)
         assert getattr(video, "n_frames", 1) > 1
     assert sorted(path.name for path in trained.iterdir()) == before
+
+
+def test_lost_lives_end_training_episodes_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runs.machine.prepare_tensorflow", lambda seed: "none")
+    made: list[EnvSettings] = []
+
+    def make(task: str, settings: EnvSettings) -> TaskEnv:
+        made.append(settings)
+        return make_env(task, settings)
+
+    monkeypatch.setattr("envs.make_env", make)
+    monkeypatch.setattr("envs.parallel.make_env", make)
+    folder = train(tmp_path / "run", task="atari_boxing")
+    evaluate(folder, 1, 0)
+    assert [settings.atari.life_loss for settings in made] == [False, True, False]
+    assert len({settings.for_evaluation() for settings in made}) == 1
 
 
 def test_mistakes_are_told_kindly(trained: Path, tmp_path: Path) -> None:

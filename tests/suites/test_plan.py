@@ -35,7 +35,11 @@ def other_value(schema: dict[str, Any], default: Any) -> Any:
         return f"{default}kernel"
     if isinstance(default, str):  # a word in a number's place
         return schema["minimum"]
-    middle = (schema.get("maximum", default + 2) + default) / 2 if default != schema.get("maximum") else default / 2
+    middle = (
+        (schema.get("maximum", schema.get("exclusiveMaximum", default + 2)) + default) / 2
+        if default != schema.get("maximum")
+        else default / 2
+    )
     return int(middle) if schema["type"] == "integer" else middle
 
 
