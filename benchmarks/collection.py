@@ -4,7 +4,8 @@
 
 Dreamer's TensorFlow 2 reference draws every environment step with OpenGL, although action repeat shows the agent only
 every second picture. The floor is the physics without any picture. Each rate is the median over rounds that take turns,
-each in a process of its own, since dm_control loads one OpenGL library for good.
+each in a process of its own, since dm_control loads one OpenGL library for good. Atari's games have no other renderer:
+their floor is the emulator.
 """
 
 import statistics
@@ -19,8 +20,10 @@ from envs.renderer import probe
 from envs.settings import EnvSettings
 
 TASKS = ("dmc_walker_walk", "dmc_cheetah_run", "dmc_humanoid_walk")
+GAMES = ("atari_pong", "atari_breakout", "atari_montezuma_revenge")
 GOAL = 8.0
 ACTION_REPEAT = 2
+FRAMES = 4  # that an action is held in a game
 ROUNDS = 3
 SECONDS = 3.0
 OPENGL = ("egl", "osmesa")
@@ -71,6 +74,12 @@ def main() -> None:
         reference, ours, floor = (statistics.median(column) for column in zip(*rounds, strict=True))
         ratio = statistics.median(cast / drawn for drawn, cast, _ in rounds)
         print(f"{task:20} {reference:13.1f} {ours:14.1f} {floor:8.1f} {ratio:7.1f}  (goal: at least {GOAL:.0f})")
+    print(f"{'frames/s':24} {'with pictures':>13} {'floor':>8}")
+    for game in GAMES:
+        pictures, floor = (
+            statistics.median(rate_apart(game, "auto", FRAMES, draw) for _ in range(ROUNDS)) for draw in (True, False)
+        )
+        print(f"{game:24} {pictures:13.1f} {floor:8.1f}")
 
 
 if __name__ == "__main__":

@@ -100,13 +100,13 @@ def test_mixed_renderers(settings: AnalysisSettings) -> None:
 
 def test_tasks_and_returns_that_the_normalisation_does_not_fit(settings: AnalysisSettings) -> None:
     data = curves()
-    data[0] |= {"task": "dmc_hopper_hop", "ys": (-np.arange(20.0)).tolist()}
+    data[0] |= {"ys": (-np.arange(20.0)).tolist()}
     data[1] |= {"task": "atari_pong", "ys": (-np.arange(20.0)).tolist()}
     scores = as_scores(data)
     unknown = found(scores, settings, "of unknown best return")
     assert unknown.items == ("atari_pong",)
     assert "left out of the aggregates" in unknown.rule
-    assert found(scores, settings, "below 0").items == ("dmc_hopper_hop/dreamer/0: 19",)
+    assert found(scores, settings, "below 0").items == ("dmc_walker_walk/dreamer/0: 19",)
     human = settings.model_copy(update={"normalization": "atari"})
     assert "atari_pong" not in found(scores, human, "of unknown scores of random play and a human").items
     assert not [finding for finding in check(scores, human) if "below 0" in finding.title]
