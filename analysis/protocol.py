@@ -85,7 +85,7 @@ def normalize(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     scales = {task: scale(task, settings) for task in sorted(set(finals["task"]))}
     known = {task: ends for task, ends in scales.items() if ends}
     if not known:
-        others = f" or the {len(scales) - 1} other tasks" if len(scales) > 1 else ""
+        others = " or of any other task" if len(scales) > 1 else ""
         raise AnalysisError(
             f"`normalization: {settings.normalization}` knows no {lacking(settings)} of {next(iter(scales))}"
             f"{others}; {NORMALIZATIONS}"
