@@ -38,7 +38,7 @@ ATARI_GAMES = (
     "seaquest", "skiing", "solaris", "space_invaders", "star_gunner", "surround", "tennis", "time_pilot", "tutankham",
     "up_n_down", "venture", "video_pinball", "wizard_of_wor", "yars_revenge", "zaxxon",
 )  # fmt: skip
-TOY_TASKS = ("toy_reach_1", "toy_reach_2", "toy_reach_4", "toy_reach_8", "toy_grid")
+TOY_TASKS = ("toy_reach_1", "toy_reach_2", "toy_reach_4", "toy_reach_8", "toy_reach_choices", "toy_grid")
 
 TASKS: tuple[str, ...] = (
     *(f"dmc_{domain}_{task}" for domain, tasks in DMC_TASKS.items() for task in tasks),
@@ -46,7 +46,7 @@ TASKS: tuple[str, ...] = (
     *(f"atari_{game}" for game in ATARI_GAMES),
     *TOY_TASKS,
 )
-DISCRETE_TASKS = (*(f"atari_{game}" for game in ATARI_GAMES), "toy_grid")
+DISCRETE_TASKS = (*(f"atari_{game}" for game in ATARI_GAMES), "toy_reach_choices", "toy_grid")
 
 _DMC_ACTIONS = {
     "acrobot": 1, "ball_in_cup": 2, "cartpole": 1, "cheetah": 6, "dog": 38, "finger": 2, "fish": 5, "hopper": 4,

@@ -17,10 +17,12 @@ _TRAP = (224, 48, 48)
 
 
 def make_toy(task: str, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> TaskEnv:
-    """Build `toy_reach_<actuators>` or `toy_grid`."""
+    """Build `toy_reach_<actuators>`, `toy_reach_choices` or `toy_grid`."""
     settings = settings.model_copy(update={"time_limit": min(settings.time_limit, LIMIT)})
     if task == "toy_grid":
         return Grid(settings, seed, observe)
+    if task == "toy_reach_choices":
+        return ReachByChoice(settings, seed, observe)
     return Reach(int(task.removeprefix("toy_reach_")), settings, seed, observe)
 
 
@@ -78,6 +80,22 @@ class Reach(TaskEnv):
             _paint(canvas, _TARGET, _bar(_column(target), 0.5 * radius, middle, 0.5 * lane))
             _paint(canvas, _BODY, _disc(_column(position), middle, radius))
         return _pixels(canvas)
+
+
+class ReachByChoice(Reach):
+    """The task with one lane, whose body goes left, stays or goes right at full speed: the simplest discrete one."""
+
+    def __init__(self, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
+        super().__init__(1, settings, seed, observe)
+        self.action_space = gymnasium.spaces.Discrete(3)
+
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """What each choice does."""
+        return ("left", "stay", "right")
+
+    def _advance(self, action: int) -> tuple[float, float]:  # type: ignore[override]
+        return super()._advance(np.array([action - 1], np.float32))
 
 
 class Grid(TaskEnv):

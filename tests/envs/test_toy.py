@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from envs.settings import ACTIONS, DISCRETE_TASKS, TOY_TASKS, EnvSettings
-from envs.toy import LIMIT, Grid, Reach, make_toy
+from envs.toy import LIMIT, Grid, Reach, ReachByChoice, make_toy
 
 
 def play_reach(env: Reach, seed: int, repeat: int, scripted: bool) -> float:
@@ -121,6 +121,27 @@ def test_grid_truly_ends_in_the_trap() -> None:
     _, reward, terminated, truncated, info = env.step(1)
     assert (reward, terminated, truncated) == (-1.0, True, False)
     assert info == {"steps": 3, "discount": 0.0}
+
+
+def test_choices_are_full_actions_on_one_lane() -> None:
+    settings = EnvSettings(action_repeat=2)
+    chosen, steered = ReachByChoice(settings), Reach(1, settings)
+    np.testing.assert_array_equal(chosen.reset(seed=3)[0], steered.reset(seed=3)[0])
+    for choice in np.random.default_rng(0).integers(3, size=20):
+        ours, theirs = chosen.step(choice), steered.step(np.array([choice - 1.0]))
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        assert ours[1:] == theirs[1:]
+
+
+def test_choices_can_solve_the_lane() -> None:
+    env = ReachByChoice(EnvSettings(action_repeat=2, time_limit=LIMIT))
+    env.reset(seed=0)
+    total, over = 0.0, False
+    while not over:
+        gap = float(env.targets[0] - env.positions[0])
+        _, reward, _, over, _ = env.step(1 + int(np.sign(gap)) if abs(gap) > 0.05 else 1)
+        total += reward
+    assert total > 0.85 * LIMIT
 
 
 def test_episodes_end_at_the_tasks_own_limit_or_the_settings() -> None:
