@@ -5,13 +5,15 @@ from pathlib import Path
 
 from suites.catalog import Layer, overlay
 from suites.document import Key, Node, Place, own, parse
-from suites.errors import hint
-from suites.names import check_name
+from suites.errors import hint, listed
+from suites.grid import Sweep
+from suites.names import check_apart, check_name, matching
 from suites.settings import SETTINGS, presets
 from suites.tasks import canonical, expand, expand_all, task_lists
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published"
 RESERVED = ("published", "sd2", "showcase")  # folders under results/ that belong to the repository
+SWEPT = ("of", "values")  # the keys of a setting that is swept for some variants
 MAX_SEED = 2**32 - 1  # numpy's
 MAX_SEEDS = 100_000
 
@@ -96,21 +98,67 @@ def read_variants(node: Node) -> dict[Key, Layer]:
     return variants
 
 
-def read_sweep(node: Node, variants: Mapping[Key, Layer]) -> dict[Key, list[Node]]:
-    """Returns the values of each swept setting, which no variant may set."""
-    sweep: dict[Key, list[Node]] = {}
-    for key, values_ in SETTINGS.flatten(node).items():
-        if not isinstance(values_.value, list) or not values_.value:
-            raise values_.place.error(f"sweep of {key!s} is {values_.described()}; allowed: a list of values")
-        for value in values_.value:
-            SETTINGS.leaves[key].check(value)
+def read_sweep(node: Node, variants: Mapping[Key, Layer]) -> dict[Key, Sweep]:
+    """Returns the values of each swept setting with the variants that they are for, none of which may set it."""
+    sweep: dict[Key, Sweep] = {}
+    for key, block in SETTINGS.flatten(node).items():
+        sweep[key] = _read_swept(key, block, variants)
         for name, layer in variants.items():
-            if fixed := own(layer, key):
+            if name in sweep[key].of and (fixed := own(layer, key)):
                 raise key.place.error(
                     f"{key!s} is swept, but variant {name!s} sets it at {fixed.place}; do one of the two"
                 )
-        sweep[key] = values_.value
     return sweep
+
+
+def _read_swept(key: Key, block: Node, variants: Mapping[Key, Layer]) -> Sweep:
+    """Returns what one setting is swept over: a list of values for all variants, or a mapping of `of` and `values`."""
+    values_, of = block, frozenset(map(str, variants))
+    if isinstance(block.value, dict):
+        for part in block.value:
+            if part not in SWEPT:
+                raise part.place.error(f"unknown key {part!s}; allowed: {', '.join(SWEPT)}{hint(part, SWEPT)}")
+        for part in SWEPT:
+            if part not in block.value:
+                raise block.place.error(f"sweep of {key!s} has no {part}; allowed: a list of values, or of and values")
+        values_, of = block.value["values"], _read_of(key, block.value["of"], list(variants))
+    if not isinstance(values_.value, list) or not values_.value:
+        raise values_.place.error(f"sweep of {key!s} is {values_.described()}; allowed: a list of values")
+    for value in values_.value:
+        SETTINGS.leaves[key].check(value)
+    return Sweep(values_.value, of)
+
+
+def _read_of(key: Key, node: Node, variants: Sequence[str]) -> frozenset[str]:
+    """Returns the variants that a setting is swept for."""
+    of: dict[str, Place] = {}
+    for entry in _entries(node, f"of {key!s}", "variants"):
+        name = _text(entry, "a swept variant")
+        if name not in variants:
+            raise entry.place.error(f"unknown variant {name}; allowed: {listed(variants)}{hint(name, variants)}")
+        if name in of:
+            raise entry.place.error(f"{name} is given twice, first at {of[name]}; name it once")
+        of[name] = entry.place
+    return frozenset(of)
+
+
+def read_comparisons(node: Node, names: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the names of the grid in each comparison, in the grid's order; every entry must add one."""
+    comparisons: dict[str, list[str]] = {}
+    seen: dict[str, Key] = {}
+    for name, block in _mapping(node, "comparisons", "name: variants").items():
+        check_name(name, "comparison", name.place)
+        check_apart(seen, name, "comparison")
+        chosen: set[str] = set()
+        for entry in _entries(block, f"comparison {name!s}", "variants"):
+            found = {*matching(pattern := _text(entry, "a compared variant"), names)}
+            if not found:
+                raise entry.place.error(f"no such variant {pattern}; allowed: {listed(names)}{hint(pattern, names)}")
+            if found <= chosen:
+                raise entry.place.error(f"{pattern} adds no variant to the comparison; name each once")
+            chosen |= found
+        comparisons[str(name)] = [known for known in names if known in chosen]
+    return comparisons
 
 
 def read_by_task(node: Node, tasks: Mapping[str, Place]) -> dict[str, Layer]:

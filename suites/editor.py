@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from envs.settings import TASKS
-from suites.blocks import MAX_SEED, MAX_SEEDS
+from suites.blocks import MAX_SEED, MAX_SEEDS, SWEPT
 from suites.catalog import Catalog, Leaf
 from suites.names import PATTERN
 from suites.schema import KEYS
@@ -42,6 +42,11 @@ def schema() -> Schema:
         },
         "sweep": _ref("sweep"),
         "by_task": {"type": "object", "propertyNames": {"enum": tasks}, "additionalProperties": _ref("settings")},
+        "comparisons": {
+            "type": "object",
+            "propertyNames": {"pattern": PATTERN},
+            "additionalProperties": _one_or_many({"type": "string"}),
+        },
         "published": {"anyOf": [{"type": "string"}, {**_many({"type": "string"}), "minItems": 0}]},
         "slurm": _block(SLURM),
         "analysis": _block(ANALYSIS),
@@ -60,6 +65,8 @@ def schema() -> Schema:
         "definitions": {
             "settings": _block(SETTINGS),
             "sweep": _block(SETTINGS, sweep=True),
+            "swept": {key: _swept(leaf) for key, leaf in SETTINGS.leaves.items()},
+            "of": {"description": "Variants that are crossed with the values", **_one_or_many({"type": "string"})},
         },
     }
 
@@ -72,19 +79,19 @@ def _block(catalog: Catalog[Any], prefix: str = "", sweep: bool = False) -> Sche
             properties[group.removeprefix(prefix)] = _block(catalog, f"{group}.", sweep)
     for key, leaf in catalog.leaves.items():
         if key.startswith(prefix):
-            properties[key.removeprefix(prefix)] = _swept(leaf) if sweep else leaf.schema
+            properties[key.removeprefix(prefix)] = _ref(f"swept/{key}") if sweep else leaf.schema
     return {"type": ["object", "null"], "additionalProperties": False, "properties": properties}
 
 
 def _swept(leaf: Leaf) -> Schema:
     value = {key: part for key, part in leaf.schema.items() if key not in ("description", "default")}
-    return {
-        "type": "array",
-        "items": value,
-        "minItems": 1,
-        "uniqueItems": True,
-        "description": leaf.schema["description"],
+    some = {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(SWEPT),
+        "properties": {"of": _ref("of"), "values": _many(value)},
     }
+    return {"anyOf": [_many(value), some], "description": leaf.schema["description"]}
 
 
 def _optional(block: Schema) -> Schema:

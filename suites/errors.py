@@ -1,6 +1,6 @@
 """A user's mistake, and the nearest right name to offer for it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -22,3 +22,8 @@ def hint(name: str, known: Iterable[str]) -> str:
         last = get_close_matches(name.rpartition(".")[2].lower(), list(last_parts), n=1, cutoff=0.7)
         close = [last_parts[match] for match in last]
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns names for a message, the first ten where there are more."""
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")

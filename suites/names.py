@@ -1,6 +1,8 @@
-"""Names that become folders under results/: which are safe, and which two would be one folder."""
+"""Names that become folders under results/: which are safe, which two would be one, and how they are picked."""
 
 import unicodedata
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from suites.document import Key, Place
 from suites.errors import UserError
@@ -46,3 +48,8 @@ def check_apart(names: dict[str, Key], name: Key, what: str) -> None:
         first = names[folder]
         raise UserError(f"{name.place}: the {what} {name!s} collides with {first!s} at {first.place}; rename one")
     names[folder] = name
+
+
+def matching(pattern: str, names: Sequence[str]) -> list[str]:
+    """Returns the names that a shell-style pattern matches; one that is a name as it stands means that name."""
+    return [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]

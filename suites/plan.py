@@ -4,13 +4,13 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from suites.catalog import values
 from suites.document import Node, dump, parse
-from suites.errors import UserError, hint
+from suites.errors import UserError, hint, listed
+from suites.names import matching
 from suites.schema import Suite
 from suites.settings import SETTINGS, Settings
 
@@ -142,11 +142,10 @@ def _select(names: Sequence[str], wanted: Sequence[str] | None, selector: str) -
     chosen: set[str] = set()
     for entry in wanted:
         for pattern in [entry] if entry in known else entry.split(","):
-            matching = {pattern} if pattern in known else {name for name in names if fnmatchcase(name, pattern)}
-            if not matching:
-                shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+            found = matching(pattern, names)
+            if not found:
                 raise UserError(
-                    f"--only {selector}={pattern}: no such {selector}; allowed: {shown}{hint(pattern, names)}"
+                    f"--only {selector}={pattern}: no such {selector}; allowed: {listed(names)}{hint(pattern, names)}"
                 )
-            chosen |= matching
+            chosen |= {*found}
     return [name for name in names if name in chosen]

@@ -1,20 +1,18 @@
 """The suite format: a YAML file, validated against the settings of every room."""
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from analysis.settings import AnalysisSettings
 from envs.settings import DISCRETE_TASKS
 from runs.settings import SlurmSettings
 from suites import blocks, groups
-from suites.catalog import Layer, overlay, text
+from suites.catalog import Layer, overlay
 from suites.document import Key, Node, Place, read
 from suites.errors import hint
-from suites.names import check_apart, check_name
+from suites.grid import Grid, count
 from suites.settings import ANALYSIS, SETTINGS, SLURM, Settings, presets
 
 __all__ = ["Settings", "Suite", "load_suite"]
@@ -27,8 +25,9 @@ KEYS = {
     "preset": "Named block of settings that the suite starts from",
     "settings": "Settings of all runs, over the preset's",
     "variants": "What is compared: name -> settings, over the suite's own",
-    "sweep": "Setting -> list of values, crossed with the variants",
+    "sweep": "Setting -> list of values, crossed with the variants or with those named in `of`",
     "by_task": "Task or task list -> settings of its runs",
+    "comparisons": "Name -> variants to draw in figures of their own, by name or pattern",
     "published": "Methods under results/published to draw beside the runs",
     "slurm": "What a run asks of a Slurm cluster",
     "analysis": "How returns become scores, and scores statistics",
@@ -47,9 +46,9 @@ class Suite:
         seeds: Seeds of the runs of a task and variant.
         preset: Name of the preset, or None.
         settings: Settings of all runs, over the preset's.
-        variants: Variant -> settings.
-        sweep: Setting -> values.
+        grid: Variants crossed with the sweep.
         by_task: Task -> settings.
+        comparisons: Name -> names of the grid, in its order.
         published: Names of published baselines.
         slurm: What a run asks of a cluster.
         analysis: How scores are computed.
@@ -63,33 +62,15 @@ class Suite:
     seeds: tuple[int, ...]
     preset: str | None
     settings: Layer
-    variants: Mapping[Key, Layer]
-    sweep: Mapping[Key, Sequence[Node]]
+    grid: Grid
     by_task: Mapping[str, Layer]
+    comparisons: Mapping[str, Sequence[str]]
     published: tuple[str, ...]
     slurm: SlurmSettings
     analysis: AnalysisSettings
     overrides: Layer
     place: Place
     _resolved: dict[tuple[str | None, str], Settings] = field(default_factory=dict, repr=False, compare=False)
-
-    @cached_property
-    def grid(self) -> dict[str, Layer]:
-        """Variants crossed with the sweep: name -> settings of the variant and of the sweep's point."""
-        short = _short(self.sweep)
-        named = len(self.variants) > 1 or not self.sweep
-        grid: dict[str, Layer] = {}
-        seen: dict[str, Key] = {}
-        for variant, layer in self.variants.items():
-            for point in itertools.product(*self.sweep.values()):
-                swept = dict(zip(self.sweep, point, strict=True))
-                parts: list[str] = [variant] if named else []
-                parts += [f"{short[key]}={text(node.plain())}" for key, node in swept.items()]
-                name = Key("+".join(parts), point[-1].place if point else variant.place)
-                check_name(name, "variant", name.place)
-                check_apart(seen, name, "variant")
-                grid[str(name)] = {**layer, **swept}
-        return grid
 
     def resolve(self, task: str, variant: str) -> Settings:
         """Returns the settings of the runs of a task and variant of the grid; the same object for equal layers."""
@@ -104,7 +85,7 @@ class Suite:
     def layer(self, task: str, variant: str) -> Layer:
         """Returns what the suite says of the runs of a task and variant of the grid."""
         preset = presets()[self.preset] if self.preset else {}
-        return overlay(preset, self.settings, self.by_task.get(task, {}), self.grid[variant], self.overrides)
+        return overlay(preset, self.settings, self.by_task.get(task, {}), self.grid[variant].settings, self.overrides)
 
 
 def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
@@ -133,23 +114,32 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
     if not variants:
         agent = SETTINGS.build(overlay(presets()[preset] if preset else {}, settings, changed), root.place).agent
         variants = {Key(agent, root.place): {}}
+    sweep = blocks.read_sweep(block["sweep"], variants)
+    seeds = blocks.read_seeds(block["seeds"])
+    runs = len(tasks) * count(variants, sweep) * len(seeds)
+    if runs > MAX_RUNS:
+        raise root.place.error(f"{runs:,} runs; allowed: at most {MAX_RUNS:,} (tasks x variants x sweep x seeds)")
+    grid = Grid(variants, sweep)
     suite = Suite(
         name=blocks.read_name(block["name"]),
         description=blocks.read_description(block["description"]),
         tasks=tuple(tasks),
-        seeds=blocks.read_seeds(block["seeds"]),
+        seeds=seeds,
         preset=preset,
         settings=settings,
-        variants=variants,
-        sweep=blocks.read_sweep(block["sweep"], variants),
+        grid=grid,
         by_task=blocks.read_by_task(block["by_task"], tasks),
+        comparisons=blocks.read_comparisons(block["comparisons"], list(grid)),
         published=blocks.read_published(block["published"]),
         slurm=SLURM.build(SLURM.layer(block["slurm"]), root.place),
         analysis=ANALYSIS.build(ANALYSIS.layer(block["analysis"]), root.place),
         overrides=changed,
         place=root.place,
     )
-    _check_grid(suite)
+    for task in suite.tasks:
+        for variant in suite.grid:
+            _check_groups(suite, task, variant)
+            _check_choices(suite, task, variant)
     return suite
 
 
@@ -161,38 +151,6 @@ def _top_level(root: Node) -> dict[str, Node]:
             meant = f"; {key!s} is a setting: put it under settings" if leaf else hint(key, [*KEYS, *SETTINGS.leaves])
             raise key.place.error(f"unknown key {key!s}; allowed: {', '.join(KEYS)}{meant}")
     return {key: node for key, node in root.value.items() if node.value is not None}
-
-
-def _short(keys: Mapping[Key, object]) -> dict[str, str]:
-    """Returns the shortest dotted suffix of each key that no other key ends with."""
-
-    def suffix(key: str, parts: int) -> str:
-        return ".".join(key.split(".")[-parts:])
-
-    short = {}
-    for key in keys:
-        others = [other for other in keys if other != key]
-        lengths = range(1, key.count(".") + 2)
-        short[str(key)] = next(
-            (suffix(key, n) for n in lengths if all(suffix(key, n) != suffix(other, n) for other in others)), str(key)
-        )
-    return short
-
-
-def _check_grid(suite: Suite) -> None:
-    """Checks what only shows when the suite's blocks are put together.
-
-    Raises:
-        UserError: For too many runs, colliding variants, or settings that contradict each other.
-    """
-    points = math.prod(len(values_) for values_ in suite.sweep.values())
-    runs = len(suite.tasks) * len(suite.variants) * points * len(suite.seeds)
-    if runs > MAX_RUNS:
-        raise suite.place.error(f"{runs:,} runs; allowed: at most {MAX_RUNS:,} (tasks x variants x sweep x seeds)")
-    for task in suite.tasks:
-        for variant in suite.grid:
-            _check_groups(suite, task, variant)
-            _check_choices(suite, task, variant)
 
 
 def _check_choices(suite: Suite, task: str, variant: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from suites.document import Key, Place
 from suites.errors import UserError, hint
-from suites.names import PATTERN, check_apart, check_name
+from suites.names import PATTERN, check_apart, check_name, matching
 
 HERE = Place("file.yaml", 1, 1)
 
@@ -76,3 +76,11 @@ def test_composed_and_decomposed_letters_collide() -> None:
 def test_nearest_name_is_offered(name: str, near: str | None) -> None:
     known = ["steps", "behavior.horizon", "behavior.discount"]
     assert hint(name, known) == (f"; did you mean {near}?" if near else "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [("a*", ["a=1", "a=[2]"]), ("a=[2]", ["a=[2]"]), ("*=[12]", ["a=1", "b=2"]), ("A*", []), ("?=2", ["b=2"])],
+)
+def test_pattern_that_is_a_name_means_that_name(pattern: str, found: list[str]) -> None:
+    assert matching(pattern, ["a=1", "a=[2]", "b=2"]) == found

@@ -1,0 +1,100 @@
+"""Variants crossed with the sweep: every name that runs are made of, and what it stands for."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from suites.catalog import Layer, text
+from suites.document import Key, Node
+from suites.names import check_apart, check_name
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The values of a swept setting, and the variants that are crossed with them."""
+
+    values: Sequence[Node]
+    of: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a name of the grid stands for.
+
+    Attributes:
+        variant: Name of the variant.
+        swept: The point of the sweep: setting -> value. Empty for a variant that is not swept.
+        settings: Settings of the variant and of the point.
+    """
+
+    variant: str
+    swept: Layer
+    settings: Layer
+
+
+class Grid(Mapping[str, Entry]):
+    """Name -> entry, by variant and then by point of the sweep."""
+
+    def __init__(self, variants: Mapping[Key, Layer], sweep: Mapping[Key, Sweep]) -> None:
+        """Crosses each variant with the settings that are swept for it.
+
+        Raises:
+            UserError: For a name that is no folder's, or two of one folder.
+        """
+        self.sweep = sweep
+        self.short = _short(sweep)
+        self._named = len(variants) > 1
+        self._entries: dict[str, Entry] = {}
+        seen: dict[str, Key] = {}
+        for variant, layer in variants.items():
+            keys = _swept(variant, sweep)
+            for point in itertools.product(*(sweep[key].values for key in keys)):
+                swept = dict(zip(keys, point, strict=True))
+                name = Key(self.name(variant, swept), point[-1].place if point else variant.place)
+                check_name(name, "variant", name.place)
+                check_apart(seen, name, "variant")
+                self._entries[str(name)] = Entry(str(variant), swept, {**layer, **swept})
+
+    def name(self, variant: str, swept: Layer) -> str:
+        """Returns the name of a variant at a point of the sweep, or of all its points that have some values in common.
+
+        The variant's own name is left out where there is only one, and something is swept.
+        """
+        parts = [variant] if self._named or not swept else []
+        return "+".join([*parts, *(f"{self.short[key]}={text(node.plain())}" for key, node in swept.items())])
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+def count(variants: Mapping[Key, Layer], sweep: Mapping[Key, Sweep]) -> int:
+    """Returns how many names the grid would have, without building it."""
+    return sum(math.prod(len(sweep[key].values) for key in _swept(variant, sweep)) for variant in variants)
+
+
+def _swept(variant: str, sweep: Mapping[Key, Sweep]) -> list[Key]:
+    """Returns the settings that a variant is crossed with."""
+    return [key for key, of in sweep.items() if variant in of.of]
+
+
+def _short(keys: Mapping[Key, object]) -> dict[str, str]:
+    """Returns the shortest dotted suffix of each key that no other key ends with."""
+
+    def suffix(key: str, parts: int) -> str:
+        return ".".join(key.split(".")[-parts:])
+
+    short = {}
+    for key in keys:
+        others = [other for other in keys if other != key]
+        lengths = range(1, key.count(".") + 2)
+        short[str(key)] = next(
+            (suffix(key, n) for n in lengths if all(suffix(key, n) != suffix(other, n) for other in others)), str(key)
+        )
+    return short
