@@ -12,7 +12,9 @@ from analysis.settings import AnalysisSettings
 from suites.errors import UserError
 
 if TYPE_CHECKING:
+    from analysis.design import Design
     from analysis.scores import Scores
+    from suites.schema import Suite
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -65,38 +67,61 @@ def _analyze(arguments: argparse.Namespace) -> None:
     from rich.console import Console
 
     from analysis import report
+    from analysis.design import Design
     from analysis.published import read_published
+    from analysis.scores import read_score_files
 
+    own: dict[str, Any] = {}
+    published: Sequence[str] = []
     if arguments.suite:
-        scores, own, published, folder = _read_suite(arguments.suite, arguments.results or Path("results"))
-    else:
-        from analysis.scores import read_score_files
+        from suites.schema import load_suite
 
-        scores, own, published, folder = read_score_files(arguments.scores), {}, [], arguments.out
+        suite = load_suite(arguments.suite)
+        root = (arguments.results or Path("results")) / suite.name
+        if not root.is_dir():
+            raise UserError(f"{root}: no results of suite {suite.name}; first run it: launch.py run {arguments.suite}")
+        scores, design, folder = _read_runs(suite, root), _design(suite), root / "analysis"
+        own, published = suite.analysis.model_dump(), suite.published
+    else:
+        scores, design, folder = read_score_files(arguments.scores), Design(), arguments.out
     settings = _settings(own, arguments)
     methods = [read_published(name) for name in arguments.published or published]
     console = Console()
     with console.status(f"Statistics and figures of {scores.source}"):
-        analysis = report.analyze(scores, settings)
+        analysis = report.analyze(scores, settings, design)
         paths = report.write(analysis, scores.source, folder, methods)
     report.show(analysis, paths, console)
 
 
-def _read_suite(path: Path, results: Path) -> "tuple[Scores, dict[str, Any], Sequence[str], Path]":
-    """The scores of a suite's planned runs, its analysis settings, its published baselines, and where to write."""
+def _read_runs(suite: "Suite", root: Path) -> "Scores":
+    """The scores of a suite's planned runs, which lie under its folder."""
     from analysis.scores import ExpectedRun, read_runs
     from suites.plan import plan
-    from suites.schema import load_suite
 
-    suite = load_suite(path)
     expected = [
-        ExpectedRun(spec.task, spec.variant, spec.seed, spec.folder(results), spec.settings.steps)
+        ExpectedRun(spec.task, spec.variant, spec.seed, spec.folder(root.parent), spec.settings.steps)
         for spec in plan(suite)
     ]
-    root = results / suite.name
-    if not root.is_dir():
-        raise UserError(f"{root}: no results of suite {suite.name}; first run it: launch.py run {path}")
-    return read_runs(expected, suite.name, root), suite.analysis.model_dump(), suite.published, root / "analysis"
+    return read_runs(expected, suite.name, root)
+
+
+def _design(suite: "Suite") -> "Design":
+    """How the suite's variants belong together, in the words of the analysis, which knows nothing of suites."""
+    from analysis.design import Design, Point
+
+    grid = suite.grid
+    families = {name: entry.variant for name, entry in grid.items()}
+    sweeps: dict[str, dict[str, Point]] = {}
+    for key, sweep in grid.sweep.items():
+        if not all(type(node.value) in (int, float) for node in sweep.values):
+            continue
+        for name, entry in grid.items():
+            if key in entry.swept:
+                others = {other: node for other, node in entry.swept.items() if other != key}
+                line = grid.name(entry.variant, others)
+                families[line] = entry.variant
+                sweeps.setdefault(grid.short[key], {})[name] = Point(line, entry.swept[key].value)
+    return Design(families, sweeps, suite.comparisons)
 
 
 def _settings(own: dict[str, Any], arguments: argparse.Namespace) -> AnalysisSettings:

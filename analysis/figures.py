@@ -3,12 +3,12 @@
 import io
 import math
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -22,6 +22,11 @@ Dashes = Literal["-", "--", "-.", ":"]
 DASHES: tuple[Dashes, ...] = get_args(Dashes)
 KINDS = ("png", "pdf")  # of files
 PANEL = (2.6, 2.0)  # inches of a panel
+AXIS = PANEL[0] - 0.6  # inches of its x axis
+CHARACTER = 0.07  # inches of a digit at an axis
+LIGHTEST, DARKEST = 0.5, 0.45  # shares of white and of black in the shades of a colour
+FEW = 6  # lines whose legend fits over a narrow figure
+HEADROOM = 0.12  # of a panel's height
 WIDE = 10  # the ratio of values from which on a logarithmic axis shows more
 STYLE: Any = {
     **sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.92"}),
@@ -51,6 +56,29 @@ def looks(variants: Iterable[str]) -> dict[str, Look]:
     }
 
 
+def shaded(variants: Iterable[str], families: Mapping[str, str], looks: Mapping[str, Look]) -> dict[str, Look]:
+    """The look of each variant's family, in shades from light to dark where several variants share it.
+
+    Args:
+        variants: Their names, once or more, in the order of the legend and of the shades.
+        families: Variant -> family; one that is absent is a family of its own.
+        looks: Family -> look.
+    """
+    members: dict[str, list[str]] = {}
+    for name in dict.fromkeys(variants):
+        members.setdefault(families.get(name, name), []).append(name)
+
+    def shade(name: str) -> Look:
+        family = families.get(name, name)
+        names, look = members[family], looks[family]
+        place = 2 * names.index(name) / (len(names) - 1) - 1 if len(names) > 1 else 0.0  # -1 light, 1 dark
+        end, share = (1, -place * LIGHTEST) if place < 0 else (0, place * DARKEST)
+        red, green, blue = (part + (end - part) * share for part in look.color)
+        return Look((red, green, blue), look.dashes)
+
+    return {name: shade(name) for name in dict.fromkeys(variants)}
+
+
 def learning_curves(
     curves: pd.DataFrame, looks: Mapping[str, Look], caption: str, published: Sequence[Published] = ()
 ) -> Figure:
@@ -62,34 +90,34 @@ def learning_curves(
         caption: Stands under the figure.
         published: Methods whose scores are drawn as horizontal lines on the tasks that they have.
     """
-    tasks = sorted(set(curves["task"]))
-    columns = min(len(tasks), 4) if len(tasks) != 6 else 3
-    rows = math.ceil(len(tasks) / columns)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(max(PANEL[0] * columns, 4.5), PANEL[1] * rows + 0.3), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
-        for axis, task in zip(axes, tasks, strict=False):
-            _curves(axis, curves[curves["task"] == task], looks, "left")
-            for i, method in enumerate(published):
-                if (score := method.score(task)) is not None:
-                    axis.axhline(score, **_published_look(i), label=method.label)
-            axis.set_title(textwrap.fill(task, 28), fontsize="medium")
-        for axis in axes[len(tasks) :]:
-            axis.remove()
-        for row, axis in enumerate(figure.axes):
-            if row % columns == 0:
-                axis.set_ylabel("Return")
-            if row + columns >= len(tasks):
-                axis.set_xlabel("Environment steps")
-        sns.despine(fig=figure)
-        handles = [_handle(name, look) for name, look in looks.items() if name in set(curves["variant"])]
-        handles += [
-            Line2D([], [], **_published_look(i), label=method.label)
-            for i, method in enumerate(published)
-            if any(method.score(task) is not None for task in tasks)
-        ]
-        _legend(figure, handles)
-        _caption(figure, caption)
+    return _by_task(
+        curves, looks, caption, published, "Environment steps", lambda axis, panel: _curves(axis, panel, looks, "left")
+    )
+
+
+def sweep(
+    points: pd.DataFrame, looks: Mapping[str, Look], key: str, caption: str, published: Sequence[Published] = ()
+) -> Figure:
+    """Final return against a swept setting, a panel a task, with a bar for the interval and the number of seeds.
+
+    The axis of the setting is logarithmic if its values are positive and span a factor of ten or more.
+
+    Args:
+        points: Rows value, task, variant, mean, low, high, seeds: those of one setting of `design.swept`.
+        looks: Variant -> look, in the order of the legend.
+        key: The setting's name.
+        caption: Stands under the figure.
+        published: Methods whose scores are drawn as horizontal lines on the tasks that they have.
+    """
+    drawn = {name: look for name, look in looks.items() if name in set(points["variant"])}
+    ticks = sorted(set(points["value"]))
+
+    def draw(axis: Axes, panel: pd.DataFrame) -> None:
+        _side_by_side(axis, panel, drawn, "value", ticks, logarithmic=0 < WIDE * ticks[0] <= ticks[-1])
+
+    figure = _by_task(points, drawn, caption, published, key, draw)
+    for axis in figure.axes:
+        _headroom(axis)
     return figure
 
 
@@ -124,10 +152,11 @@ def model_errors(
                 if x == "step":
                     _curves(axis, panel, drawn, "right")
                 else:
-                    _horizons(axis, panel, drawn, sorted(set(errors["horizon"])))
+                    _side_by_side(axis, panel, drawn, "horizon", sorted(set(errors["horizon"])), logarithmic=True)
                 values = panel[["mean", "low", "high"]]
                 if 0 < WIDE * values.min(axis=None) <= values.max(axis=None):
                     _logarithmic(axis)
+                _headroom(axis)
             axes[0, j].set_title(MEASURE_TITLES[measure], fontsize="medium")
             axes[-1, j].set_xlabel("Environment steps" if x == "step" else "Agent steps ahead")
         for axis, task in zip(axes[:, 0], tasks, strict=True):
@@ -177,6 +206,56 @@ def render(figure: Figure, kind: str) -> bytes:
     return buffer.getvalue()
 
 
+def _by_task(
+    data: pd.DataFrame,
+    looks: Mapping[str, Look],
+    caption: str,
+    published: Sequence[Published],
+    label: str,
+    draw: Callable[[Axes, pd.DataFrame], None],
+) -> Figure:
+    """Returns, a panel a task, with published scores as horizontal lines, one legend and a caption.
+
+    Args:
+        data: Rows task, variant and what `draw` needs.
+        looks: Variant -> look, in the order of the legend.
+        caption: Stands under the figure.
+        published: Methods whose scores are drawn on the tasks that they have.
+        label: What the x axis holds.
+        draw: Draws the rows of one task into its panel.
+    """
+    tasks = sorted(set(data["task"]))
+    columns = min(len(tasks), 4) if len(tasks) != 6 else 3
+    rows = math.ceil(len(tasks) / columns)
+    with matplotlib.rc_context(STYLE):
+        width = max(PANEL[0] * columns, 4.5 if data["variant"].nunique() <= FEW else 7.0)
+        figure = Figure(figsize=(width, PANEL[1] * rows + 0.3), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).flatten().tolist()
+        for axis, task in zip(axes, tasks, strict=False):
+            draw(axis, data[data["task"] == task])
+            for i, method in enumerate(published):
+                if (score := method.score(task)) is not None:
+                    axis.axhline(score, **_published_look(i), label=method.label)
+            axis.set_title(textwrap.fill(task, 28), fontsize="medium")
+        for axis in axes[len(tasks) :]:
+            axis.remove()
+        for row, axis in enumerate(figure.axes):
+            if row % columns == 0:
+                axis.set_ylabel("Return")
+            if row + columns >= len(tasks):
+                axis.set_xlabel(label)
+        sns.despine(fig=figure)
+        handles = [_handle(name, look) for name, look in looks.items() if name in set(data["variant"])]
+        handles += [
+            Line2D([], [], **_published_look(i), label=method.label)
+            for i, method in enumerate(published)
+            if any(method.score(task) is not None for task in tasks)
+        ]
+        _legend(figure, handles)
+        _caption(figure, caption)
+    return figure
+
+
 def _curves(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look], corner: Literal["left", "right"]) -> None:
     """Means against environment steps with bands, dotted where seeds are missing; the number of seeds in a corner."""
     for name, look in looks.items():
@@ -196,29 +275,62 @@ def _curves(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look], corner:
     axis.margins(x=0.02)
 
 
-def _horizons(axis: Axes, errors: pd.DataFrame, looks: Mapping[str, Look], horizons: Sequence[int]) -> None:
-    """Means against the prediction horizon with a bar for the interval; variants stand side by side at each horizon.
+def _side_by_side(
+    axis: Axes, data: pd.DataFrame, looks: Mapping[str, Look], x: str, ticks: Sequence[float], *, logarithmic: bool
+) -> None:
+    """Means against a few values with a bar for the interval; variants stand side by side at each value.
 
     Args:
-        axis: Where to draw; its x axis becomes logarithmic.
-        errors: Rows variant, horizon, mean, low, high, seeds of one task and measure.
+        axis: Where to draw.
+        data: Rows variant, the column `x`, mean, low, high, seeds of one panel.
         looks: The variants of the figure, from left to right.
-        horizons: The ticks, equal in all panels.
+        x: The column to draw against.
+        ticks: Its values, equal in all panels, ascending.
+        logarithmic: Whether the x axis is.
     """
-    room = min((after / before for before, after in pairwise(horizons)), default=2.0)
+
+    def spot(values: Any) -> Any:
+        return np.log(values) if logarithmic else values
+
+    def place(spots: Any) -> Any:
+        return np.exp(spots) if logarithmic else spots
+
+    spots = spot(np.array(ticks, float))
+    room = np.diff(spots).min() if len(spots) > 1 else spot(2.0)
+    spread = min(0.5 * room, 0.02 * len(looks) * (spots[-1] - spots[0] + room))
     for i, (name, look) in enumerate(looks.items()):
-        line = errors[errors["variant"] == name]
-        places = line["horizon"] * room ** (0.5 * ((i + 0.5) / len(looks) - 0.5))
+        line = data[data["variant"] == name]
+        places = place(spot(line[x].to_numpy(float)) + spread * ((i + 0.5) / len(looks) - 0.5))
         axis.plot(
             places, line["mean"], color=look.color, linestyle=look.dashes, marker="o", markersize=2.5, linewidth=1.0,
             label=name,
         )  # fmt: skip
         axis.vlines(places, line["low"], line["high"], color=look.color, linewidth=1.4)
-    _seeds(axis, errors, "left")
-    axis.set_xscale("log")
-    axis.set_xticks(horizons, [str(horizon) for horizon in horizons])
+    _seeds(axis, data, "left")
+    if logarithmic:
+        axis.set_xscale("log")
+    margin = max(0.4 * room, 0.05 * (spots[-1] - spots[0]))
+    axis.set_xticks(ticks, _labels(ticks, spots / (spots[-1] - spots[0] + 2 * margin)))
     axis.xaxis.set_minor_locator(NullLocator())
-    axis.set_xlim(horizons[0] / room**0.4, horizons[-1] * room**0.4)
+    axis.set_xlim(place(spots[0] - margin), place(spots[-1] + margin))
+
+
+def _labels(ticks: Sequence[float], places: Sequence[float]) -> list[str]:
+    """The ticks as text, without those that would touch the one before; places are shares of a panel's width."""
+    labels: list[str] = []
+    last = (-math.inf, 0)  # where the last label stands, and its number of characters
+    for tick, place in zip(ticks, places, strict=True):
+        text = f"{tick:g}"
+        fits = (place - last[0]) * AXIS >= CHARACTER * ((len(text) + last[1]) / 2 + 1)
+        labels.append(text if fits else "")
+        last = (place, len(text)) if fits else last
+    return labels
+
+
+def _headroom(axis: Axes) -> None:
+    """Lifts the top of a finished panel above its data by the height of the line that tells the number of seeds."""
+    (low, high), log = axis.get_ylim(), axis.get_yscale() == "log"
+    axis.set_ylim(top=high * (high / low) ** HEADROOM if log else high + (high - low) * HEADROOM)
 
 
 def _seeds(axis: Axes, data: pd.DataFrame, corner: Literal["left", "right"]) -> None:

@@ -1,7 +1,10 @@
 """Files that are there whole or not at all."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+LISTING = "files.txt"
 
 
 def write(path: Path, content: str | bytes) -> None:
@@ -12,3 +15,20 @@ def write(path: Path, content: str | bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+
+
+def write_all(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
+    """Writes the files of one analysis and a list of their names, and returns their paths.
+
+    What the list of an earlier analysis names and this one does not have is removed: a folder tells of one analysis.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    listing = folder / LISTING
+    earlier = listing.read_text(errors="replace").splitlines() if listing.is_file() else []
+    for name in earlier:
+        if name not in contents and Path(name).name == name and (folder / name).is_file():
+            (folder / name).unlink()
+    write(listing, "".join(f"{name}\n" for name in sorted(contents)))
+    for name, content in contents.items():
+        write(folder / name, content)
+    return [folder / name for name in contents]

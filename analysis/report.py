@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as RichTable
 
-from analysis import checks, figures, files, model_errors, protocol, statistics, tables
+from analysis import checks, design, figures, files, model_errors, protocol, statistics, tables
+from analysis.design import Design
 from analysis.errors import AnalysisError
 from analysis.model_errors import ModelErrors
 from analysis.published import Published
@@ -19,9 +20,6 @@ from analysis.settings import AnalysisSettings
 
 COLUMN = 11  # characters of the narrowest column that is still worth reading on the console
 SHOWN = 5  # items of a finding on the console; checks.md has all
-MODEL_ERROR_FILES = (
-    "model_errors.csv", "model_error.png", "model_error.pdf", "model_error_curves.png", "model_error_curves.pdf"
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -30,18 +28,22 @@ class Analysis:
 
     Attributes:
         variants: All variants in the order of the suite or the files, those without a score too.
+        design: How they belong together.
         findings: What is wrong with the data.
         aggregates: Statistics of each variant; normalised.
         tasks: Means by task and variant; raw.
+        sweeps: The same by swept setting; raw.
         curves: Means against environment steps; raw.
         protocol: What a score and an interval are, in words.
         model_errors: How well world models predict; None if no run measured it.
     """
 
     variants: Sequence[str]
+    design: Design
     findings: Sequence[checks.Finding]
     aggregates: pd.DataFrame
     tasks: pd.DataFrame
+    sweeps: pd.DataFrame
     curves: pd.DataFrame
     protocol: str
     model_errors: ModelErrors | None
@@ -58,8 +60,8 @@ class Analysis:
         return found
 
 
-def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
-    """Computes every number; see `statistics` for the columns.
+def analyze(scores: Scores, settings: AnalysisSettings, suite: Design) -> Analysis:
+    """Computes every number; see `statistics` for the columns, and `design` for those of sweeps.
 
     Raises:
         AnalysisError: If no run has an evaluation.
@@ -70,11 +72,14 @@ def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
     variants = list(dict.fromkeys(scores.runs["variant"]))
     table = _ordered(table, variants)
     finals = protocol.final_scores(table, settings)
+    tasks = statistics.task_means(finals, settings)
     return Analysis(
         variants,
+        suite,
         checks.check(scores, settings),
         statistics.aggregates(protocol.normalize(finals, settings), settings),
-        statistics.task_means(finals, settings),
+        tasks,
+        design.swept(tasks, suite),
         statistics.curves(table, settings),
         protocol.describe(settings, scores, finals),
         model_errors.summarize(_ordered(usable_model_errors(scores), variants), settings),
@@ -82,45 +87,75 @@ def analyze(scores: Scores, settings: AnalysisSettings) -> Analysis:
 
 
 def write(analysis: Analysis, source: str, folder: Path, published: Sequence[Published] = ()) -> list[Path]:
-    """Writes every table and figure, and returns their paths.
-
-    Without model errors, those that an earlier analysis wrote there are removed: a folder tells of one analysis.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    looks = figures.looks(analysis.variants)
+    """Writes every table and figure in place of those of an earlier analysis, and returns their paths."""
+    families = analysis.design.families
+    colors = figures.looks(families.get(name, name) for name in analysis.variants)
+    looks = figures.shaded(analysis.variants, families, colors)
     caption = f"Data: {source}. {analysis.protocol}"
-    bands = (
-        "Lines: mean return over seeds, dotted where fewer than n seeds reach; "
-        f"bands: its interval, {statistics.BAND_REPETITIONS:,} repetitions at most."
-    )
-    drawn = {
-        "curves": figures.learning_curves(analysis.curves, looks, f"{bands} {caption}", published),
-        "aggregates": figures.aggregate_intervals(analysis.aggregates, looks, caption),
-    }
     contents: dict[str, str | bytes] = {
-        "aggregates.csv": analysis.aggregates.to_csv(index=False, na_rep="nan"),
-        "tasks.csv": analysis.tasks.to_csv(index=False, na_rep="nan"),
+        "aggregates.csv": _csv(analysis.aggregates),
+        "tasks.csv": _csv(analysis.tasks),
         "tables.md": "\n".join([f"# {source}\n", *map(tables.to_markdown, analysis.tables), *_sources(published)]),
         "tables.tex": tables.latex_document(analysis.tables),
         "checks.md": checks.to_markdown(analysis.findings, analysis.protocol),
     }
+    drawn = _return_figures(analysis, looks, caption, published)
+    if not analysis.sweeps.empty:
+        contents["sweeps.csv"] = _csv(analysis.sweeps)
+        drawn |= _sweep_figures(analysis, colors, caption, published)
     if errors := analysis.model_errors:
-        contents["model_errors.csv"] = errors.finals.to_csv(index=False, na_rep="nan")
+        contents["model_errors.csv"] = _csv(errors.finals)
         drawn |= _model_error_figures(errors, looks, source)
     for name, figure in drawn.items():
-        contents |= {f"{name}.{kind}": figures.render(figure, kind) for kind in ("png", "pdf")}
-    for name in MODEL_ERROR_FILES:
-        if name not in contents:
-            (folder / name).unlink(missing_ok=True)
-    for name, content in contents.items():
-        files.write(folder / name, content)
-    return [folder / name for name in contents]
+        contents |= {f"{name}.{kind}": figures.render(figure, kind) for kind in figures.KINDS}
+    return files.write_all(folder, contents)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, na_rep="nan")
 
 
 def _ordered(table: pd.DataFrame, variants: Sequence[str]) -> pd.DataFrame:
     """The rows by task, and then in the order of the variants."""
     table = table.sort_values("variant", key=lambda names: names.map(variants.index), kind="stable")
     return table.sort_values("task", kind="stable", ignore_index=True)
+
+
+def _return_figures(
+    analysis: Analysis, looks: Mapping[str, figures.Look], caption: str, published: Sequence[Published]
+) -> dict[str, Figure]:
+    """Learning curves and aggregates of all variants, and of those of each comparison."""
+    bands = (
+        "Lines: mean return over seeds, dotted where fewer than n seeds reach; "
+        f"bands: its interval, {statistics.BAND_REPETITIONS:,} repetitions at most."
+    )
+    drawn = {}
+    for name, variants in {"": analysis.variants, **analysis.design.comparisons}.items():
+        suffix = f"_{name}" if name else ""
+        curves = analysis.curves[analysis.curves["variant"].isin(variants)]
+        aggregates = analysis.aggregates[analysis.aggregates["variant"].isin(variants)]
+        if not curves.empty:
+            drawn[f"curves{suffix}"] = figures.learning_curves(curves, looks, f"{bands} {caption}", published)
+        if not name or aggregates["variant"].nunique() > 1:
+            drawn[f"aggregates{suffix}"] = figures.aggregate_intervals(aggregates, looks, caption)
+    return drawn
+
+
+def _sweep_figures(
+    analysis: Analysis, colors: Mapping[str, figures.Look], caption: str, published: Sequence[Published]
+) -> dict[str, Figure]:
+    """The final return against each swept setting, in the colours of the variants that were swept."""
+    marks = "Points: mean final return over seeds; bars: its interval; drawn side by side."
+    return {
+        str(key): figures.sweep(
+            points,
+            figures.shaded(points["variant"], analysis.design.families, colors),
+            str(key),
+            f"{marks} {caption}",
+            published,
+        )
+        for key, points in analysis.sweeps.groupby("key", sort=False)
+    }
 
 
 def _model_error_figures(errors: ModelErrors, looks: Mapping[str, figures.Look], source: str) -> dict[str, Figure]:

@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import analyze
+from analysis import figures
 from suites.plan import plan
 from suites.schema import load_suite
 from tests.analysis.conftest import entries, with_model_errors, write_folders
@@ -16,7 +18,7 @@ from tests.analysis.conftest import entries, with_model_errors, write_folders
 ROOT = Path(__file__).parent.parent
 FILES = {
     "aggregates.csv", "aggregates.pdf", "aggregates.png", "checks.md", "curves.pdf", "curves.png",
-    "tables.md", "tables.tex", "tasks.csv",
+    "files.txt", "tables.md", "tables.tex", "tasks.csv",
 }  # fmt: skip
 MODEL_ERROR_FILES = {
     "model_errors.csv", "model_error.pdf", "model_error.png", "model_error_curves.pdf", "model_error_curves.png",
@@ -110,6 +112,84 @@ def test_model_errors_have_files_as_long_as_runs_have_them(
     without.rename(results / "small")
     assert analyze.main([str(suite), "--results", str(results)]) == 0
     assert {path.name for path in folder.iterdir()} == FILES
+
+
+ABLATIONS = """
+name: small
+tasks: [dmc_walker_walk, toy_reach_2]
+seeds: 3
+settings: {steps: 20000}
+variants: {dreamer: {}, no_value: {behavior.value: none}, reward: {representation.objective: reward}, repeat: {}}
+sweep:
+  behavior.horizon: {of: [dreamer, no_value], values: [3, 15]}
+  action_repeat: {of: [dreamer, repeat], values: [1, 4]}
+  jit: {of: repeat, values: [true]}
+comparisons:
+  long: ["*horizon=15*", reward]
+  alone: reward
+  unrun: "no_value+horizon=3"
+published: [dreamer]
+analysis: {repetitions: 100}
+"""
+
+
+def test_suite_of_several_ablations_has_figures_for_each(tmp_path: Path) -> None:
+    path, results, folder = tmp_path / "s.yaml", tmp_path / "results", tmp_path / "results/small/analysis"
+    path.write_text(ABLATIONS)
+    names = [name for name in load_suite(path).grid if name != "no_value+horizon=3"]
+    assert len(names) == 4 + 1 + 1 + 2
+    write_folders(entries(["dmc_walker_walk", "toy_reach_2"], names, seeds=3), results / "small")
+    assert analyze.main([str(path), "--results", str(results)]) == 0
+    extra = {"curves_long", "aggregates_long", "curves_alone", "horizon", "action_repeat"}
+    whole = FILES | {"sweeps.csv"} | {f"{name}.{kind}" for name in extra for kind in ("png", "pdf")}
+    assert {path.name for path in folder.iterdir()} == whole
+    sweeps = pd.read_csv(folder / "sweeps.csv")
+    assert list(sweeps.columns) == ["key", "value", "task", "variant", "mean", "low", "high", "seeds"]
+    lines = [
+        ("horizon", "dreamer+action_repeat=1", "dreamer+horizon={}+action_repeat=1", (3, 15)),
+        ("horizon", "dreamer+action_repeat=4", "dreamer+horizon={}+action_repeat=4", (3, 15)),
+        ("horizon", "no_value", "no_value+horizon={}", (15,)),
+        ("action_repeat", "dreamer+horizon=3", "dreamer+horizon=3+action_repeat={}", (1, 4)),
+        ("action_repeat", "dreamer+horizon=15", "dreamer+horizon=15+action_repeat={}", (1, 4)),
+        ("action_repeat", "repeat+jit=true", "repeat+action_repeat={}+jit=true", (1, 4)),
+    ]
+    points = [(key, value, line, name.format(value)) for key, line, name, values in lines for value in values]
+    tasks = pd.read_csv(folder / "tasks.csv").rename(columns={"variant": "name"})
+    expected = tasks.merge(pd.DataFrame(points, columns=["key", "value", "variant", "name"]))[sweeps.columns]
+    order = ["key", "task", "variant", "value"]
+    pd.testing.assert_frame_equal(
+        sweeps.sort_values(order, ignore_index=True), expected.sort_values(order, ignore_index=True)
+    )
+    # Without sweep and comparisons, what came of them is gone.
+    path.write_text(SUITE)
+    write_folders(entries(["dmc_walker_walk", "toy_reach_2"], ["dreamer", "short"], seeds=2), results / "small")
+    assert analyze.main([str(path), "--results", str(results)]) == 0
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_variants_have_the_colors_of_their_family_in_every_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colors: dict[str, set[tuple[float, ...]]] = {}
+    for kind in ("learning_curves", "aggregate_intervals", "sweep"):
+        draw = getattr(figures, kind)
+
+        def spy(data: pd.DataFrame, looks: dict[str, figures.Look], *rest: Any, draw: Any = draw) -> Any:
+            for name in set(data["variant"]):
+                colors.setdefault(name, set()).add(looks[name].color)
+            return draw(data, looks, *rest)
+
+        monkeypatch.setattr(figures, kind, spy)
+    path = tmp_path / "s.yaml"
+    path.write_text(ABLATIONS.replace("of: [dreamer, repeat]", "of: repeat"))
+    write_folders(entries(["toy_reach_2"], load_suite(path).grid, seeds=2), tmp_path / "results/small")
+    assert analyze.main([str(path), "--results", str(tmp_path / "results")]) == 0
+    assert {len(found) for found in colors.values()} == {1}
+    looks = figures.looks(["dreamer", "no_value", "reward", "repeat"])
+    for name in ("dreamer", "no_value", "reward"):
+        assert colors[name] == {looks[name].color}
+    assert colors["repeat+jit=true"] == {looks["repeat"].color}
+    assert colors["dreamer+horizon=3"] != colors["dreamer+horizon=15"] != colors["dreamer"]
 
 
 def test_protocol_is_the_suites_unless_the_command_line_says_otherwise(

@@ -1,5 +1,6 @@
 import io
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -205,7 +206,106 @@ def test_many_variants_all_look_different() -> None:
     assert len(set(looks.values())) == 40
 
 
-@pytest.mark.parametrize("kind", ["curves", "aggregates", "horizon", "step"])
+def test_variants_of_a_family_share_its_color_in_shades_from_light_to_dark() -> None:
+    families = {"b=1": "b", "b=2": "b", "b=3": "b", "c=1": "c", "c=2": "c", "b": "b"}
+    looks = figures.looks(["a", "b", "c"])
+    shades = figures.shaded(["a", "c=1", "b=1", "b=2", "c=2", "b=3"], families, looks)
+    assert list(shades) == ["a", "c=1", "b=1", "b=2", "c=2", "b=3"]
+    assert shades["a"] == looks["a"]
+    assert figures.shaded(["b"], families, looks)["b"] == looks["b"]
+    np.testing.assert_allclose(shades["b=2"].color, looks["b"].color)
+    for family, names in (("b", ("b=1", "b=2", "b=3")), ("c", ("c=1", "c=2"))):
+        colors = np.array([shades[name].color for name in names])
+        assert (np.diff(colors, axis=0) < 0).all()
+        white, black = 1 - colors[0], colors[-1]  # what is left of the color when white or black is mixed in
+        color = np.array(looks[family].color)
+        np.testing.assert_allclose(white / (1 - color), white[0] / (1 - color[0]))
+        np.testing.assert_allclose(black / color, black[0] / color[0])
+
+
+POINTS = pd.DataFrame(
+    [
+        (value, task, variant, mean, mean - 20, mean + 10, 2 if variant == "planet" else 3)
+        for task, level in (("dmc_walker_walk", 500.0), ("toy_reach_2", 90.0))
+        for variant, skill in (("dreamer", 1.0), ("planet", 0.5))
+        for value in (3, 7, 15)
+        for mean in [skill * level + value]
+    ],
+    columns=["value", "task", "variant", "mean", "low", "high", "seeds"],
+)
+
+
+def test_returns_against_a_swept_setting_are_the_data() -> None:
+    looks = figures.looks(["absent", "dreamer", "planet"])
+    figure = figures.sweep(POINTS, looks, "horizon", CAPTION, [read_published("d4pg")])
+    assert [axis.get_title() for axis in figure.axes] == ["dmc_walker_walk", "toy_reach_2"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "dreamer", "planet", "D4PG, published (pixels, 1e8 steps)",
+    ]  # fmt: skip
+    for axis in figure.axes:
+        data = POINTS[POINTS["task"] == axis.get_title()]
+        places = []
+        for line, bars, (name, rows) in zip(axis.lines, axis.collections, data.groupby("variant"), strict=False):
+            np.testing.assert_array_equal(line.get_ydata(), rows["mean"])
+            np.testing.assert_allclose(np.asarray(line.get_xdata()), rows["value"].astype(float), atol=0.4)
+            spans = np.array(bars.get_segments())  # type: ignore[attr-defined]
+            np.testing.assert_array_equal(spans[:, :, 1], rows[["low", "high"]])
+            np.testing.assert_array_equal(spans[:, 0, 0], line.get_xdata())
+            assert (line.get_label(), line.get_color()) == (name, looks[str(name)].color)
+            places.append(np.asarray(line.get_xdata()))
+        assert (places[0] < places[1]).all()
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["3", "7", "15"]
+        assert axis.get_xticks().tolist() == [3, 7, 15]
+        assert (axis.get_xscale(), axis.get_xlabel()) == ("linear", "horizon")
+        assert "n=2-3" in [text.get_text() for text in axis.texts]
+    walker, toy = figure.axes
+    assert walker.lines[2].get_ydata()[0] == 968.3  # type: ignore[index]
+    assert len(toy.lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "scale", "labels"),
+    [
+        ([1, 2, 4, 8], "linear", ["1", "2", "4", "8"]),
+        ([1, 3, 10], "log", ["1", "3", "10"]),
+        ([0, 5, 50], "linear", ["0", "5", "50"]),
+        ([3, 5, 10, 15, 20, 25, 30, 40], "log", ["3", "5", "10", "15", "", "25", "", "40"]),
+        ([0.95], "linear", ["0.95"]),
+    ],
+)
+def test_axis_of_a_swept_setting_is_logarithmic_from_a_factor_of_ten(
+    values: list[float], scale: str, labels: list[str]
+) -> None:
+    points = pd.DataFrame({"value": values, "task": "t", "variant": "a", "mean": 1.0, "low": 0, "high": 2, "seeds": 2})
+    [axis] = figures.sweep(points.astype({"value": object}), figures.looks("a"), "x", CAPTION).axes
+    assert axis.get_xscale() == scale
+    assert axis.get_xticks().tolist() == values
+    assert [label.get_text() for label in axis.get_xticklabels()] == labels
+    np.testing.assert_allclose(
+        np.asarray(axis.lines[0].get_xdata()), np.array(values)
+    )  # a single line stands where its values are
+    low, high = axis.get_xlim()
+    assert low < values[0] <= values[-1] < high
+
+
+@pytest.mark.parametrize("kind", ["horizon", "step", "sweep"])
+@pytest.mark.parametrize("spread", [1, 30])
+def test_number_of_seeds_is_crossed_by_no_line(kind: Literal["horizon", "step", "sweep"], spread: float,
+                                               errors: ModelErrors) -> None:  # fmt: skip
+    if kind == "sweep":
+        figure = figures.sweep(POINTS.assign(high=POINTS["high"] * spread), figures.looks(VARIANTS), "x", CAPTION)
+    else:
+        data = errors.finals if kind == "horizon" else errors.curves
+        data = data.assign(high=data["high"].max() * spread)
+        figure = figures.model_errors(data, figures.looks(VARIANTS), kind, CAPTION)
+    renderer = drawn(figure).get_renderer()
+    for axis in figure.axes:
+        [label] = [text for text in axis.texts if text.get_text().startswith("n=")]
+        top = axis.transData.transform((axis.get_xlim()[0], axis.dataLim.y1))[1]
+        assert label.get_window_extent(renderer).y0 > top
+
+
+@pytest.mark.parametrize("kind", ["curves", "aggregates", "horizon", "step", "sweep"])
 def test_no_text_overlaps_another_or_leaves_the_figure(
     kind: str, curves: pd.DataFrame, aggregates: pd.DataFrame, errors: ModelErrors
 ) -> None:
@@ -216,6 +316,10 @@ def test_no_text_overlaps_another_or_leaves_the_figure(
         figure = figures.learning_curves(longer, looks, CAPTION, published)
     elif kind == "aggregates":
         figure = figures.aggregate_intervals(aggregates, looks, CAPTION)
+    elif kind == "sweep":
+        many = [POINTS.assign(task=f"{LONG_TASK}_{i}", value=3 * POINTS["value"] + i) for i in range(5)]
+        longer = pd.concat(many).replace({"variant": {"planet": LONG}})
+        figure = figures.sweep(longer, looks, "action_repeat", CAPTION, published)
     else:
         data = errors.finals if kind == "horizon" else errors.curves
         longer = data.assign(
