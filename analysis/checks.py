@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.protocol import NORMALIZATIONS, lacking, scale
 from analysis.scores import ERROR, RUN, Scores, usable
 from analysis.settings import AnalysisSettings
-from analysis.statistics import compared_tasks
+from analysis.statistics import PAIR, compared_tasks
 
 
 @dataclass(frozen=True)
@@ -97,19 +97,22 @@ def _model_errors(scores: Scores) -> Iterator[Finding]:
     bad = errors[~(errors["value"].abs() < math.inf)]
     if not bad.empty:
         yield Finding(f"{_count(bad, 'model error')} without a finite value (NaN)", "left out", _counts(bad))
-    evaluations = scores.table.drop_duplicates([*RUN, "step"]).groupby(RUN, as_index=False).size()
-    series = errors[["task", "variant", "measure", "horizon"]].drop_duplicates()
-    found = errors.drop_duplicates([*ERROR, "step"]).groupby(ERROR, as_index=False).size()
-    counts = evaluations.merge(series).merge(found, on=ERROR, how="left", suffixes=("_expected", "")).fillna(0)
-    totals = counts.groupby(RUN, as_index=False)[["size", "size_expected"]].sum()
-    lacking = totals[totals["size"] < totals["size_expected"]]
+    series = errors[[*PAIR, "measure", "horizon"]].drop_duplicates().groupby([*PAIR], as_index=False).size()
+    found = errors.drop_duplicates([*ERROR, "step"]).groupby([*RUN, "step"], as_index=False).size()
+    evaluations = scores.table.drop_duplicates([*RUN, "step"]).merge(series, on=[*PAIR])
+    evaluations = evaluations.merge(found, on=[*RUN, "step"], how="left", suffixes=("_expected", "")).fillna(
+        {"size": 0}
+    )
+    evaluations["lacking"] = evaluations["size"] < evaluations["size_expected"]
+    runs = evaluations.groupby(RUN, as_index=False)["lacking"].agg(["sum", "size"])
+    lacking = runs[runs["sum"] > 0]
     if not lacking.empty:
         items = tuple(
-            f"{name}: {expected - size:.0f} of {expected}"
-            for name, size, expected in zip(_names(lacking), lacking["size"], lacking["size_expected"], strict=True)
+            f"{name}: {some} of {all_}"
+            for name, some, all_ in zip(_names(lacking), lacking["sum"], lacking["size"], strict=True)
         )
         rule = "left out: a final error is that of the last evaluations which have it"
-        yield Finding(f"model errors are missing at evaluations of {_count(items, 'run')}", rule, items)
+        yield Finding(f"model errors are missing at some evaluations of {_count(items, 'run')}", rule, items)
 
 
 def _seeds(table: pd.DataFrame) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 
+from analysis.protocol import span
 from analysis.published import Published
 
 Dashes = Literal["-", "--", "-.", ":"]
@@ -335,10 +336,9 @@ def _headroom(axis: Axes) -> None:
 
 def _seeds(axis: Axes, data: pd.DataFrame, corner: Literal["left", "right"]) -> None:
     """How many seeds the lines rest on, in the upper corner where they seldom are, and behind them if they are."""
-    seeds = data.groupby("variant")["seeds"].max()
-    spread = f"{seeds.min()}" if seeds.nunique() == 1 else f"{seeds.min()}-{seeds.max()}"
+    seeds = span(data.groupby("variant")["seeds"].max())
     axis.text(
-        0.03 if corner == "left" else 0.97, 0.96, f"n={spread}", transform=axis.transAxes, ha=corner, va="top",
+        0.03 if corner == "left" else 0.97, 0.96, f"n={seeds}", transform=axis.transAxes, ha=corner, va="top",
         fontsize="small", color="0.4", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
         zorder=0.9,
     )  # fmt: skip

@@ -78,9 +78,9 @@ def curve_horizon(table: pd.DataFrame) -> int:
     return int(max((horizon for horizon in shared if horizon <= CURVE_HORIZON), default=shared[0]))
 
 
-def note(*measures: str) -> str:
+def notes(*measures: str) -> list[str]:
     """What a reader has to know of some measures before comparing agents by them."""
-    return " ".join([METHOD, *(MEASURES[measure] for measure in measures), CAUTION])
+    return [METHOD, *(MEASURES[measure] for measure in measures), CAUTION]
 
 
 def _sequences(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:

@@ -108,7 +108,7 @@ def describe(settings: AnalysisSettings, scores: Scores, finals: pd.DataFrame) -
     else:
         best = sorted({ends.high for task in set(finals["task"]) if (ends := scale(task, settings))})
         normalization = "return / " + " or ".join(f"{high:g}" for high in best)
-    episodes = _range(scores.runs["episodes"].dropna())
+    episodes = span(scores.runs["episodes"].dropna())
     return (
         f"Final score: {_final(settings, finals, f'; episodes of an evaluation: {episodes}' if episodes else '')} "
         f"Normalisation: {normalization}. {intervals(settings, finals)}"
@@ -122,21 +122,21 @@ def describe_model_errors(settings: AnalysisSettings, finals: pd.DataFrame) -> s
         settings: The settings of the statistics.
         finals: One row a task, variant, seed, measure and horizon, with evaluations and sequences (averaged over).
     """
-    sequences = _range((finals["sequences"] / finals["evaluations"]).dropna())
+    sequences = span((finals["sequences"] / finals["evaluations"]).dropna())
     behind = f"; sequences of an evaluation: {sequences}" if sequences else ""
     return f"Final error: {_final(settings, finals, behind)} {intervals(settings, finals)}"
 
 
 def seeds(finals: pd.DataFrame) -> str:
     """How many seeds stand behind a task and variant, as `5` or `3 to 5`."""
-    return _range(finals.groupby(["task", "variant"])["seed"].nunique())
+    return span(finals.groupby(["task", "variant"])["seed"].nunique())
 
 
 def _final(settings: AnalysisSettings, finals: pd.DataFrame, behind: str) -> str:
     """What is averaged over the evaluations of a run, and over how many seeds."""
     return (
         f"mean of the evaluations in the last {100 * settings.final_window:g} % of a run's environment steps "
-        f"(evaluations of a run: {_range(finals['evaluations'])}{behind}). Seeds: {seeds(finals)}."
+        f"(evaluations of a run: {span(finals['evaluations'])}{behind}). Seeds: {seeds(finals)}."
     )
 
 
@@ -149,7 +149,8 @@ def intervals(settings: AnalysisSettings, finals: pd.DataFrame) -> str:
     )
 
 
-def _range(values: pd.Series) -> str:
+def span(values: pd.Series) -> str:
+    """Numbers as `5` or `3 to 5`; nothing where there are none."""
     if values.empty:
         return ""
     low, high = values.min(), values.max()

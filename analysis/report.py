@@ -54,7 +54,7 @@ class Analysis:
         found = [tables.aggregate_table(self.aggregates, self.protocol), tables.task_table(self.tasks, self.protocol)]
         if errors := self.model_errors:
             found += [
-                tables.model_error_table(errors.finals, measure, f"{model_errors.note(measure)} {errors.protocol}")
+                tables.model_error_table(errors.finals, measure, *model_errors.notes(measure), errors.protocol)
                 for measure in errors.measures
             ]
         return found
@@ -161,7 +161,7 @@ def _sweep_figures(
 def _model_error_figures(errors: ModelErrors, looks: Mapping[str, figures.Look], source: str) -> dict[str, Figure]:
     """Errors against the horizon at the end of training, and against environment steps at one horizon."""
     axes = f"Scales differ between panels, logarithmic where values span a factor of {figures.WIDE}."
-    caption = f"{axes} {model_errors.note(*errors.measures)} Data: {source}."
+    caption = " ".join([axes, *model_errors.notes(*errors.measures), f"Data: {source}."])
     horizons = (
         "Model error at the end of training. Lines: mean over seeds; bars: its interval; drawn side by side. "
         f"{caption} {errors.protocol}"
@@ -184,7 +184,8 @@ def _sources(published: Sequence[Published]) -> list[str]:
 
 
 def show(analysis: Analysis, paths: Sequence[Path], console: Console) -> None:
-    """Prints the findings, the tables and where the files are."""
+    """Prints the findings, the tables and where the files are; a note that several tables share only once."""
+    printed: set[str] = set()
     for finding in analysis.findings:
         console.print(
             f"[bold yellow]Warning:[/] {escape(finding.title)}; {escape(finding.rule)}", highlight=False, soft_wrap=True
@@ -205,7 +206,9 @@ def show(analysis: Analysis, paths: Sequence[Path], console: Console) -> None:
         for row in table.rows:
             rich.add_row(*map(escape, row))
         console.print(rich)
-        console.print(escape(table.note), highlight=False, soft_wrap=True)
+        if notes := [note for note in table.notes if note not in printed]:
+            console.print(escape(" ".join(notes)), highlight=False, soft_wrap=True)
+        printed.update(notes)
     console.print(
         f"Figures, tables and checks are in [bold]{escape(str(paths[0].parent))}[/]:", highlight=False, soft_wrap=True
     )

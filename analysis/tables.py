@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.figures import MEASURE_TITLES, STATISTIC_TITLES
+from analysis.protocol import span
 
 LATIN = {chr(code) for code in range(0x180) if chr(code).isascii() or chr(code).isalpha()}
 LATEX = {
@@ -24,16 +25,21 @@ LATEX = {
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows and columns, under a heading and over a note; the first columns are names, the rest numbers."""
+    """Text in rows and columns, under a heading and over notes; the first columns are names, the rest numbers."""
 
     heading: str
-    note: str
+    notes: Sequence[str]
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     names: int = 1
 
+    @property
+    def note(self) -> str:
+        """All notes in one line."""
+        return " ".join(self.notes)
 
-def aggregate_table(aggregates: pd.DataFrame, protocol: str) -> Table:
+
+def aggregate_table(aggregates: pd.DataFrame, *notes: str) -> Table:
     """A row a variant, a column a statistic, each value with its interval."""
     statistics = list(dict.fromkeys(aggregates["statistic"]))
     rows = []
@@ -42,29 +48,29 @@ def aggregate_table(aggregates: pd.DataFrame, protocol: str) -> Table:
         first = group.iloc[0]
         rows.append([str(variant), *(cells[name] for name in statistics), str(first["runs"]), str(first["tasks"])])
     columns = ["variant", *(STATISTIC_TITLES[name] for name in statistics), "runs per task", "tasks"]
-    return Table("Aggregate scores (normalised)", protocol, columns, rows)
+    return Table("Aggregate scores (normalised)", notes, columns, rows)
 
 
-def task_table(tasks: pd.DataFrame, protocol: str) -> Table:
+def task_table(tasks: pd.DataFrame, *notes: str) -> Table:
     """A row a task, a column a variant: the mean return, its interval and the number of seeds."""
     variants = list(dict.fromkeys(tasks["variant"]))
     rows = []
     for task, group in tasks.groupby("task", sort=False):
         cells = {row["variant"]: f"{_cell(row, 'mean', '.1f')}, n={row['seeds']}" for row in group.to_dict("records")}
         rows.append([str(task), *(cells.get(name, "-") for name in variants)])
-    return Table("Final returns by task (raw, not normalised)", protocol, ["task", *variants], rows)
+    return Table("Final returns by task (raw, not normalised)", notes, ["task", *variants], rows)
 
 
-def model_error_table(finals: pd.DataFrame, measure: str, note: str) -> Table:
+def model_error_table(finals: pd.DataFrame, measure: str, *notes: str) -> Table:
     """A row a variant of each task, a column a horizon: the mean final error of one measure and its interval."""
     errors = finals[finals["measure"] == measure]
     horizons = sorted(set(errors["horizon"]))
     rows = []
     for (task, variant), group in errors.groupby(["task", "variant"], sort=False):
         cells = {row["horizon"]: _cell(row, "mean", "#.3g") for row in group.to_dict("records")}
-        rows.append([str(task), str(variant), *(cells.get(horizon, "-") for horizon in horizons), _seeds(group)])
+        rows.append([str(task), str(variant), *(cells.get(horizon, "-") for horizon in horizons), span(group["seeds"])])
     columns = ["task", "variant", *(f"h={horizon}" for horizon in horizons), "seeds"]
-    return Table(f"{MEASURE_TITLES[measure]}, h agent steps ahead", note, columns, rows, names=2)
+    return Table(f"{MEASURE_TITLES[measure]}, h agent steps ahead", notes, columns, rows, names=2)
 
 
 def to_markdown(table: Table) -> str:
@@ -115,8 +121,3 @@ def escape_latex(text: str) -> str:
 def _cell(row: Mapping[Hashable, Any], name: str, form: str) -> str:
     value, low, high = (f"{row[key]:{form}}".removesuffix(".") for key in (name, "low", "high"))
     return value if pd.isna(row["low"]) else f"{value} [{low}, {high}]"
-
-
-def _seeds(group: pd.DataFrame) -> str:
-    low, high = group["seeds"].min(), group["seeds"].max()
-    return f"{low}" if low == high else f"{low} to {high}"

@@ -106,6 +106,8 @@ def test_model_errors_have_files_as_long_as_runs_have_them(
         for place in (text, latex, said):
             assert place.count(f"{title}, h agent steps ahead") == 1
     assert text.count("its own evaluation episodes") == 3
+    for note in ("its own evaluation episodes", "Final error:", "Final score:", "divergence of the posterior"):
+        assert said.count(note) == 1
     # Runs without a world model in the place of those: no file may be left that tells of the former ones.
     folder.rename(without / "analysis")
     (results / "small").rename(tmp_path / "former")

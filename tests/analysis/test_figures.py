@@ -257,7 +257,7 @@ def test_returns_against_a_swept_setting_are_the_data() -> None:
         assert [label.get_text() for label in axis.get_xticklabels()] == ["3", "7", "15"]
         assert axis.get_xticks().tolist() == [3, 7, 15]
         assert (axis.get_xscale(), axis.get_xlabel()) == ("linear", "horizon")
-        assert "n=2-3" in [text.get_text() for text in axis.texts]
+        assert "n=2 to 3" in [text.get_text() for text in axis.texts]
     walker, toy = figure.axes
     assert walker.lines[2].get_ydata()[0] == 968.3  # type: ignore[index]
     assert len(toy.lines) == 2

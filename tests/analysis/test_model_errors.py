@@ -110,7 +110,7 @@ def test_without_model_errors_there_is_nothing(settings: AnalysisSettings) -> No
 
 
 def test_note_warns_of_what_cannot_be_compared() -> None:
-    image, both = model_errors.note("image"), model_errors.note("image", "kl")
+    image, both = (" ".join(model_errors.notes(*names)) for names in (("image",), ("image", "kl")))
     for text in (image, both):
         assert "context of 5 records" in text
         assert "its own evaluation episodes" in text
