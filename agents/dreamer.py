@@ -40,7 +40,7 @@ class Dreamer:
         if tuple(image_shape) != IMAGE_SHAPE:
             raise ValueError(f"Dreamer sees images of shape {IMAGE_SHAPE}, not {tuple(image_shape)}")
         for key, reason in settings.continuous_only.items() if action.discrete else ():
-            raise ValueError(f"{key}: {reason}, and the actions of this task are choices")
+            raise ValueError(f"{key}: {reason}")
         self._settings = settings
         self._action = action
         self._seed = seed

@@ -245,12 +245,14 @@ class AgentSettings(Group):
 
     @property
     def continuous_only(self) -> dict[str, str]:
-        """What cannot be where actions are choices: dotted key of the setting -> why, and what could."""
+        """What cannot be where actions are choices: dotted key of the setting -> why, and what to write instead."""
         if self.agent == "random":
             return {}
         reasons = {}
         if self.behavior.kind == "planner":
-            reasons["behavior.kind"] = "planner draws numbers from a Gaussian (actor_critic can choose)"
+            reasons["behavior.kind"] = "planner draws numbers; needed for choices: actor_critic"
         if self.exploration.kind == "gaussian":
-            reasons["exploration.kind"] = "gaussian adds noise to numbers (epsilon_greedy can choose)"
+            reasons["exploration.kind"] = (
+                "gaussian, the default, adds noise to numbers; needed for choices: epsilon_greedy"
+            )
         return reasons

@@ -270,7 +270,7 @@ def _curves(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look], corner:
             axis.plot(curve["step"], curve["mean"], **style, linestyle=":", linewidth=1.0)
         axis.plot(curve["step"], curve["mean"].where(whole), **style, linestyle=look.dashes, label=name)
         axis.fill_between(curve["step"], curve["low"], curve["high"], color=look.color, alpha=0.2, linewidth=0)
-    _seeds(axis, curves, corner)
+    _seeds(axis, curves.groupby("variant")["seeds"].max(), corner)
     axis.xaxis.set_major_formatter(EngFormatter(sep=""))
     axis.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     axis.margins(x=0.02)
@@ -280,6 +280,8 @@ def _side_by_side(
     axis: Axes, data: pd.DataFrame, looks: Mapping[str, Look], x: str, ticks: Sequence[float], *, logarithmic: bool
 ) -> None:
     """Means against a few values with a bar for the interval; variants stand side by side at each value.
+
+    A point that rests on fewer seeds than others of the panel is hollow.
 
     Args:
         axis: Where to draw.
@@ -299,6 +301,7 @@ def _side_by_side(
     spots = spot(np.array(ticks, float))
     room = np.diff(spots).min() if len(spots) > 1 else spot(2.0)
     spread = min(0.5 * room, 0.02 * len(looks) * (spots[-1] - spots[0] + room))
+    hollow = []
     for i, (name, look) in enumerate(looks.items()):
         line = data[data["variant"] == name]
         places = place(spot(line[x].to_numpy(float)) + spread * ((i + 0.5) / len(looks) - 0.5))
@@ -307,7 +310,12 @@ def _side_by_side(
             label=name,
         )  # fmt: skip
         axis.vlines(places, line["low"], line["high"], color=look.color, linewidth=1.4)
-    _seeds(axis, data, "left")
+        hollow.append((places, line, look))
+    for places, line, look in hollow:
+        few = (line["seeds"] < data["seeds"].max()).to_numpy()
+        if few.any():
+            axis.scatter(places[few], line["mean"][few], s=9, facecolor="white", edgecolor=look.color, zorder=3)
+    _seeds(axis, data["seeds"], "left")
     if logarithmic:
         axis.set_xscale("log")
     margin = max(0.4 * room, 0.05 * (spots[-1] - spots[0]))
@@ -334,11 +342,10 @@ def _headroom(axis: Axes) -> None:
     axis.set_ylim(top=high * (high / low) ** HEADROOM if log else high + (high - low) * HEADROOM)
 
 
-def _seeds(axis: Axes, data: pd.DataFrame, corner: Literal["left", "right"]) -> None:
-    """How many seeds the lines rest on, in the upper corner where they seldom are, and behind them if they are."""
-    seeds = span(data.groupby("variant")["seeds"].max())
+def _seeds(axis: Axes, seeds: pd.Series, corner: Literal["left", "right"]) -> None:
+    """How many seeds a panel rests on, in the upper corner where lines seldom are, and behind them if they are."""
     axis.text(
-        0.03 if corner == "left" else 0.97, 0.96, f"n={seeds}", transform=axis.transAxes, ha=corner, va="top",
+        0.03 if corner == "left" else 0.97, 0.96, f"n={span(seeds)}", transform=axis.transAxes, ha=corner, va="top",
         fontsize="small", color="0.4", bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
         zorder=0.9,
     )  # fmt: skip

@@ -137,7 +137,8 @@ def _return_figures(
         if not curves.empty:
             drawn[f"curves{suffix}"] = figures.learning_curves(curves, looks, f"{bands} {caption}", published)
         if not name or aggregates["variant"].nunique() > 1:
-            drawn[f"aggregates{suffix}"] = figures.aggregate_intervals(aggregates, looks, caption)
+            over = f"Over the {aggregates['tasks'].max()} tasks that all variants of the suite have. " if name else ""
+            drawn[f"aggregates{suffix}"] = figures.aggregate_intervals(aggregates, looks, f"{over}{caption}")
     return drawn
 
 
@@ -145,7 +146,10 @@ def _sweep_figures(
     analysis: Analysis, colors: Mapping[str, figures.Look], caption: str, published: Sequence[Published]
 ) -> dict[str, Figure]:
     """The final return against each swept setting, in the colours of the variants that were swept."""
-    marks = "Points: mean final return over seeds; bars: its interval; drawn side by side."
+    marks = (
+        "Points: mean final return over seeds, hollow where fewer than others rest on; bars: its interval; "
+        "drawn side by side."
+    )
     return {
         str(key): figures.sweep(
             points,

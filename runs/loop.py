@@ -43,6 +43,7 @@ from suites.plan import RunSpec
 logger = logging.getLogger(__name__)
 
 HEARTBEAT = 5.0  # seconds between two writings of state.json
+FILMED = 1000  # pictures of an evaluation that are shown: all of dm_control's, and the beginning of a long game
 
 
 class Stopped(Exception):  # noqa: N818  # an event, not an error
@@ -306,7 +307,7 @@ class Attempt:
         }
         parts.recorder.line(progress.step, line | report.metrics)
         if settings.eval.video:
-            parts.recorder.video(progress.step, "eval/episode", np.stack(traces[0].images))
+            parts.recorder.video(progress.step, "eval/episode", np.stack(traces[0].images[:FILMED]))
             for name, video in report.videos.items():
                 parts.recorder.video(progress.step, name, video)
         logger.info("step %d: evaluation return %.1f", progress.step, progress.last_return)

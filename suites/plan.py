@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from suites.catalog import values
-from suites.document import Node, dump, parse
+from suites.document import Key, Node, dump, parse
 from suites.errors import UserError, hint, listed
 from suites.names import matching
 from suites.schema import Suite
 from suites.settings import SETTINGS, Settings
 
 SELECTORS = ("task", "variant", "seed")
+# Group and old name of a setting -> its new name, so that older runs can still be read.
+RENAMED = {("exploration", "noise"): "amount"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,9 @@ class RunSpec:
 
     @classmethod
     def from_yaml(cls, text: str) -> "RunSpec":
-        """Returns the run of a spec.yaml; settings that did not exist when it was written get their defaults.
+        """Returns the run of a spec.yaml, which an earlier version may have written.
+
+        Settings that did not exist then get their defaults; those that had another name keep their values.
 
         Raises:
             UserError: For a text that `to_yaml` could not have written.
@@ -73,10 +77,20 @@ class RunSpec:
             if node is None or not isinstance(node.value, type_):
                 found = "missing" if node is None else node.described()
                 raise (node or root).place.error(f"{key} is {found}; it was not written by this program")
-        settings = SETTINGS.build(SETTINGS.layer(root.value["settings"]), root.place)
+        settings = SETTINGS.build(SETTINGS.layer(_renamed(root.value["settings"])), root.place)
         return cls(
             **{key: root.value[key].value for key in SELECTORS}, suite=root.value["suite"].value, settings=settings
         )
+
+
+def _renamed(settings: Node) -> Node:
+    """Returns a run's settings with the names of today."""
+    for (group, old), new in RENAMED.items():
+        block = settings.value.get(group)
+        if block is not None and isinstance(block.value, dict) and old in block.value:
+            key = next(key for key in block.value if key == old)
+            block.value[Key(new, key.place)] = block.value.pop(old)
+    return settings
 
 
 def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}) -> list[RunSpec]:

@@ -158,7 +158,7 @@ def _check_choices(suite: Suite, task: str, variant: str) -> None:
     reasons = suite.resolve(task, variant).continuous_only if task in DISCRETE_TASKS else {}
     for key, reason in reasons.items():
         place = next((node.place for given, node in suite.layer(task, variant).items() if given == key), suite.place)
-        raise place.error(f"variant {variant} of {task}: {key}: {reason}, and the actions of {task} are choices")
+        raise place.error(f"variant {variant} of {task}, whose actions are choices: {key}: {reason}")
 
 
 def _check_groups(suite: Suite, task: str, variant: str) -> None:

@@ -410,12 +410,17 @@ def test_registry_makes_the_agent_of_the_settings() -> None:
     ("shape", "action", "changes", "message"),
     [
         ((84, 84, 3), ActionSpec(2), {}, "64, 64, 3"),
-        ((64, 64, 3), ActionSpec(2, discrete=True), {}, r"exploration.kind: gaussian .* \(epsilon_greedy can"),
+        (
+            (64, 64, 3),
+            ActionSpec(2, discrete=True),
+            {},
+            "exploration.kind: gaussian.* needed for choices: epsilon_greedy",
+        ),
         (
             (64, 64, 3),
             ActionSpec(2, discrete=True),
             {"exploration": {"kind": "epsilon_greedy"}, "behavior": {"kind": "planner", "candidates": 8, "top": 3}},
-            r"behavior.kind: planner .* \(actor_critic can",
+            "behavior.kind: planner .* needed for choices: actor_critic",
         ),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from envs.dmc import DmcEnv
 from envs.renderer import probe
-from envs.settings import ACTIONS, DISCRETE_TASKS, DMC_ALIASES, DMC_TASKS, TASKS, TOY_TASKS, EnvSettings
+from envs.settings import ACTIONS, ATARI_GAMES, DISCRETE_TASKS, DMC_ALIASES, DMC_TASKS, TASKS, TOY_TASKS, EnvSettings
 
 SETTINGS = EnvSettings(action_repeat=2, renderer="raycast")
 ALL = [f"dmc_{domain}_{task}" for domain, tasks in DMC_TASKS.items() for task in tasks]
@@ -27,7 +27,8 @@ def test_tasks_are_those_of_dm_control() -> None:
     named = {(domain, task) for domain, tasks in DMC_TASKS.items() for task in tasks}
     assert named == set(suite.ALL_TASKS)
     aliases = {f"dmc_{alias}_{task}" for alias, domain in DMC_ALIASES.items() for task in DMC_TASKS[domain]}
-    assert set(TASKS) == {*ALL, *aliases, *TOY_TASKS}
+    games = {f"atari_{game}" for game in ATARI_GAMES}
+    assert set(TASKS) == {*ALL, *aliases, *games, *TOY_TASKS}
     assert len(set(TASKS)) == len(TASKS)
     assert {*ACTIONS} == {*TASKS} - {*DISCRETE_TASKS}
     for alias, domain in DMC_ALIASES.items():

@@ -76,17 +76,22 @@ def test_other_seeds_give_other_metrics(uninterrupted: Path, tmp_path: Path) -> 
     assert metrics(tmp_path) != metrics(uninterrupted)
 
 
-@pytest.fixture(scope="module", params=["rssm", "ed2"])
+@pytest.fixture(scope="module", params=["rssm", "ed2", "atari"])
 def dreamer(request: pytest.FixtureRequest) -> RunSpec:
-    """The real agent, small, on a run of a few seconds."""
+    """The real agent, small, on a run of a few seconds: of continuous actions, of grouped ones, and of choices."""
     sizes: dict[str, Any] = {
         "representation": {"depth": 2},
         "dynamics": {"deterministic": 8, "stochastic": 4, "hidden": 8},
         "reward": {"layers": 1, "units": 8},
         "behavior": {"horizon": 3, "actor_layers": 1, "actor_units": 8, "value_layers": 1, "value_units": 8},
     }
+    changes: dict[str, Any] = sizes | {"envs": 2, "discovery": {"steps": 1000}}
+    if request.param == "atari":
+        scheduled = {"kind": "epsilon_greedy", "schedule": "linear", "duration": 10, "amount": 0.5}
+        changes |= {"exploration": scheduled, "replay": {"memory": 0.1, "balance": True}}
+        changes |= {"continuation": {"predict": True, "layers": 1, "units": 8}}
+        return RunSpec("suite", "atari_breakout", "dreamer", 3, Settings.model_validate(standin.SMALL | changes))
     sizes["dynamics"] |= {"kind": request.param, "groups": "sd2"}
-    changes = sizes | {"envs": 2, "discovery": {"steps": 1000}}
     return RunSpec("suite", "toy_reach_2", "dreamer", 3, Settings.model_validate(standin.SMALL | changes))
 
 

@@ -141,6 +141,19 @@ def test_run_survives_its_file(suite: str, variant: str, seed: int, keys: set[st
     assert parse(text, "text").value["hash"].value == run.hash
 
 
+SHOWCASE = sorted((Path(__file__).parents[2] / "results" / "showcase").glob("*/*/*/*/spec.yaml"))
+
+
+def test_runs_of_earlier_versions_can_be_read() -> None:
+    """Those that are shown; each says a hash, which is of the settings that mattered then."""
+    assert len(SHOWCASE) >= 36
+    for path in SHOWCASE:
+        run = RunSpec.from_yaml(path.read_text())
+        assert run.folder(path.parents[4]) == path.parent
+    old = spec(settings=settings({"exploration.amount": 0.7})).to_yaml().replace("amount: 0.7", "noise: 0.7")
+    assert RunSpec.from_yaml(old).settings.exploration.amount == 0.7
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
