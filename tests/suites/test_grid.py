@@ -18,7 +18,7 @@ SHORT = {"behavior.horizon": "horizon", "action_repeat": "action_repeat", "jit":
 
 def load(folder: Path, **blocks: object) -> Suite:
     path = folder / "grid.yaml"
-    path.write_text(dump({"name": "s", "tasks": ["toy_grid"], **blocks}))
+    path.write_text(dump({"name": "s", "tasks": ["toy_reach_8"], **blocks}))
     return load_suite(path)
 
 
@@ -44,7 +44,7 @@ def test_each_variant_is_crossed_with_what_is_swept_for_it(
     for name, (variant, point) in zip(suite.grid, expected, strict=True):
         words = [f"{SHORT[key]}={'true' if value is True else value}" for key, value in point.items()]
         assert name == "+".join([variant, *words])
-        settings = suite.resolve("toy_grid", name)
+        settings = suite.resolve("toy_reach_8", name)
         assert settings.behavior.horizon == point.get("behavior.horizon", 15)
         assert settings.action_repeat == point.get("action_repeat", 2)
     assert count(dict.fromkeys(variants), suite.grid.sweep) == len(suite.grid)  # type: ignore[arg-type]
