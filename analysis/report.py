@@ -137,7 +137,9 @@ def _return_figures(
         if not curves.empty:
             drawn[f"curves{suffix}"] = figures.learning_curves(curves, looks, f"{bands} {caption}", published)
         if not name or aggregates["variant"].nunique() > 1:
-            over = f"Over the {aggregates['tasks'].max()} tasks that all variants of the suite have. " if name else ""
+            over = (
+                f"Tasks: {aggregates['tasks'].max()}, those with scores of all variants of the suite. " if name else ""
+            )
             drawn[f"aggregates{suffix}"] = figures.aggregate_intervals(aggregates, looks, f"{over}{caption}")
     return drawn
 
