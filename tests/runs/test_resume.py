@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import agents.registry
@@ -49,12 +49,13 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(kills=st.lists(st.integers(0, 500), min_size=1, max_size=4))
+@example(kills=[28, 295])
 def test_killed_at_any_call(kills: list[int], uninterrupted: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("killed")
     for calls in kills:
         if run(spec(), folder, calls) == 0:
             break
-        assert state.read(folder).state == "pending"
+        assert state.read(folder).state in ("pending", "done")  # done where only its last words were cut off
     assert run(spec(), folder) == 0
     assert state.read(folder).state == "done"
     assert metrics(folder) == metrics(uninterrupted)
