@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from runs import atomic, lock
+from runs import atomic, lock, stop
 from suites.errors import UserError
 from suites.plan import RunSpec, difference
 
@@ -99,4 +99,5 @@ def _change(spec: RunSpec, folder: Path) -> str:
 
 
 def _foreign(folder: Path) -> bool:
-    return folder.exists() and any(not path.name.startswith(atomic.TEMPORARY) for path in folder.iterdir())
+    ours = (atomic.TEMPORARY, stop.MARK, lock.NAME)
+    return folder.exists() and any(not path.name.startswith(ours) for path in folder.iterdir())

@@ -7,8 +7,6 @@ these points, and a run that goes on from one repeats exactly what the killed on
 
 import logging
 import math
-import os
-import signal
 import time
 import traceback
 from collections.abc import Iterator
@@ -16,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 
@@ -37,6 +34,7 @@ from runs.record import METRICS, Recorder
 from runs.replay import Replay
 from runs.seeds import Stream, derive
 from runs.state import Phase, State
+from runs.stop import Stop
 from suites.errors import UserError
 from suites.plan import RunSpec
 
@@ -52,26 +50,6 @@ class Stopped(Exception):  # noqa: N818  # an event, not an error
 
 class DivergedError(Exception):
     """A loss or a gradient is not a number any more."""
-
-
-class Stop:
-    """A wish to stop: asked for by a signal, or because the launcher is gone."""
-
-    def __init__(self, launcher: int | None = None):
-        """Watches whether this process's parent still is the launcher of that process id."""
-        self._launcher = launcher
-        self.reason = ""
-
-    def __call__(self, number: int, frame: FrameType | None = None) -> None:
-        """Asks; has the signature of a signal handler."""
-        self.reason = f"stopped by {signal.Signals(number).name}"
-
-    @property
-    def wanted(self) -> bool:
-        """Whether the run should save itself and end."""
-        if not self.reason and self._launcher is not None and os.getppid() != self._launcher:
-            self.reason = "stopped as its launcher is gone"
-        return bool(self.reason)
 
 
 @dataclass
@@ -104,7 +82,7 @@ def run(spec: RunSpec, folder: Path, stop: Stop | None = None) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with lock.held(folder):
-        Attempt(spec, folder, stop or Stop()).run()
+        Attempt(spec, folder, stop or Stop(folder)).run()
 
 
 class Attempt:
@@ -125,7 +103,8 @@ class Attempt:
 
     def run(self) -> None:
         """Trains to the end, and says in state.json and provenance.json how it ended."""
-        provenance.close(self.folder, state.read(self.folder).heartbeat)
+        begun = next(Checkpoints(self.folder / "checkpoints").progresses(), {})
+        provenance.begin(self.folder, begun.get("step", 0), begun.get("updates", 0), state.read(self.folder).heartbeat)
         self._tell("running")
         try:
             with self._assembled() as parts:
@@ -146,6 +125,7 @@ class Attempt:
     @contextmanager
     def _assembled(self) -> Iterator[Parts]:
         """Builds everything, and goes back to the newest checkpoint."""
+        self._wait()  # a wish that came early spares the building
         settings, seed = self.settings, self.spec.seed
         with refusals(self.spec):
             renderer = choose_renderer(self.spec)
@@ -169,7 +149,7 @@ class Attempt:
             driver = Driver(parallel, spec, seed, agent.initial_state(settings.envs))
             replay = self._restore(checkpoints, found, agent, driver)
             self.progress.settled = grouping.kept(settled)
-            provenance.begin(self.folder, self.progress.step, device, renderer, self.progress.settled)
+            provenance.describe(self.folder, device, renderer, self.progress.settled)
             recorder = stack.enter_context(Recorder(self.folder, self.progress.position, self.progress.step))
             cost = agent.cost(settings.train.batch_size, settings.train.batch_length)
             if cost and self.progress.position == 0:
@@ -358,7 +338,7 @@ class Attempt:
         kept = parts.checkpoints.progresses()
         parts.replay.discard(before=min(counted.get("replay_first", 0) for counted in kept))
 
-    def _wait(self, _: int) -> None:
+    def _wait(self, _: int = 0) -> None:
         """What is called while something before the training takes long: nothing is lost yet if it stops there."""
         if self.stop.wanted:
             raise Stopped

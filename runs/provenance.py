@@ -14,6 +14,7 @@ from typing import Any
 from runs import atomic
 
 NAME = "provenance.json"
+SNAPSHOT = "snapshot.json"  # in a copy of a checkout, what `source` said of the original
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "tensorflow",
@@ -31,49 +32,55 @@ PACKAGES = (
 DIFF_LIMIT = 1_000_000  # characters
 
 
-def close(folder: Path, heartbeat: float | None) -> None:
-    """Notes that the newest attempt was killed, if it has no end: its end is the last heartbeat (seconds)."""
-    content = atomic.read_json(folder / NAME)
-    if content is not None and content.get("attempts") and content["attempts"][-1]["end"] is None:
-        content["attempts"][-1] |= {"end": now() if heartbeat is None else _iso(heartbeat), "reason": "killed"}
-        atomic.write_json(folder / NAME, content)
-
-
-def begin(folder: Path, step: int, device: str, renderer: str | None, settled: dict[str, Any]) -> None:
-    """Notes a new attempt, and what it runs with.
+def begin(folder: Path, step: int, updates: int, heartbeat: float | None) -> None:
+    """Notes a new attempt. An earlier one without an end was killed: its end is the last heartbeat.
 
     Args:
         folder: The run's folder.
-        step: Environment steps that the attempt starts from.
-        device: What the agent computes on.
-        renderer: What draws the pixels, None where the task draws its own.
-        settled: What the run has settled on beyond its settings: action groups and widths.
+        step: Environment steps that the attempt goes on from.
+        updates: Gradient steps that it goes on from.
+        heartbeat: When the run last told its state, in seconds of the epoch, or None.
     """
-    before = atomic.read_json(folder / NAME) or {}
-    attempts = list(before.get("attempts", []))
+    content = atomic.read_json(folder / NAME) or {}
+    attempts = list(content.get("attempts", []))
+    if attempts and attempts[-1]["end"] is None:
+        attempts[-1] |= {"end": now() if heartbeat is None else _iso(heartbeat), "reason": "killed"}
     attempts.append(
         {
             "start": now(),
             "end": None,
             "reason": None,
             "step": step,
+            "updates": updates,
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "slurm": {name: value for name, value in sorted(os.environ.items()) if name in SLURM},
         }
     )
-    content = {
-        **origin(),
-        "device": device,
-        "renderer": renderer,
-        "settled": settled,
-        "attempts": attempts,
-    }
+    atomic.write_json(folder / NAME, content | {"attempts": attempts})
+
+
+def describe(folder: Path, device: str, renderer: str | None, settled: dict[str, Any]) -> None:
+    """Notes what the newest attempt runs with.
+
+    Args:
+        folder: The run's folder.
+        device: What the agent computes on.
+        renderer: What draws the pixels, None where the task draws its own.
+        settled: What the run has settled on beyond its settings: action groups and widths.
+    """
+    attempts = attempts_of(folder)
+    content = {**origin(), "device": device, "renderer": renderer, "settled": settled, "attempts": attempts}
     atomic.write_json(folder / NAME, content)
 
 
+def attempts_of(folder: Path) -> list[dict[str, Any]]:
+    """The attempts of a run, oldest first."""
+    return list((atomic.read_json(folder / NAME) or {}).get("attempts", []))
+
+
 def end(folder: Path, step: int, reason: str) -> None:
-    """Notes the end of the newest attempt, at which step and why; one that ended before it began leaves no note."""
+    """Notes the end of the newest attempt, at which step and why."""
     content = atomic.read_json(folder / NAME)
     if content is None or not content.get("attempts") or content["attempts"][-1]["end"] is not None:
         return
@@ -96,7 +103,12 @@ def origin() -> dict[str, Any]:
 
 
 def source() -> dict[str, Any]:
-    """The commit of this code, and how the working tree differs from it; None where git cannot tell."""
+    """The commit of this code, and how the working tree differs from it; None where git cannot tell.
+
+    A snapshot carries what was said of the checkout that it was taken from.
+    """
+    if (carried := atomic.read_json(ROOT / SNAPSHOT)) is not None:
+        return carried
     commit, diff = _git("rev-parse", "HEAD"), _git("diff", "HEAD")
     if diff is not None and len(diff) > DIFF_LIMIT:
         diff = diff[:DIFF_LIMIT] + "\n[cut off]\n"

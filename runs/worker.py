@@ -9,6 +9,7 @@ from pathlib import Path
 
 from runs import lock, state
 from runs.folder import read_spec
+from runs.stop import NOTICE, Stop
 from suites.errors import UserError
 from suites.plan import RunSpec
 
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="runs.worker", description="Run the spec.yaml of a folder, in this process.")
     parser.add_argument("folder", type=Path, help="run folder: results/<suite>/<task>/<variant>/<seed>")
     parser.add_argument("--launcher", type=int, metavar="PID", help="stop when this process is not the parent any more")
+    parser.add_argument(
+        "--deadline", type=float, metavar="SECONDS", help="of the epoch: from then on SIGUSR2 is a time-out's notice"
+    )
     options = parser.parse_args(arguments)
     folder = options.folder
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
@@ -32,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if state.read(folder).state == "done":
                 print(f"{folder} is done")
                 return 0
-            return _run(spec, folder, options.launcher)
+            return _run(spec, folder, Stop(folder, options.launcher, options.deadline))
     except lock.BusyError as error:
         print(error, file=sys.stderr)
         return BUSY
@@ -41,19 +45,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MISTAKE
 
 
-def _run(spec: RunSpec, folder: Path, launcher: int | None) -> int:
+def _run(spec: RunSpec, folder: Path, stop: Stop) -> int:
     """Runs a folder whose lock is held."""
-    stopping: list[int] = []
     # Before the slow imports: a signal that comes meanwhile is remembered.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: stopping.append(received))
-    from runs.loop import Attempt, Stop, Stopped
-
-    stop = Stop(launcher)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, NOTICE):
         signal.signal(number, stop)
-    for received in stopping:
-        stop(received)
+    from runs.loop import Attempt, Stopped
+
     try:
         Attempt(spec, folder, stop).run()
     except Stopped:

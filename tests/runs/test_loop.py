@@ -17,9 +17,10 @@ from envs.parallel import WorkerError
 from runs import loop, state
 from runs.checkpoint import Checkpoints
 from runs.lock import BusyError, held
-from runs.loop import DivergedError, Stop, Stopped, crossings, env_settings, run
+from runs.loop import DivergedError, Stopped, crossings, env_settings, run
 from runs.replay import Name
 from runs.seeds import Stream, derive
+from runs.stop import Stop
 from suites.errors import UserError
 from tests.runs.standin import FAULTS, SMALL, StandIn, metrics, spec
 
@@ -176,7 +177,7 @@ def test_stopping_saves_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """A wish to stop that comes at any call, in training and evaluation alike, leaves no trace in the metrics."""
     run(spec(), tmp_path / "whole")
     original = getattr(StandIn, method)
-    stop = Stop()
+    stop = Stop(tmp_path)
     calls = 0
 
     def stopping(self: StandIn, *arguments: Any) -> Any:
@@ -188,7 +189,7 @@ def test_stopping_saves_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(StandIn, method, stopping)
     for _ in range(50):
-        stop = Stop()
+        stop = Stop(tmp_path)
         try:
             run(spec(), tmp_path / "stopped", stop)
             break
@@ -202,11 +203,6 @@ def test_stopping_saves_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert ends[0][0] == ends[1][0] == 400
     for name, array in ends[0][1].agent.items():
         np.testing.assert_array_equal(array, ends[1][1].agent[name])
-
-
-def test_stops_when_the_launcher_is_gone() -> None:
-    assert not Stop(os.getppid()).wanted
-    assert Stop(1 if os.getppid() != 1 else 2).wanted
 
 
 def test_damaged_newest_checkpoint_falls_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -246,7 +242,7 @@ def test_same_run_twice_at_once_is_refused(tmp_path: Path) -> None:
 
 
 def test_provenance_tells_every_attempt(tmp_path: Path) -> None:
-    stop = Stop()
+    stop = Stop(tmp_path)
     stop(signal.SIGTERM)
     with pytest.raises(Stopped):
         run(spec(), tmp_path, stop)
@@ -255,6 +251,7 @@ def test_provenance_tells_every_attempt(tmp_path: Path) -> None:
     assert {"commit", "diff", "versions", "host", "device", "renderer", "command"} <= told.keys()
     assert told["versions"]["numpy"] == np.__version__
     assert [attempt["reason"] for attempt in told["attempts"]] == ["stopped by SIGTERM", "done"]
+    assert [(attempt["step"], attempt["updates"]) for attempt in told["attempts"]] == [(0, 0), (0, 0)]
     assert all(attempt["start"] <= attempt["end"] for attempt in told["attempts"])
 
 

@@ -20,7 +20,8 @@ from runs import state
 from runs.checkpoint import Checkpoint, Checkpoints
 from runs.driver import Trace, action_spec, native, random_action
 from runs.grouping import settle
-from runs.loop import Stop, Stopped, run
+from runs.loop import Stopped, run
+from runs.stop import Stop
 from suites.plan import RunSpec, plan
 from suites.schema import Suite, load_suite
 from suites.settings import presets
@@ -141,7 +142,7 @@ class StopAtCheckpoint(Stop):
     """Asks a run to stop as soon as it has saved itself once."""
 
     def __init__(self, folder: Path):
-        super().__init__()
+        super().__init__(folder)
         self._checkpoints = folder / "checkpoints"
 
     @property
