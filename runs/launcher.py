@@ -1,4 +1,4 @@
-"""The local executor: a fresh process for each run, one after the other or side by side."""
+"""Starts, watches and reports the processes of some runs on this machine: all of a local suite's, or a Slurm job's."""
 
 import dataclasses
 import os
@@ -7,15 +7,16 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-from runs import folder, lock, state
+from runs import folder, lock, state, stop
 from runs.display import Display
+from runs.share import share
 from runs.state import State
+from runs.stop import NOTICE
 from runs.worker import BUSY, STOPPED
 from suites.errors import UserError
 from suites.plan import RunSpec
@@ -25,13 +26,12 @@ ROOT = Path(__file__).parent.parent
 OUTPUT = "output.log"
 POLL = 0.2  # seconds
 TAIL = 8  # lines of a traceback or log that are shown
-INTERRUPTED = 130  # exit code
 # Large tensors in large pages spare a training step 2 % of its time; other C libraries ignore this.
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 @dataclass(frozen=True)
-class Job:
+class Run:
     """A run and its folder."""
 
     spec: RunSpec
@@ -43,183 +43,195 @@ class Job:
         return f"{self.spec.task}/{self.spec.variant}/{self.spec.seed}"
 
 
-def launch(specs: Sequence[RunSpec], results: Path, workers: int, retry_failed: bool, replace: bool) -> int:
-    """Trains the runs that are not done.
-
-    Runs that another launcher holds are waited for, and taken up here if it ends early. Runs that a signal killed are
-    taken up again like interrupted ones.
-
-    Args:
-        specs: The runs, in the order to start them.
-        results: Root of all results.
-        workers: Runs side by side; the cores are shared out among them.
-        retry_failed: Start failed runs again from their newest checkpoint.
-        replace: Move runs aside whose settings have changed.
-
-    Returns:
-        0, or 1 if any run has failed, now or earlier, or 130 after an interruption.
-
-    Raises:
-        UserError: settings have changed under the same name; nothing was started.
-    """
-    moved = folder.claim(specs, results, replace)
-    with Display() as display, _signals() as signals:
-        for path in moved:
-            display.note(f"moved aside: {path}")
-        jobs = [Job(spec, spec.folder(results)) for spec in specs]
-        return Launcher(jobs, workers, retry_failed, display, signals).run()
-
-
 class Launcher:
-    """Starts, watches and reports the processes of some runs."""
+    """Trains runs, each in a process of its own, some side by side."""
 
-    def __init__(self, jobs: Sequence[Job], workers: int, retry_failed: bool, display: Display, signals: list[int]):
-        """Sorts out what there is to do; starts nothing yet."""
-        self._jobs = jobs
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        workers: int,
+        display: Display,
+        signals: Sequence[int],
+        *,
+        retry_failed: bool = False,
+        patient: bool = True,
+        deadline: float | None = None,
+        waiting_changed: Callable[[Sequence[Run]], None] = lambda waiting: None,
+    ):
+        """Sorts out what there is to do; starts nothing yet.
+
+        Args:
+            runs: The runs, in the order to start them.
+            workers: Runs side by side; cores and GPUs are shared out among them.
+            display: Where it is told how they go.
+            signals: Signals that ask to stop; they may be added while the launcher works.
+            retry_failed: Start failed runs again from their newest checkpoint.
+            patient: Wait for runs that another launcher holds, and take them up if it ends early.
+            deadline: Seconds of the epoch from which on a notice is one of a time limit.
+            waiting_changed: Is told which runs wait to be started, whenever that changes.
+        """
+        self._runs = runs
         self._workers = workers
         self._display = display
         self._signals = signals
-        self._waiting: deque[Job] = deque()
-        self._elsewhere: list[Job] = []  # held by other launchers
-        self._active: dict[Job, subprocess.Popen[bytes]] = {}
-        self._failed: dict[Job, State] = {}  # how they ended, which a full disk may not have kept
+        self._patient = patient
+        self._deadline = deadline
+        self._waiting_changed = waiting_changed
+        self._waiting: deque[Run] = deque()
+        self._elsewhere: list[Run] = []  # held by other launchers
+        self._active: dict[Run, tuple[subprocess.Popen[bytes], int]] = {}  # and the place that it takes
+        self._cancelled: list[Run] = []
+        self.failed: dict[Run, State] = {}  # how they ended, which a full disk may not have kept
+        self.stopped: list[Run] = []  # that have saved themselves, by whoever's wish
         self._done = 0
-        for job in jobs:
-            self._sort(job, retry_failed)
+        for run in runs:
+            self._sort(run, retry_failed)
 
-    def run(self) -> int:
-        """Works until nothing is left to do; returns the exit code."""
+    def run(self) -> None:
+        """Works until nothing is left to do, or it is asked to stop and everything has stopped."""
         self._display.note(
-            f"{_count(self._jobs)}: {self._done} done, {len(self._failed)} failed earlier, "
+            f"{_count(self._runs)}: {self._done} done, {len(self.failed)} failed earlier, "
             f"{len(self._waiting)} to do, {self._workers} side by side"
         )
-        stopped = 0
+        self._waiting_changed(self._waiting)
+        asked = 0
         while self._active or ((self._waiting or self._elsewhere) and not self._signals):
-            if len(self._signals) > stopped:
-                self._stop(signal.SIGTERM if stopped == 0 else signal.SIGKILL)
-                stopped = len(self._signals)
+            if len(self._signals) > asked:
+                self._stop(self._signals[asked], again=asked > 0)
+                asked = len(self._signals)
             if not self._signals:
                 self._start_more()
                 self._look_elsewhere()
             time.sleep(POLL)
             self._reap()
             watched = [*self._active, *self._elsewhere]
-            self._display.update({job.name: state.read(job.folder) for job in watched})
+            self._display.update({run.name: state.read(run.folder) for run in watched})
         self._report()
-        if self._signals:
-            return INTERRUPTED
-        return 1 if self._failed else 0
 
-    def _sort(self, job: Job, retry_failed: bool) -> None:
-        now = state.read(job.folder)
+    def _sort(self, run: Run, retry_failed: bool) -> None:
+        now = state.read(run.folder)
         if now.state == "done":
             self._done += 1
         elif now.state == "failed" and now.signal is None and not retry_failed:
-            self._failed[job] = now
+            self.failed[run] = now
         else:
-            self._waiting.append(job)
+            self._waiting.append(run)
 
     def _start_more(self) -> None:
+        before = len(self._waiting)
         while self._waiting and len(self._active) < self._workers:
-            job = self._waiting.popleft()
-            if lock.is_held(job.folder):
-                self._display.note(f"{job.name}: another launcher runs it; waiting for it")
-                self._elsewhere.append(job)
+            run = self._waiting.popleft()
+            if stop.is_cancelled(run.folder):
+                self._cancelled.append(run)
+                self._display.note(f"{run.name}: cancelled before it started")
+            elif lock.is_held(run.folder):
+                self._held_elsewhere(run)
             else:
                 try:
-                    self._start(job)
+                    self._start(run)
                 except (UserError, OSError) as error:  # one that cannot start does not stop the others
-                    self._fail(job, State("failed", error=f"it cannot be started: {error}"))
+                    self._fail(run, State("failed", error=f"it cannot be started: {error}"))
+        if len(self._waiting) != before:
+            self._waiting_changed(self._waiting)
 
-    def _start(self, job: Job) -> None:
-        folder.write_spec(job.spec, job.folder)
-        before = state.read(job.folder)
+    def _held_elsewhere(self, run: Run) -> None:
+        then = "waiting for it" if self._patient else "left to it"
+        self._display.note(f"{run.name}: another launcher runs it; {then}")
+        if self._patient:
+            self._elsewhere.append(run)
+
+    def _start(self, run: Run) -> None:
+        folder.write_spec(run.spec, run.folder)
+        before = state.read(run.folder)
+        taken = {place for _, place in self._active.values()}
+        place = next(place for place in range(self._workers) if place not in taken)
+        deadline = [] if self._deadline is None else ["--deadline", str(self._deadline)]
         # In a session of its own: an interrupt from the keyboard reaches this process only, which passes it on.
-        with (job.folder / OUTPUT).open("ab") as output:
-            self._active[job] = subprocess.Popen(
-                [*COMMAND, str(job.folder), "--launcher", str(os.getpid())],
+        with (run.folder / OUTPUT).open("ab") as output:
+            process = subprocess.Popen(
+                [*COMMAND, str(run.folder), "--launcher", str(os.getpid()), *deadline],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | HUGE_PAGES | threads(self._workers) | {"PYTHONPATH": _python_path()},
+                env=os.environ | HUGE_PAGES | share(place, self._workers) | {"PYTHONPATH": python_path()},
                 start_new_session=True,
             )
+        self._active[run] = process, place
         from_step = f" from step {before.step:,}" if before.step else ""
-        self._display.note(f"{job.name}: started{from_step}")
+        self._display.note(f"{run.name}: started{from_step}")
 
     def _look_elsewhere(self) -> None:
-        for job in [job for job in self._elsewhere if not lock.is_held(job.folder)]:
-            self._elsewhere.remove(job)
-            self._sort(job, retry_failed=False)
+        for run in [run for run in self._elsewhere if not lock.is_held(run.folder)]:
+            self._elsewhere.remove(run)
+            self._sort(run, retry_failed=False)
 
     def _reap(self) -> None:
-        for job, process in list(self._active.items()):
+        for run, (process, _) in list(self._active.items()):
             code = process.poll()
             if code is not None:
-                del self._active[job]
-                self._settle(job, code)
+                del self._active[run]
+                self._settle(run, code)
 
-    def _settle(self, job: Job, code: int) -> None:
+    def _settle(self, run: Run, code: int) -> None:
         """Takes note of how a run's process ended."""
-        now = state.read(job.folder)
+        now = state.read(run.folder)
         if code == 0 and now.state == "done":
             self._done += 1
             shown = "" if now.return_ is None else f", return {now.return_:.1f}"
-            self._display.note(f"{job.name}: done{shown}")
+            self._display.note(f"{run.name}: done{shown}")
         elif code == BUSY:
-            self._elsewhere.append(job)
+            self._held_elsewhere(run)
+        elif stop.is_cancelled(run.folder) and (code == STOPPED or self._signals):
+            self._cancelled.append(run)
+            self._display.note(f"{run.name}: cancelled at step {now.step:,}; it can be taken up again")
         elif code == STOPPED or self._signals:
-            self._display.note(f"{job.name}: stopped at step {now.step:,}; it can be taken up again")
+            self.stopped.append(run)
+            self._display.note(f"{run.name}: stopped at step {now.step:,}; it can be taken up again")
         else:
             if now.state != "failed":
-                now = _died(now, job, code)
+                now = _died(now, run, code)
                 with suppress(OSError):
-                    state.write(job.folder, now)
-            self._fail(job, now)
+                    state.write(run.folder, now)
+            self._fail(run, now)
 
-    def _fail(self, job: Job, how: State) -> None:
-        self._failed[job] = how
-        self._display.note(f"{job.name}: failed: {how.error}")
+    def _fail(self, run: Run, how: State) -> None:
+        self.failed[run] = how
+        self._display.note(f"{run.name}: failed: {how.error}")
 
-    def _stop(self, number: signal.Signals) -> None:
-        how = "stopping: runs save themselves" if number == signal.SIGTERM else "killing the runs"
-        self._display.note(how)
-        for process in self._active.values():
-            process.send_signal(number)
+    def _stop(self, number: int, again: bool) -> None:
+        self._display.note("killing the runs" if again else "stopping: runs save themselves")
+        # Slurm's notice tells a run why it has to stop; of other signals it needs to know no more than that it has to.
+        passed_on = NOTICE if number == NOTICE else signal.SIGKILL if again else signal.SIGTERM
+        for process, _ in self._active.values():
+            process.send_signal(passed_on)
 
     def _report(self) -> None:
-        for job, now in self._failed.items():
-            self._display.note(f"\nfailed: {job.name} at step {now.step:,}: {now.error}")
+        for run, now in self.failed.items():
+            self._display.note(f"\nfailed: {run.name} at step {now.step:,}: {now.error}")
             tail = (now.traceback or "").rstrip().splitlines()[-TAIL:]
-            log = [f"see {job.folder / OUTPUT}"] if (job.folder / OUTPUT).exists() else []
+            log = [f"see {run.folder / OUTPUT}"] if (run.folder / OUTPUT).exists() else []
             for line in [*tail, *log]:
                 self._display.note(f"    {line}")
-        if self._failed:
+        if self.failed:
             self._display.note("\nfailed runs are skipped unless you ask for --retry-failed")
-        left = len(self._jobs) - self._done - len(self._failed)
-        self._display.note(f"{self._done} of {_count(self._jobs)} done, {len(self._failed)} failed, {left} left")
-        if self._signals:
-            self._display.note("interrupted; the same command goes on from here")
+        left = len(self._runs) - self._done - len(self.failed) - len(self._cancelled)
+        cancelled = f", {len(self._cancelled)} cancelled" if self._cancelled else ""
+        self._display.note(
+            f"{self._done} of {_count(self._runs)} done, {len(self.failed)} failed{cancelled}, {left} left"
+        )
 
 
-def _count(jobs: Sequence[Job]) -> str:
-    return f"{len(jobs):,} run{'s' if len(jobs) != 1 else ''}"
+def _count(runs: Sequence[Run]) -> str:
+    return f"{len(runs):,} run{'s' if len(runs) != 1 else ''}"
 
 
-def threads(workers: int) -> dict[str, str]:
-    """Environment variables that share this machine's cores out among workers."""
-    share = str(max(1, len(os.sched_getaffinity(0)) // workers))
-    names = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-    return dict.fromkeys(names, share)
-
-
-def _python_path() -> str:
+def python_path() -> str:
     """Lets a worker find the rooms, wherever the command was called from."""
     inherited = os.environ.get("PYTHONPATH")
     return os.pathsep.join([str(ROOT), inherited] if inherited else [str(ROOT)])
 
 
-def _died(before: State, job: Job, code: int) -> State:
+def _died(before: State, run: Run, code: int) -> State:
     """The state of a run whose process ended without a word."""
     killer = signal.Signals(-code).name if code < 0 else None
     if killer is None:
@@ -228,27 +240,8 @@ def _died(before: State, job: Job, code: int) -> State:
         error = f"its process was killed by {killer}" + (" (out of memory?)" if killer == "SIGKILL" else "")
     log = ""
     with suppress(OSError):  # its folder may have been moved
-        log = (job.folder / OUTPUT).read_text(errors="replace")
+        log = (run.folder / OUTPUT).read_text(errors="replace")
     tail = "\n".join(log.splitlines()[-TAIL:])
     return dataclasses.replace(
-        before, state="failed", steps=job.spec.settings.steps, error=error, traceback=tail, signal=killer
+        before, state="failed", steps=run.spec.settings.steps, error=error, traceback=tail, signal=killer
     )
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects the signals that ask to stop, instead of dying of them."""
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
-        wanted.append(signal.SIGHUP)
-    before = [signal.signal(number, note) for number in wanted]
-    try:
-        yield received
-    finally:
-        for number, handler in zip(wanted, before, strict=True):
-            signal.signal(number, handler)

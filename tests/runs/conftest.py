@@ -17,8 +17,8 @@ def stand_in_workers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Launchers start stand-in workers; call it with their faults as JSON."""
     import sys
 
-    from runs import local
+    from runs import launcher
 
-    monkeypatch.setattr(local, "COMMAND", (sys.executable, "-m", "tests.runs.standin"))
+    monkeypatch.setattr(launcher, "COMMAND", (sys.executable, "-m", "tests.runs.standin"))
     monkeypatch.chdir(Path(__file__).parent.parent.parent)
     return lambda faults: monkeypatch.setenv(standin.FAULTS, faults)

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from runs import local, lock, state
+from runs import launcher as processes
+from runs import local, lock, roster, state, stop
 from runs.folder import write_spec
-from runs.local import launch, threads
+from runs.local import launch
+from runs.queue import Queue, look
 from runs.status import statuses
 from suites.errors import UserError
 from suites.plan import RunSpec
@@ -24,15 +26,15 @@ Faults = Callable[[str], None]
 LAUNCH = """
 import sys
 from pathlib import Path
-from runs import local
+from runs import launcher, local
 from tests.runs.standin import spec
-local.COMMAND = (sys.executable, "-m", "tests.runs.standin")
+launcher.COMMAND = (sys.executable, "-m", "tests.runs.standin")
 sys.exit(local.launch([spec(seed) for seed in map(int, sys.argv[2:])], Path(sys.argv[1]), 2, False, False))
 """
 
 
 def states(specs: list[RunSpec], results: Path) -> list[str]:
-    return [row.state for row in statuses(specs, results)]
+    return [row.state for row in statuses(specs, results, Queue(), 10.0)]
 
 
 def launcher(results: Path, *seeds: int, faults: str = "{}") -> "subprocess.Popen[str]":
@@ -164,7 +166,7 @@ def test_workers_save_and_end_when_their_launcher_is_killed(tmp_path: Path) -> N
 def test_worker_that_cannot_start_is_a_failure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(local, "COMMAND", (sys.executable, "-c", "import nonexistent_module"))
+    monkeypatch.setattr(processes, "COMMAND", (sys.executable, "-c", "import nonexistent_module"))
     assert launch([spec()], tmp_path, workers=1, retry_failed=False, replace=False) == 1
     assert "No module named 'nonexistent_module'" in capsys.readouterr().out
     assert states([spec()], tmp_path) == ["failed"]
@@ -197,12 +199,47 @@ def test_one_run_is_no_runs(tmp_path: Path, stand_in_workers: Faults, capsys: py
 
 def test_modules_of_the_current_directory_are_not_run(tmp_path: Path) -> None:
     (tmp_path / "runs.py").write_text("raise SystemExit(9)")
-    environment = os.environ | {"PYTHONPATH": local._python_path()}
-    done = subprocess.run([*local.COMMAND, "--help"], cwd=tmp_path, env=environment, capture_output=True)
+    environment = os.environ | {"PYTHONPATH": processes.python_path()}
+    done = subprocess.run([*processes.COMMAND, "--help"], cwd=tmp_path, env=environment, capture_output=True)
     assert done.returncode == 0, done.stderr
 
 
-def test_cores_are_shared_out() -> None:
-    cores = len(os.sched_getaffinity(0))
-    assert set(threads(1).values()) == {str(cores)}
-    assert set(threads(2 * cores).values()) == {"1"}
+def test_cancelled_runs_save_themselves_and_the_others_go_on(tmp_path: Path) -> None:
+    """A mark in a folder stops the run that goes on, and keeps from starting the one that waits."""
+    process = launcher(tmp_path, 0, 1, 2, 3, faults='{"0": "slow", "1": "slow"}')
+    folders = [spec(seed).folder(tmp_path) for seed in range(4)]
+    for folder in folders[:2]:
+        wait_until_running(folder)
+    waiting = look(tmp_path, ["suite"]).jobs
+    assert set(waiting) == set(folders[2:])
+    specs = [spec(seed) for seed in range(4)]
+    assert [row.state for row in statuses(specs, tmp_path, Queue(waiting), 10.0)] == ["running"] * 2 + ["queued"] * 2
+    stop.cancel(folders[0])
+    stop.cancel(folders[2])
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert states(specs, tmp_path) == ["pending", "done", "pending", "done"]
+    assert "2 of 4 runs done, 0 failed, 2 cancelled, 0 left" in output
+    attempts = json.loads((folders[0] / "provenance.json").read_text())["attempts"]
+    assert [attempt["reason"] for attempt in attempts] == ["cancelled"]
+    assert any((folders[0] / "checkpoints").iterdir())
+
+    again = launcher(tmp_path, 0, 1, 2, 3)  # forgets that anybody cancelled
+    output, _ = again.communicate(timeout=120)
+    assert again.returncode == 0, output
+    assert states(specs, tmp_path) == ["done"] * 4
+    assert not list(tmp_path.rglob(stop.MARK))
+
+
+def test_roster_ends_with_its_launcher(tmp_path: Path) -> None:
+    runs = [processes.Run(spec(seed), spec(seed).folder(tmp_path)) for seed in range(2)]
+    with roster.posted(tmp_path / "suite") as post:
+        post(runs)
+        assert set(roster.read(tmp_path / "suite")) == {run.folder for run in runs}
+        post(runs[1:])
+        assert set(roster.read(tmp_path / "suite")) == {runs[1].folder}
+    assert not roster.read(tmp_path / "suite")
+    killed = tmp_path / "suite" / roster.FOLDER / "host-1.json"
+    killed.write_text('["toy_reach_1/standin/0"]')
+    assert not roster.read(tmp_path / "suite")
+    assert not killed.exists()

@@ -1,0 +1,75 @@
+"""The local executor: a fresh process for each run, one after the other or side by side."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+from runs import folder, lock, roster, stop
+from runs.display import Display
+from runs.launcher import Launcher, Run
+from runs.queue import look
+from suites.plan import RunSpec
+
+INTERRUPTED = 130  # exit code
+
+
+def launch(specs: Sequence[RunSpec], results: Path, workers: int, retry_failed: bool, replace: bool) -> int:
+    """Trains the runs that are not done.
+
+    Runs that another launcher holds are waited for, and taken up here if it ends early. Runs that a signal killed are
+    taken up again like interrupted ones. Runs that Slurm has in its queue are left to it.
+
+    Args:
+        specs: The runs, in the order to start them.
+        results: Root of all results.
+        workers: Runs side by side; the cores and GPUs are shared out among them.
+        retry_failed: Start failed runs again from their newest checkpoint.
+        replace: Move runs aside whose settings have changed.
+
+    Returns:
+        0, or 1 if any run has failed, now or earlier, or 130 after an interruption.
+
+    Raises:
+        UserError: settings have changed under the same name; nothing was started.
+    """
+    moved = folder.claim(specs, results, replace)
+    queue = look(results, {spec.suite for spec in specs}, rosters=False)
+    runs = [Run(spec, spec.folder(results)) for spec in specs]
+    ours = [run for run in runs if run.folder not in queue.jobs]
+    with Display() as display, _signals() as signals, roster.posted(results / specs[0].suite) as post:
+        for path in moved:
+            display.note(f"moved aside: {path}")
+        for warning in queue.warnings:
+            display.note(f"warning: {warning}")
+        if len(ours) < len(runs):
+            display.note(f"{len(runs) - len(ours):,} of {len(runs):,} runs are in Slurm's queue, and left to it")
+        for run in ours:
+            if not lock.is_held(run.folder):
+                stop.allow(run.folder)
+        launcher = Launcher(ours, workers, display, signals, retry_failed=retry_failed, waiting_changed=post)
+        launcher.run()
+        if signals:
+            display.note("interrupted; the same command goes on from here")
+            return INTERRUPTED
+        return 1 if launcher.failed else 0
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collects the signals that ask to stop, instead of dying of them."""
+    received: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
+        wanted.append(signal.SIGHUP)
+    before = [signal.signal(number, note) for number in wanted]
+    try:
+        yield received
+    finally:
+        for number, handler in zip(wanted, before, strict=True):
+            signal.signal(number, handler)
