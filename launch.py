@@ -2,8 +2,10 @@
 """The command line over suites and runs: what should happen now?
 
     launch.py validate SUITE...     check suites
-    launch.py run SUITE             train what is not done yet
-    launch.py status SUITE          how far every run is
+    launch.py run SUITE             train what is not done yet, here or on a Slurm cluster
+    launch.py status SUITE...       how far every run is
+    launch.py cancel SUITE          stop runs, wherever they are
+    launch.py logs RUN_FOLDER       what a run has printed
     launch.py eval RUN_FOLDER       play a trained agent, or measure its model
     launch.py discover TASK         find the action groups of a task (SD2)
     launch.py schema                the format as a JSON Schema, for editors
@@ -16,21 +18,17 @@ import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from suites.errors import UserError, hint
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from runs.discovery import Discovery
+    from runs.dispatch import Order
     from runs.evaluate import ModelError
-    from runs.status import RunStatus
     from suites.plan import RunSpec
-
-MAX_ROWS = 200  # rows of a table before it is grouped, and groups before it is cut
 
 
 class Parser(argparse.ArgumentParser):
@@ -92,38 +90,65 @@ def validate(arguments: argparse.Namespace) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains the runs of a suite that are not done, or shows them."""
-    specs = _specs(arguments)
-    if arguments.dry_run:
-        from runs.status import statuses
+    """Trains the runs of a suite that are not done, here or on a cluster, or shows them."""
+    from runs import dispatch
 
-        _print_table(statuses(specs, arguments.results))
-        print(_summary(specs))
+    on_slurm = arguments.executor == "slurm"
+    if arguments.slurm and not on_slurm:
+        raise UserError("--slurm goes with --executor slurm")
+    if arguments.workers is not None and on_slurm:
+        raise UserError("--workers goes with --executor local; runs share a Slurm job by --slurm runs_per_job=N")
+    order = _order(arguments, arguments.suite, slurm=arguments.slurm, retry_failed=arguments.retry_failed)
+    if arguments.print_command:
+        print("\n".join(dispatch.commands(order, arguments.suite, arguments.set)))
         return 0
+    if arguments.dry_run:
+        (dispatch.preview_jobs if on_slurm else dispatch.preview)(order)
+        print(_summary(order.specs))
+        return 0
+    if on_slurm:
+        return dispatch.submit(order, arguments.replace, arguments.wait)
     from runs.local import launch
 
     return launch(
-        specs,
+        order.specs,
         arguments.results,
-        workers=arguments.workers,
+        workers=arguments.workers or 1,
         retry_failed=arguments.retry_failed,
         replace=arguments.replace,
     )
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Prints how far every run of a suite is."""
-    from runs.status import statuses
+    """Prints how far every run of some suites is."""
+    from runs import tables
 
-    found = statuses(_specs(arguments), arguments.results)
+    found = {path: _order(arguments, path).look() for path in arguments.suites}
     if arguments.json:
         import json
 
-        names = ("task", "variant", "seed", "state", "step", "steps")
-        rows = [{**{name: getattr(row, name) for name in names}, "return": row.return_} for row in found]
-        print(json.dumps({"runs": rows}))
-    else:
-        _print_table(found)
+        print(json.dumps({"runs": [tables.to_json(row) for rows in found.values() for row in rows]}))
+        return 0
+    for number, (path, rows) in enumerate(found.items()):
+        if len(found) > 1:
+            print(f"{chr(10) if number else ''}{path}")
+        tables.show(rows)
+    return 0
+
+
+def cancel(arguments: argparse.Namespace) -> int:
+    """Stops the runs of a suite that are queued or running; they can be taken up again."""
+    from runs import cancellation
+
+    print(cancellation.cancel(_order(arguments, arguments.suite)))
+    return 0
+
+
+def logs(arguments: argparse.Namespace) -> int:
+    """Prints what a run has printed."""
+    from runs import logs as printed
+
+    printed.show(arguments.folder, arguments.follow)
     return 0
 
 
@@ -138,7 +163,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         if arguments.video:
             raise UserError("--video goes without --model-error")
         policy = arguments.policy or evaluation.OWN
-        _print_errors(evaluation.model_errors(arguments.folders, policy, arguments.episodes, arguments.seed), arguments)
+        found = evaluation.model_errors(arguments.folders, policy, arguments.episodes, arguments.seed)
+        _print_errors(list(found), arguments)
         return 0
     if arguments.policy is not None:
         raise UserError("--policy goes with --model-error; without it, a run's own policy plays")
@@ -206,11 +232,33 @@ def _keep(found: "Sequence[Discovery]") -> None:
         draw(drawing, each.folder)
 
 
-def _specs(arguments: argparse.Namespace) -> "list[RunSpec]":
+def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) -> None:
+    if arguments.json:
+        import json
+        from dataclasses import asdict
+
+        print(json.dumps([asdict(error) for error in found]))
+        return
+    from runs.tables import show_errors
+
+    show_errors(found)
+    print(
+        f"{_count(arguments.episodes, 'episode')} with seed {arguments.seed}; rows with equal codes saw the same ones"
+    )
+    players = {(error.policy, error.policy_step): error.mean_return for error in found}
+    for (policy, step), mean in players.items():
+        print(f"played by {policy}{f' at step {step:,}' if step else ''}: mean return {mean:.1f}")
+
+
+def _order(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = (), retry_failed: bool = False) -> "Order":
+    from runs.dispatch import Order
+    from suites.cluster import slurm_settings
     from suites.plan import plan, selection
     from suites.schema import load_suite
 
-    return plan(load_suite(arguments.suite, arguments.set), selection(arguments.only))
+    suite = load_suite(path, arguments.set)
+    specs = plan(suite, selection(arguments.only))
+    return Order(specs, arguments.results, slurm_settings(suite, slurm), retry_failed)
 
 
 def _summary(specs: "Sequence[RunSpec]") -> str:
@@ -220,89 +268,8 @@ def _summary(specs: "Sequence[RunSpec]") -> str:
     return f"{_count(len(specs), 'run')} ({grid}), {steps:,} environment steps"
 
 
-def _print_table(found: "Sequence[RunStatus]") -> None:
-    """Prints a row for each run, or for each task, variant and state when there are too many runs."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    many = len(found) > MAX_ROWS
-    for header in ("task", "variant", "seeds" if many else "seed", "state"):
-        table.add_column(header, overflow="fold")
-    for header in ("step", "steps", "return"):
-        table.add_column(header, justify="right", no_wrap=True)
-    groups: dict[tuple[object, ...], list[RunStatus]] = {}
-    for row in found:
-        groups.setdefault((row.task, row.variant, row.state, *([] if many else [row.seed])), []).append(row)
-    for rows in list(groups.values())[:MAX_ROWS]:
-        first = rows[0]
-        returns = [row.return_ for row in rows if row.return_ is not None]
-        table.add_row(
-            first.task,
-            first.variant,
-            _ranges(sorted(row.seed for row in rows)),
-            first.state,
-            f"{sum(row.step for row in rows):,}",
-            f"{sum(row.steps for row in rows):,}",
-            f"{sum(returns) / len(returns):.1f}" if returns else "-",
-        )
-    _console().print(table)
-    if len(groups) > MAX_ROWS:
-        print(f"... and {len(groups) - MAX_ROWS:,} more (--only shows fewer, status --json shows all)")
-
-
-def _console() -> "Console":
-    from rich.console import Console
-
-    width = None if sys.stdout.isatty() else 1000  # a pipe or file has no edge to fold names at
-    return Console(width=width, highlight=False, markup=False, emoji=False)
-
-
-def _print_errors(found: "Iterable[ModelError]", arguments: argparse.Namespace) -> None:
-    """Prints a row for each run and horizon of a prediction."""
-    if arguments.json:
-        import json
-        from dataclasses import asdict
-
-        print(json.dumps([asdict(error) for error in found]))
-        return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("run", overflow="fold")
-    for header in ("steps ahead", "image, mean squared", "reward, mean absolute", "KL, nats", "sequences", "episodes"):
-        table.add_column(header, justify="right")
-    players = {}
-    for error in found:
-        players[error.policy, error.policy_step] = error.mean_return
-        horizons = [name.rpartition("/")[2] for name in error.metrics if name.startswith("model_error/image/")]
-        for row, horizon in enumerate(horizons):
-            cells = (
-                f"{error.metrics[f'model_error/{measure}/{horizon}']:.5g}" for measure in ("image", "reward", "kl")
-            )
-            run = f"{error.folder}, step {error.step:,}" if row == 0 else ""
-            rest = (f"{error.metrics['model_error/sequences']:.0f}", error.fingerprint) if row == 0 else ()
-            table.add_row(run, horizon, *cells, *rest)
-    _console().print(table)
-    print(
-        f"{_count(arguments.episodes, 'episode')} with seed {arguments.seed}; rows with equal codes saw the same ones"
-    )
-    for (policy, step), mean in players.items():
-        print(f"played by {policy}{f' at step {step:,}' if step else ''}: mean return {mean:.1f}")
-
-
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
-
-
-def _ranges(seeds: Sequence[int]) -> str:
-    """Returns sorted seeds in words, runs of neighbours shortened: `0-4, 7`."""
-    spans: list[list[int]] = []
-    for seed in seeds:
-        if spans and seed == spans[-1][1] + 1:
-            spans[-1][1] = seed
-        else:
-            spans.append([seed, seed])
-    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in spans)
 
 
 def _parser() -> Parser:
@@ -316,8 +283,11 @@ def _parser() -> Parser:
         child.set_defaults(verb=function)
         return child
 
-    def suite(child: Parser) -> None:
-        child.add_argument("suite", type=Path, metavar="SUITE", help="YAML file, say suites/demo.yaml")
+    def suite(child: Parser, several: bool = False) -> None:
+        if several:
+            child.add_argument("suites", type=Path, nargs="+", metavar="SUITE", help="YAML files")
+        else:
+            child.add_argument("suite", type=Path, metavar="SUITE", help="YAML file, say suites/demo.yaml")
         child.add_argument(
             "--only", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
             help="keep some runs: task=..., variant=..., seed=...; several values with commas, patterns with *",
@@ -335,16 +305,32 @@ def _parser() -> Parser:
 
     child = verb("run", run, "train the runs of a suite that are not done yet")
     suite(child)
-    child.add_argument("--dry-run", action="store_true", help="show the runs and stop")
-    child.add_argument("--workers", type=_positive, default=1, metavar="N", help="runs side by side (%(default)s)")
+    child.add_argument("--dry-run", action="store_true", help="show what would run, and how it would be submitted")
+    child.add_argument("--print-command", action="store_true", help="print each run as a command to run by hand")
     child.add_argument("--retry-failed", action="store_true", help="start failed runs again from their last checkpoint")
     child.add_argument(
         "--replace", action="store_true", help="move aside runs whose settings have changed, and start anew"
     )
+    child.add_argument("--workers", type=_positive, metavar="N", help="local: runs side by side (1)")
+    child.add_argument(
+        "--executor", choices=("local", "slurm"), default="local", help="train here, or submit jobs and return (local)"
+    )
+    child.add_argument(
+        "--slurm", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+        help="override what jobs ask of the cluster, say partition=gpu hours=12",
+    )  # fmt: skip
+    child.add_argument("--wait", action="store_true", help="slurm: follow the runs until none is queued or running")
 
     child = verb("status", status, "show how far every run is")
-    suite(child)
+    suite(child, several=True)
     child.add_argument("--json", action="store_true", help="print JSON")
+
+    child = verb("cancel", cancel, "stop runs that are queued or running; they can be taken up again")
+    suite(child)
+
+    child = verb("logs", logs, "print what a run has printed")
+    child.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
+    child.add_argument("-f", "--follow", action="store_true", help="go on until the run has ended")
 
     child = verb("eval", evaluate, "play a trained agent, or measure the error of its world model")
     child.add_argument(

@@ -72,11 +72,28 @@ NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep
 
 
 class SlurmSettings(Group):
-    """What a run asks of a Slurm cluster."""
+    """What the jobs of a suite ask of a Slurm cluster, and how often they may come back."""
 
     partition: str | None = Field(None, description="Partition to submit to")
     account: str | None = Field(None, description="Account to charge")
+    qos: str | None = Field(None, description="Quality of service")
+    constraint: str | None = Field(None, description="Features that a node must have")
     gpus: int = Field(1, ge=0, description="GPUs of a job")
     cpus: int = Field(8, ge=1, description="CPU cores of a job")
     memory: float = Field(32.0, gt=0, description="GiB of memory of a job")
-    hours: float = Field(24.0, gt=0, description="Time limit of a job in hours")
+    hours: float = Field(24.0, gt=0, description="Time limit of a job in hours; rounded up to whole minutes")
+    runs_per_job: int = Field(1, ge=1, description="Runs that share a job, its GPUs and its cores")
+    array_parallelism: int = Field(256, ge=1, description="Jobs of an array that may run at once")
+    notice: int = Field(
+        90, ge=1, le=3600, description="Seconds before the time limit at which runs are asked to save themselves"
+    )
+    timeouts: int = Field(20, ge=0, description="Times that a job may come back after its time limit")
+    preemptions: int = Field(100, ge=0, description="Times that a job may come back after a preemption")
+    stale: float = Field(
+        10.0, gt=0, description="Minutes without a heartbeat after which a run that nobody is known to run is stale"
+    )
+    python: str | None = Field(
+        None, description="Command that starts Python in a job, say in a container; the one in use where empty"
+    )
+    setup: list[str] = Field([], description="Lines of shell before the job's program starts")
+    options: list[str] = Field([], description="Further options of sbatch: nice=100, exclude=node7, exclusive")

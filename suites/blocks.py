@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from suites.catalog import Layer, overlay
+from suites.catalog import Catalog, Layer, overlay
 from suites.document import Key, Node, Place, own, parse
 from suites.errors import hint, listed
 from suites.grid import Sweep
@@ -197,18 +198,18 @@ def read_published(node: Node) -> tuple[str, ...]:
     return tuple(methods)
 
 
-def read_overrides(items: Sequence[str]) -> Layer:
-    """Reads the command line's `key=value` settings."""
+def read_overrides(items: Sequence[str], option: str = "--set", catalog: Catalog[Any] = SETTINGS) -> Layer:
+    """Reads the `key=value` settings of an option of the command line."""
     block: dict[Key, Node] = {}
     for item in items:
         key, equals, value = item.partition("=")
-        place = Place(f"--set {item}")
+        place = Place(f"{option} {item}")
         if not equals:
-            raise place.error("no value; needed is key=value (the suite's file goes before --set)")
+            raise place.error(f"no value; needed is key=value (the suite's file goes before {option})")
         if key in block:
             raise place.error(f"{key} is set twice; set it once")
         block[Key(key.strip(), place)] = _at(parse(value or "null", place.source), place)
-    return SETTINGS.layer(Node(block, Place("--set")))
+    return catalog.layer(Node(block, Place(option)))
 
 
 def _at(node: Node, place: Place) -> Node:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from analysis.settings import AnalysisSettings
 from envs.settings import DISCRETE_TASKS
-from runs.settings import SlurmSettings
 from suites import blocks, groups
 from suites.catalog import Layer, overlay
 from suites.document import Key, Node, Place, read
@@ -29,7 +28,7 @@ KEYS = {
     "by_task": "Task or task list -> settings of its runs",
     "comparisons": "Name -> variants to draw in figures of their own, by name or pattern",
     "published": "Methods under results/published to draw beside the runs",
-    "slurm": "What a run asks of a Slurm cluster",
+    "slurm": "What the suite's jobs ask of a Slurm cluster, over your own defaults",
     "analysis": "How returns become scores, and scores statistics",
 }
 MAX_RUNS = 100_000
@@ -50,7 +49,7 @@ class Suite:
         by_task: Task -> settings.
         comparisons: Name -> names of the grid, in its order.
         published: Names of published baselines.
-        slurm: What a run asks of a cluster.
+        slurm: What the suite says of its jobs on a Slurm cluster; `suites.cluster` makes settings of it.
         analysis: How scores are computed.
         overrides: Settings of the command line; they win over all others.
         place: Where the suite stands.
@@ -66,7 +65,7 @@ class Suite:
     by_task: Mapping[str, Layer]
     comparisons: Mapping[str, Sequence[str]]
     published: tuple[str, ...]
-    slurm: SlurmSettings
+    slurm: Layer
     analysis: AnalysisSettings
     overrides: Layer
     place: Place
@@ -131,7 +130,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
         by_task=blocks.read_by_task(block["by_task"], tasks),
         comparisons=blocks.read_comparisons(block["comparisons"], list(grid)),
         published=blocks.read_published(block["published"]),
-        slurm=SLURM.build(SLURM.layer(block["slurm"]), root.place),
+        slurm=SLURM.layer(block["slurm"]),
         analysis=ANALYSIS.build(ANALYSIS.layer(block["analysis"]), root.place),
         overrides=changed,
         place=root.place,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import launch
+from runs import tables
 from suites.plan import RunSpec
 
 ROOT = Path(launch.__file__).parent
@@ -79,9 +80,11 @@ def test_dry_run_shows_each_run_and_touches_nothing(small: str, capsys: pytest.C
     assert launch.main(["run", small, "--dry-run", *only]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
-        ["task", "variant", "seed", "state", "step", "steps", "return"],
-        ["toy_reach_2", "a", "0", "pending", "0", "2,000", "-"],
-        ["toy_reach_2", "a", "1", "pending", "0", "2,000", "-"],
+        ["task", "variant", "seed", "state", "step", "steps", "steps/s", "ETA", "return", "node", "job"],
+        ["toy_reach_2", "a", "0", "pending", "0", "2,000", "-", "-", "-", "-", "-"],
+        ["toy_reach_2", "a", "1", "pending", "0", "2,000", "-", "-", "-", "-", "-"],
+        ["2", "runs:", "2", "pending"],
+        ["to", "run:", "2", "runs"],
         ["2", "runs", "(1", "task", "x", "1", "variant", "x", "2", "seeds),", "4,000", "environment", "steps"],
     ]
     assert list(Path().iterdir()) == [Path("small.yaml")]
@@ -90,17 +93,17 @@ def test_dry_run_shows_each_run_and_touches_nothing(small: str, capsys: pytest.C
 def test_many_runs_are_shown_by_task_and_variant(
     small: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(launch, "MAX_ROWS", 3)
+    monkeypatch.setattr(tables, "MAX_ROWS", 3)
     assert launch.main(["run", small, "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:5] for line in lines[:4]] == [
-        ["task", "variant", "seeds", "state", "step"],
-        ["toy_reach_2", "a", "0-1", "pending", "0"],
-        ["toy_reach_2", "b", "0-1", "pending", "0"],
-        ["toy_reach_1", "a", "0-1", "pending", "0"],
+    assert [line.split()[:6] for line in lines[:4]] == [
+        ["task", "variant", "seeds", "state", "step", "steps"],
+        ["toy_reach_2", "a", "0-1", "2", "pending", "0"],
+        ["toy_reach_2", "b", "0-1", "2", "pending", "0"],
+        ["toy_reach_1", "a", "0-1", "2", "pending", "0"],
     ]
     assert lines[4].startswith("... and 1 more (")
-    assert lines[5].startswith("8 runs")
+    assert lines[5] == "8 runs: 8 pending"
 
 
 def test_table_shows_names_as_they_are(small: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,14 +117,19 @@ def test_table_shows_names_as_they_are(small: str, capsys: pytest.CaptureFixture
     ("seeds", "text"), [([0], "0"), ([0, 1, 2], "0-2"), ([0, 2], "0, 2"), ([1, 2, 5, 7, 8], "1-2, 5, 7-8")]
 )
 def test_neighbouring_seeds_are_shortened(seeds: list[int], text: str) -> None:
-    assert launch._ranges(seeds) == text
+    assert tables.ranges(seeds) == text
 
 
 def test_status_prints_the_agreed_json(small: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert launch.main(["status", small, "--json", "--only", "seed=1", "variant=b"]) == 0
+    unknown = ("fps", "eta", "return", "heartbeat", "node", "job", "reason", "error")
     assert json.loads(capsys.readouterr().out) == {
         "runs": [
-            {"task": task, "variant": "b", "seed": 1, "state": "pending", "step": 0, "steps": 1000, "return": None}
+            {
+                **{"suite": "small", "task": task, "variant": "b", "seed": 1, "state": "pending"},
+                **{"step": 0, "steps": 1000, "folder": f"results/small/{task}/b/1"},
+                **dict.fromkeys(unknown),
+            }
             for task in ("toy_reach_2", "toy_reach_1")
         ]
     }
@@ -209,8 +217,8 @@ def test_mistake_is_one_line_without_traceback(
         ([], "required: VERB"),
         (
             ["rnu"],
-            "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'eval', 'discover', 'schema'); "
-            "did you mean run?",
+            "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'cancel', 'logs', 'eval', 'discover', "
+            "'schema'); did you mean run?",
         ),
         (["run", "small.yaml", "--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?"),
         (["run", "small.yaml", "--workers", "0"], "'0' is not an integer of at least 1"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runs import state
 from runs.lock import BusyError, held, is_held
+from runs.queue import Queue
 from runs.state import State
 from runs.status import statuses
 from tests.runs.standin import spec
@@ -71,8 +72,8 @@ def test_statuses_follow_the_specs(tmp_path: Path) -> None:
     state.write(specs[1].folder(tmp_path), State("done", 400, 400, 12.5))
     specs[2].folder(tmp_path).mkdir(parents=True)
     (specs[2].folder(tmp_path) / "state.json").write_text('{"state": "runn')
-    rows = statuses(specs, tmp_path)
-    assert [(row.seed, row.state, row.step, row.steps, row.return_) for row in rows] == [
+    rows = statuses(specs, tmp_path, Queue(), 10.0)
+    assert [(row.spec.seed, row.state, row.said.step, row.steps, row.said.return_) for row in rows] == [
         (3, "pending", 0, 400, None),
         (1, "done", 400, 400, 12.5),
         (2, "pending", 0, 400, None),
@@ -81,7 +82,8 @@ def test_statuses_follow_the_specs(tmp_path: Path) -> None:
 
 def test_status_imports_nothing_heavy() -> None:
     code = (
-        "import sys, runs.status, runs.local; print({'tensorflow', 'numpy', 'mujoco', 'matplotlib'} & set(sys.modules))"
+        "import sys, runs.dispatch, runs.local, runs.cancellation, runs.logs; "
+        "print({'tensorflow', 'numpy', 'mujoco', 'matplotlib', 'submitit', 'runs.slurm'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "set()"

@@ -1,0 +1,51 @@
+"""Cancels runs, whoever has them: their processes by a mark in the run's folder, their jobs by Slurm."""
+
+from pathlib import Path
+
+from runs import state, stop
+from runs.dispatch import Order
+from runs.queue import Queue
+from runs.status import statuses
+
+
+def cancel(order: Order) -> str:
+    """Stops the runs that are queued or running; those that run save themselves first. Says in words what it did.
+
+    A Slurm job is cancelled as a whole once all of its runs are; until then the others of its runs go on.
+
+    Raises:
+        ClusterError: Slurm does not answer.
+    """
+    queue = order.queue()
+    rows = statuses(order.specs, order.results, queue, order.slurm.stale)
+    wanted = {row.folder: row for row in rows if row.state in ("queued", "running")}
+    doomed = _jobs(queue, set(wanted))
+    for folder, row in wanted.items():
+        if row.state == "running" or row.job_id not in doomed:  # a job that has not begun is not there to see a mark
+            stop.cancel(folder)
+    if doomed:
+        from runs.slurm.cluster import Cluster
+
+        Cluster().cancel(doomed)
+    queued = sum(row.state == "queued" for row in wanted.values())
+    running = len(wanted) - queued
+    if not wanted:
+        return "nothing to cancel: none of these runs is queued or running"
+    return f"cancelled: {queued:,} queued, {running:,} running, which save themselves first"
+
+
+def _jobs(queue: Queue, wanted: set[Path]) -> list[str]:
+    """The Slurm jobs that have nothing to do any more if some runs are cancelled."""
+    members: dict[str, list[Path]] = {}
+    for folder, job in queue.jobs.items():
+        if job.id in (queue.alive or ()):
+            members.setdefault(job.id, []).append(folder)
+    return [
+        id_
+        for id_, folders in members.items()
+        if not wanted.isdisjoint(folders) and all(folder in wanted or _is_over(folder) for folder in folders)
+    ]
+
+
+def _is_over(folder: Path) -> bool:
+    return state.recorded(folder).state in ("done", "failed") or stop.is_cancelled(folder)

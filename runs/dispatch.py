@@ -1,0 +1,126 @@
+"""What `launch.py run` does with a plan: shows it, spells it out as commands, or gives it to an executor."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from runs import tables, watch
+from runs.launcher import ROOT
+from runs.queue import Queue, look
+from runs.settings import SlurmSettings
+from runs.status import RunStatus, statuses
+from suites.plan import RunSpec
+
+
+@dataclass(frozen=True)
+class Order:
+    """Runs, and how they are wanted.
+
+    Attributes:
+        specs: The plan.
+        results: Root of all results.
+        slurm: What jobs ask of a cluster.
+        retry_failed: Whether runs that have failed by themselves are to be tried again.
+    """
+
+    specs: Sequence[RunSpec]
+    results: Path
+    slurm: SlurmSettings
+    retry_failed: bool = False
+
+    def look(self) -> list[RunStatus]:
+        """How the runs stand now; says on standard error what could not be found out."""
+        return statuses(self.specs, self.results, self.queue(), self.slurm.stale)
+
+    def queue(self) -> Queue:
+        """Who has the runs in a queue now; says on standard error what could not be found out."""
+        queue = look(self.results, {spec.suite for spec in self.specs})
+        for warning in queue.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+        return queue
+
+
+def preview(order: Order) -> None:
+    """Prints how the runs stand, and which of them would be trained here; touches nothing."""
+    rows = order.look()
+    tables.show(rows)
+    missing = [row for row in rows if row.is_missing(order.retry_failed)]
+    print(f"to run: {tables.count(len(missing), 'run')}")
+
+
+def preview_jobs(order: Order) -> None:
+    """Prints how the runs stand, which of them would be submitted, and how sbatch would be called; touches nothing.
+
+    Raises:
+        UserError: a run is queued or running with other settings.
+    """
+    from runs.slurm.cluster import Cluster, ClusterError, flags
+    from runs.slurm.submission import difference
+
+    found = difference(order.specs, order.results, order.queue(), order.slurm, order.retry_failed)
+    tables.show(found.rows)
+    jobs = ceil(len(found.missing) / order.slurm.runs_per_job)
+    line = f"to submit: {tables.count(len(found.missing), 'run')} as {tables.count(jobs, 'job')}"
+    try:
+        limit = Cluster().max_array_size()
+        calls = tables.count(ceil(jobs / limit), "call")
+        line += f" by {calls} of sbatch (an array of this cluster has at most {limit:,} jobs)"
+    except ClusterError as error:
+        line += f"; {error}"
+    print(line)
+    print("sbatch settings:", *flags(order.slurm), sep="\n  ")
+
+
+def submit(order: Order, replace: bool, wait: bool) -> int:
+    """Submits what is missing and returns, or follows it to the end.
+
+    Args:
+        order: The runs.
+        replace: Move runs aside whose settings have changed.
+        wait: Follow all runs of the plan until none is queued or running.
+
+    Returns:
+        An exit code: 0, or after waiting 1 if not all runs are done.
+
+    Raises:
+        ClusterError: the cluster refused; what was submitted before stays.
+        UserError: settings have changed under the same name; nothing was submitted.
+    """
+    from runs.slurm import submission
+    from runs.slurm.cluster import Cluster
+
+    submission.submit(
+        order.specs,
+        order.results,
+        order.slurm,
+        Cluster(),
+        lambda line: print(line, flush=True),
+        retry_failed=order.retry_failed,
+        replace=replace,
+    )
+    if not wait:
+        return 0
+    rows = watch.follow(order.look)
+    tables.show(rows)
+    return 0 if all(row.state == "done" for row in rows) else 1
+
+
+def commands(order: Order, suite: Path, overrides: Sequence[str]) -> Iterator[str]:
+    """Yields for each run that is missing a line that trains it here, to be pasted into a shell.
+
+    Args:
+        order: The runs.
+        suite: The suite's file.
+        overrides: Settings that were given on the command line.
+    """
+    for row in order.look():
+        if row.is_missing(order.retry_failed):
+            which = [f"task={row.spec.task}", f"variant={row.spec.variant}", f"seed={row.spec.seed}"]
+            command = [sys.executable, str(ROOT / "launch.py"), "run", str(suite), "--only", *which]
+            command += ["--set", *overrides] if overrides else []
+            command += ["--results", str(order.results)] if order.results != Path("results") else []
+            command += ["--retry-failed"] if row.state == "failed" else []
+            yield shlex.join(command)

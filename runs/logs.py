@@ -1,0 +1,73 @@
+"""What a run has printed, and what its Slurm job has, while it happens or afterwards."""
+
+import sys
+import time
+from pathlib import Path
+
+from runs.launcher import OUTPUT
+from runs.queue import BATCHES, look
+from runs.settings import SlurmSettings
+from runs.status import stand
+from suites.errors import UserError
+
+POLL = 0.5  # seconds between two looks at the log
+ASK = 5.0  # seconds between two questions whether the run goes on
+
+
+def find(folder: Path) -> Path | None:
+    """The log of a run: its own output, or its job's if the run has never begun; None if neither has."""
+    own = folder / OUTPUT
+    if own.exists():
+        return own
+    suite = folder.absolute().parents[2]
+    if not (suite / BATCHES).is_dir():
+        return None
+    from runs.slurm import batch
+
+    return batch.log(suite, folder.absolute().relative_to(suite).as_posix())
+
+
+def show(folder: Path, follow: bool) -> None:
+    """Prints a run's log.
+
+    Args:
+        folder: The run's folder.
+        follow: Print what is added, too, until the run has ended.
+
+    Raises:
+        UserError: there is no log, and none is to be expected.
+    """
+    if len(folder.absolute().parents) < 4:
+        raise UserError(f"{folder}: no run folder; needed is results/<suite>/<task>/<variant>/<seed>")
+    shown: Path | None = None
+    position = 0
+    asked, more = 0.0, True
+    while more:
+        if time.monotonic() - asked > ASK:  # before reading: what is written meanwhile is read, too
+            asked, more = time.monotonic(), follow and _goes_on(folder.absolute())
+        path = find(folder)
+        if path is None and not more:
+            raise UserError(f"{folder} has no log: nothing of it has begun to run")
+        if path is not None:
+            if path != shown:
+                print(f"==> {path} <==", file=sys.stderr, flush=True)
+                shown, position = path, 0
+            position = _print(path, position)
+        if more:
+            time.sleep(POLL)
+
+
+def _goes_on(folder: Path) -> bool:
+    """Whether a run is queued or running, by all that can be seen from here."""
+    suite = folder.parents[2]
+    standing, _ = stand(folder, look(suite.parent, [suite.name]), SlurmSettings().stale)
+    return standing in ("queued", "running")
+
+
+def _print(path: Path, position: int) -> int:
+    """Prints what a file holds from a position on; returns where it ends."""
+    with path.open("rb") as file:
+        file.seek(position)
+        content = file.read()
+    print(content.decode(errors="replace"), end="", flush=True)
+    return position + len(content)
