@@ -1,0 +1,125 @@
+"""What a Slurm job does: it is a launcher of its own runs, which outlives them by the time it takes to requeue itself.
+
+The runs' processes are the job's children, several where they share a job. On Slurm's notice, ahead of a preemption or
+of the time limit, they save themselves and end; then the job goes back into the queue, and later starts here again from
+the same pickle. That holds run folders and specs alone. How far a run has come stands in its folder only.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from threading import Thread
+from typing import Any, NoReturn
+
+from runs import provenance, state
+from runs.checkpoint import Checkpoints
+from runs.display import Display
+from runs.launcher import Launcher, Run
+from runs.settings import SlurmSettings
+from runs.slurm.budget import verdict
+from runs.state import State
+from runs.stop import NOTICE, is_cancelled
+
+POLL = 0.2  # seconds
+SLACK = 60.0  # seconds that Slurm may give its notice early
+MERCY = 900.0  # seconds to wait for the end that Slurm has announced by SIGTERM
+
+
+class SlurmJob:
+    """The function of a job, which submitit pickles, calls, and on Slurm's notice asks for a checkpoint."""
+
+    def __init__(self, runs: Sequence[Run], settings: SlurmSettings):
+        """Takes the runs that share the job."""
+        self.runs = tuple(runs)
+        self.settings = settings
+
+    def __call__(self) -> None:
+        """Trains the runs that are not over.
+
+        Raises:
+            RuntimeError: a run has failed, so that Slurm shows the job as failed, too.
+        """
+        self._signals: list[int] = []
+        self._launcher: Launcher | None = None
+        self._ended = False
+        # In a thread: the main one stays free for submitit's signal handler, which calls `checkpoint`.
+        Thread(target=self._launch, args=(self._to_do(),), daemon=True).start()
+        while not self._ended:
+            time.sleep(POLL)
+        if self._launcher is None:
+            raise RuntimeError("the launcher has failed; its traceback stands above")
+        if self._launcher.stopped:
+            # SIGTERM reached the runs and not us: Slurm is about to cancel the job, or to preempt it without notice.
+            # A job that ended by itself now would not come back.
+            print("the runs were stopped from outside; waiting for Slurm to end the job", flush=True)
+            time.sleep(MERCY)
+        if failed := [run.name for run in self.runs if state.read(run.folder).state == "failed"]:
+            raise RuntimeError(f"failed: {', '.join(failed)}")
+
+    def checkpoint(self) -> NoReturn:
+        """Lets the runs save themselves, puts the job back into the queue, and ends this process.
+
+        submitit would requeue the job itself when this returned, but only after it has replaced the pickle, with a
+        moment at which there is none. Nothing in ours ever changes.
+        """
+        self._signals.append(NOTICE)
+        deadline = time.monotonic() + self.settings.notice + SLACK
+        while not self._ended and time.monotonic() < deadline:
+            time.sleep(POLL)
+        if self._to_do():
+            from runs.slurm.cluster import Cluster
+
+            print("going back into the queue", flush=True)
+            Cluster().requeue(state.slurm_job() or "")
+        sys.exit(1)
+
+    def _to_do(self) -> list[Run]:
+        """The runs that are to be tried, or tried again; those that may not be any more are failed."""
+        wanted = []
+        for run in self.runs:
+            now = state.read(run.folder)
+            by_itself_here = now.state == "failed" and now.signal is None and now.job == state.slurm_job()
+            if now.state == "done" or by_itself_here or is_cancelled(run.folder):
+                continue
+            if (reason := self._verdict(run)) is None:
+                wanted.append(run)
+            else:
+                print(f"{run.name}: failed: {reason}", flush=True)
+                steps = run.spec.settings.steps
+                state.write(run.folder, State("failed", now.step, steps, now.return_, error=reason))
+        return wanted
+
+    def _launch(self, runs: Sequence[Run]) -> None:
+        try:
+            with Display() as display:
+                launcher = Launcher(
+                    runs,
+                    len(self.runs),
+                    display,
+                    self._signals,
+                    retry_failed=True,
+                    patient=False,
+                    deadline=_end(self.settings) - self.settings.notice - SLACK,
+                )
+                launcher.run()
+                self._launcher = launcher
+        finally:
+            self._ended = True
+
+    def _verdict(self, run: Run) -> str | None:
+        id_ = os.environ.get("SLURM_JOB_ID")
+        attempts = [attempt for attempt in provenance.attempts_of(run.folder) if _job(attempt) == id_]
+        counters = next(Checkpoints(run.folder / "checkpoints").progresses(), {})
+        restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+        return verdict(attempts, (counters.get("step", 0), counters.get("updates", 0)), restarts, self.settings)
+
+
+def _job(attempt: dict[str, Any]) -> str | None:
+    return attempt.get("slurm", {}).get("SLURM_JOB_ID")
+
+
+def _end(settings: SlurmSettings) -> float:
+    """When the job's time is up, in seconds of the epoch."""
+    told = os.environ.get("SLURM_JOB_END_TIME", "")
+    return float(told) if told.isdecimal() else time.time() + 3600 * settings.hours

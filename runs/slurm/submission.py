@@ -1,0 +1,172 @@
+"""Gives Slurm what is missing: the plan, less what is done, failed, running or queued already."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from runs import folder, lock, snapshot, stop
+from runs.launcher import Run
+from runs.queue import Queue
+from runs.settings import SlurmSettings
+from runs.slurm import batch
+from runs.slurm.batch import Entry
+from runs.slurm.cluster import ClusterError
+from runs.slurm.job import SlurmJob
+from runs.status import RunStatus, statuses
+from runs.tables import count, counts
+from suites.errors import UserError
+from suites.plan import RunSpec
+
+T = TypeVar("T")
+PATIENCE = 600.0  # seconds that another launcher may take to submit
+SHOWN = 5  # runs that an error lists
+
+
+class Executor(Protocol):
+    """What a submission asks of a cluster; see `runs.slurm.cluster.Cluster`."""
+
+    def queue(self) -> list[Entry]:
+        """All jobs of this user."""
+
+    def max_array_size(self) -> int:
+        """How many jobs an array may have."""
+
+    def submit(self, jobs: Sequence[SlurmJob], folder: Path, snapshot: Path, settings: SlurmSettings) -> str:
+        """Submits an array; returns its id."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What a plan lacks.
+
+    Attributes:
+        rows: Every run of the plan, and how it stands.
+        missing: The runs to submit.
+    """
+
+    rows: Sequence[RunStatus]
+    missing: Sequence[Run]
+
+    def arrays(self, settings: SlurmSettings, limit: int) -> Iterator[list[list[Run]]]:
+        """The missing runs as jobs of some runs each, and the jobs as arrays of at most `limit` jobs."""
+        return chunks(chunks(self.missing, settings.runs_per_job), limit)
+
+
+def difference(
+    specs: Sequence[RunSpec], results: Path, queue: Queue, settings: SlurmSettings, retry_failed: bool
+) -> Difference:
+    """Compares a plan with what is on disk and in the queue; changes nothing.
+
+    Raises:
+        UserError: a run is queued or running with other settings.
+    """
+    rows = statuses(specs, results, queue, settings.stale)
+    changed = [row for row in rows if row.job and row.job.hash not in ("", row.spec.hash)]
+    if changed:
+        listed = "".join(f"\n  {row.folder}, job {row.job_id}" for row in changed[:SHOWN])
+        more = f"\n  ... and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
+        raise UserError(
+            f"{len(changed)} of these runs are in the queue with other settings:{listed}{more}\n"
+            "cancel them first, or undo the change"
+        )
+    return Difference(rows, [Run(row.spec, row.folder) for row in rows if row.is_missing(retry_failed)])
+
+
+def submit(
+    specs: Sequence[RunSpec],
+    results: Path,
+    settings: SlurmSettings,
+    cluster: Executor,
+    note: Callable[[str], None],
+    retry_failed: bool = False,
+    replace: bool = False,
+) -> int:
+    """Submits the runs of a plan that are missing; two launchers at once take turns.
+
+    Args:
+        specs: The plan.
+        results: Root of all results; the jobs have to see it under the same path.
+        settings: What the jobs ask for.
+        cluster: Whom to ask.
+        note: Is told, in lines, what was done.
+        retry_failed: Whether runs that have failed by themselves are missing, too.
+        replace: Move runs aside whose settings have changed.
+
+    Returns:
+        How many runs were submitted.
+
+    Raises:
+        ClusterError: the cluster refused, maybe half-way; what was submitted before is said, and stays.
+        UserError: settings have changed under the same name; nothing was submitted.
+    """
+    results = results.absolute()
+    with _turn(results, note):
+        entries = cluster.queue()
+        queue = batch.queue(results, {spec.suite for spec in specs}, entries)
+        found = difference(specs, results, queue, settings, retry_failed)
+        for path in folder.claim([run.spec for run in found.missing], results, replace):
+            note(f"moved aside: {path}")
+        note(counts(found.rows))
+        if not found.missing:
+            note("nothing to submit")
+            return 0
+        submitted = 0
+        arrays = list(found.arrays(settings, cluster.max_array_size()))
+        code = snapshot.take(results)
+        for jobs in arrays:
+            try:
+                id_ = _submit(jobs, results, code, settings, cluster)
+            except ClusterError as error:
+                raise ClusterError(
+                    f"{error}\n{submitted:,} of {len(found.missing):,} runs were submitted; "
+                    "once the cause is mended, the same command submits the rest"
+                ) from error
+            runs = sum(map(len, jobs))
+            submitted += runs
+            note(f"submitted job {id_}: {count(runs, 'run')} in {count(len(jobs), 'job')}")
+        snapshot.prune(results, {code.name, *batch.snapshots(results, entries)})
+        return submitted
+
+
+def _submit(
+    jobs: Sequence[Sequence[Run]], results: Path, code: Path, settings: SlurmSettings, cluster: Executor
+) -> str:
+    """Submits one array."""
+    for runs in jobs:
+        for run in runs:
+            stop.allow(run.folder)
+    home = batch.folder_of(results / jobs[0][0].spec.suite)
+    batch.write(home, jobs, code.name)
+    try:
+        return cluster.submit([SlurmJob(runs, settings) for runs in jobs], home, code, settings)
+    except ClusterError:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _turn(results: Path, note: Callable[[str], None]) -> Iterator[None]:
+    """Lets one launcher at a time compare and submit."""
+    place = results / snapshot.FOLDER
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{results}: results cannot be written there ({error.strerror})") from error
+    if lock.is_held(place):
+        note("another launcher is submitting; waiting for it")
+    try:
+        with lock.held(place, PATIENCE):
+            yield
+    except lock.BusyError:
+        raise UserError(f"another launcher has been submitting to {results} for {PATIENCE:.0f} s; try again") from None
+
+
+def chunks(items: Sequence[T] | Iterator[T], size: int) -> Iterator[list[T]]:
+    """Consecutive items, `size` at a time."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
