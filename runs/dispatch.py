@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from runs import tables, watch
+from runs import folder, tables, watch
 from runs.launcher import ROOT
 from runs.queue import Queue, look
 from runs.settings import SlurmSettings
@@ -49,6 +49,7 @@ def preview(order: Order) -> None:
     tables.show(rows)
     missing = [row for row in rows if row.is_missing(order.retry_failed)]
     print(f"to run: {tables.count(len(missing), 'run')}")
+    _warn_of_changes(order)
 
 
 def preview_jobs(order: Order) -> None:
@@ -72,6 +73,12 @@ def preview_jobs(order: Order) -> None:
         line += f"; {error}"
     print(line)
     print("sbatch settings:", *flags(order.slurm), sep="\n  ")
+    _warn_of_changes(order)
+
+
+def _warn_of_changes(order: Order) -> None:
+    if refusal := folder.refusal(order.specs, order.results):
+        print(f"warning: {refusal}", file=sys.stderr)
 
 
 def submit(order: Order, replace: bool, wait: bool) -> int:

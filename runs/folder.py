@@ -1,7 +1,7 @@
 """Run folders: which run a folder belongs to, and whether it still is the run that its suite asks for."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -63,22 +63,35 @@ def claim(specs: Sequence[RunSpec], results: Path, replace: bool) -> list[Path]:
         results.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{results}: results cannot be written there ({error.strerror})") from error
-    changes = {spec.folder(results): change for spec in specs if (change := _change(spec, spec.folder(results)))}
-    if not changes:
-        return []
-    if not replace:
-        listed = [f"  {folder}: {change}" for folder, change in list(changes.items())[:SHOWN]]
-        if len(changes) > SHOWN:
-            listed.append(f"  ... and {len(changes) - SHOWN} more")
-        raise UserError(
-            "settings have changed under the same name (old -> new):\n" + "\n".join(listed) + "\n"
-            "give the variant or suite another name, undo the change, or move the old results aside with --replace"
-        )
+    changes = _changes(specs, results)
+    if changes and not replace:
+        raise UserError(_refusal(changes))
     for folder in changes:
         if lock.is_held(folder):
             raise UserError(f"{folder} cannot be replaced: it is running; stop it first")
     now = f"{datetime.now():%Y%m%d-%H%M%S-%f}"
     return [folder.rename(folder.with_name(f"{folder.name}.replaced-{now}")) for folder in changes]
+
+
+def refusal(specs: Sequence[RunSpec], results: Path) -> str | None:
+    """Why `claim` would refuse these runs unless they are replaced, or None; touches nothing."""
+    changes = _changes(specs, results)
+    return _refusal(changes) if changes else None
+
+
+def _changes(specs: Sequence[RunSpec], results: Path) -> dict[Path, str]:
+    """The folders that hold another run than their spec, and how it differs."""
+    return {spec.folder(results): change for spec in specs if (change := _change(spec, spec.folder(results)))}
+
+
+def _refusal(changes: Mapping[Path, str]) -> str:
+    listed = [f"  {folder}: {change}" for folder, change in list(changes.items())[:SHOWN]]
+    if len(changes) > SHOWN:
+        listed.append(f"  ... and {len(changes) - SHOWN} more")
+    return (
+        "settings have changed under the same name (old -> new):\n" + "\n".join(listed) + "\n"
+        "give the variant or suite another name, undo the change, or move the old results aside with --replace"
+    )
 
 
 def _change(spec: RunSpec, folder: Path) -> str:

@@ -54,6 +54,7 @@ def begin(folder: Path, step: int, updates: int, heartbeat: float | None) -> Non
             "updates": updates,
             "host": socket.gethostname(),
             "pid": os.getpid(),
+            "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
             "slurm": {name: value for name, value in sorted(os.environ.items()) if name in SLURM},
         }
     )

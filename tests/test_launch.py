@@ -1,6 +1,8 @@
 """The command line: what each verb prints, its exit codes, and what it never imports."""
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 import time
@@ -12,10 +14,25 @@ import pytest
 
 import launch
 from runs import tables
-from suites.plan import RunSpec
+from runs.launcher import Run
+from runs.slurm import batch
+from runs.slurm.submission import chunks
+from suites.plan import RunSpec, plan
+from suites.schema import load_suite
 
 ROOT = Path(launch.__file__).parent
-HEAVY = ("tensorflow", "keras", "mujoco", "dm_control", "matplotlib", "pandas", "numpy", "gymnasium", "numba")
+HEAVY = (
+    "submitit",
+    "tensorflow",
+    "keras",
+    "mujoco",
+    "dm_control",
+    "matplotlib",
+    "pandas",
+    "numpy",
+    "gymnasium",
+    "numba",
+)
 
 SMALL = """
 name: small
@@ -126,13 +143,86 @@ def test_status_prints_the_agreed_json(small: str, capsys: pytest.CaptureFixture
     assert json.loads(capsys.readouterr().out) == {
         "runs": [
             {
-                **{"suite": "small", "task": task, "variant": "b", "seed": 1, "state": "pending"},
-                **{"step": 0, "steps": 1000, "folder": f"results/small/{task}/b/1"},
+                "suite": "small",
+                "task": task,
+                "variant": "b",
+                "seed": 1,
+                "state": "pending",
+                "step": 0,
+                "steps": 1000,
+                "folder": f"results/small/{task}/b/1",
                 **dict.fromkeys(unknown),
             }
             for task in ("toy_reach_2", "toy_reach_1")
         ]
     }
+
+
+def test_printed_commands_train_each_run_by_hand(
+    small: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(small).write_text(
+        f"{SMALL}sweep: {{behavior.horizon: [3, 4]}}\n".replace("b: {behavior.horizon: 5}", "'b*': {}")
+    )
+    assert launch.main(["run", small, "--print-command", "--only", "seed=1", "--set", "steps=2e3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8
+    seen: list[RunSpec] = []
+
+    def executor(specs: Sequence[RunSpec], *_: object, **__: object) -> int:
+        seen.extend(specs)
+        return 0
+
+    monkeypatch.setattr("runs.local.launch", executor)
+    for line in lines:
+        python, program, *arguments = shlex.split(line)
+        assert (python, Path(program)) == (sys.executable, ROOT / "launch.py")
+        assert launch.main(arguments) == 0
+    assert [(spec.task, spec.variant, spec.seed, spec.settings.steps) for spec in seen] == [
+        (task, f"{name}+horizon={horizon}", 1, 2000)
+        for task in ("toy_reach_2", "toy_reach_1")
+        for name in ("a", "b*")
+        for horizon in (3, 4)
+    ]
+    assert not Path("results").exists()
+
+
+def test_several_suites_have_a_table_each(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("other.yaml").write_text(SMALL.replace("name: small", "name: other"))
+    assert launch.main(["status", small, "other.yaml"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith(".yaml")] == ["small.yaml", "other.yaml"]
+    assert lines.count("8 runs: 8 pending") == 2
+    assert launch.main(["status", small, "other.yaml", "--json"]) == 0
+    assert [row["suite"] for row in json.loads(capsys.readouterr().out)["runs"]] == ["small"] * 8 + ["other"] * 8
+
+
+def test_dry_run_for_slurm_needs_no_slurm(
+    small: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(Path.cwd()))
+    defaults = Path.cwd() / "config" / "dreamer-ablations" / "slurm.yaml"
+    defaults.parent.mkdir(parents=True)
+    defaults.write_text("partition: ours\naccount: lab\ncpus: 3\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path.cwd() / "config"))
+    Path(small).write_text(f"{SMALL}slurm: {{cpus: 4, hours: 2}}\n")
+    before = sorted(Path().rglob("*"))
+    overrides = ["--slurm", "hours=36", "options=[nice=100, exclusive]", "runs_per_job=3"]
+    assert launch.main(["run", small, "--executor", "slurm", "--dry-run", *overrides]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "to submit: 8 runs as 3 jobs; there is no scontrol here: this is no machine of a Slurm cluster" in lines
+    wanted = {"--partition=ours", "--account=lab", "--cpus-per-task=4", "--time=36:00:00", "--nice=100", "--exclusive"}
+    assert wanted <= {line.strip() for line in lines}
+    assert sorted(Path().rglob("*")) == before
+    defaults.write_text("partitoin: ours\n")
+    assert launch.main(["status", small]) == 2
+    assert "slurm.yaml:1:1: unknown slurm setting partitoin" in capsys.readouterr().err
+
+
+def test_cancel_says_when_there_is_nothing_to_cancel(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert launch.main(["cancel", small]) == 0
+    assert capsys.readouterr().out == "nothing to cancel: none of these runs is queued or running\n"
+    assert not Path("results").exists()
 
 
 @pytest.mark.parametrize("code", [0, 1])
@@ -200,6 +290,13 @@ def test_eval_prints_returns(
         (["run", "small.yaml", "--results", "small.yaml"], "error: small.yaml: results cannot be written there"),
         (["schema", "--write", "nowhere/schema.json"], "error: nowhere/schema.json: cannot be written: No such file"),
         (["eval", "results/small"], "error: results/small: no such run folder"),
+        (["run", "small.yaml", "--slurm", "gpus=1"], "error: --slurm goes with --executor slurm"),
+        (["run", "small.yaml", "--executor", "slurm", "--workers", "2"], "error: --workers goes with --executor local"),
+        (
+            ["run", "small.yaml", "--executor", "slurm", "--slurm", "gpu=1"],
+            "error: --slurm gpu=1: unknown slurm setting gpu; allowed: ",
+        ),
+        (["logs", "results/small/toy_reach_1/a/0"], "error: results/small/toy_reach_1/a/0 has no log"),
     ],
 )  # fmt: skip
 def test_mistake_is_one_line_without_traceback(
@@ -265,12 +362,59 @@ def test_ten_thousand_runs_are_planned_in_three_seconds(tmp_path: Path) -> None:
     assert best_seconds(3, "run", "large.yaml", "--dry-run", cwd=tmp_path) < 3
 
 
+def put_into_the_queue(folder: Path) -> None:
+    """As if Slurm had the ten thousand runs in ten arrays: batches on disk, and a squeue that lists their jobs."""
+    specs = plan(load_suite(folder / "large.yaml"))
+    runs = [Run(spec, spec.folder(folder / "results")) for spec in specs]
+    lines = []
+    for number, jobs in enumerate(chunks([[run] for run in runs], 1000)):
+        batch.write(folder / "results" / "large" / "slurm" / f"batch{number}", jobs, "x")
+        lines += [f"{number}_{index}|PENDING|Priority||batch{number}" for index in range(len(jobs))]
+    (folder / "queue").write_text("\n".join(lines) + "\n")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "squeue").write_text(f"#!/bin/sh\necho >> {folder}/calls\ncat {folder}/queue\n")
+    (folder / "bin" / "squeue").chmod(0o755)
+
+
+def test_ten_thousand_queued_runs_are_compared_in_five_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "large.yaml").write_text(LARGE)
+    put_into_the_queue(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    submit = ["run", "large.yaml", "--executor", "slurm", "--dry-run"]
+    done = process(*submit, cwd=tmp_path)
+    assert "10,000 runs: 10,000 queued" in done.stdout, done.stderr
+    assert "to submit: 0 runs" in done.stdout
+    assert (tmp_path / "calls").read_text().count("\n") == 1
+    assert best_seconds(5, *submit, cwd=tmp_path) < 5
+
+
+def test_five_thousand_run_folders_are_looked_at_in_five_seconds(tmp_path: Path) -> None:
+    (tmp_path / "large.yaml").write_text(LARGE)
+    half = ["large.yaml", "--only", "variant=a+*"]
+    for spec in plan(load_suite(tmp_path / "large.yaml"), {"variant": ["a+*"]}):
+        folder = spec.folder(tmp_path / "results")
+        folder.mkdir(parents=True)
+        (folder / ".lock").touch()
+        (folder / "state.json").write_text('{"state": "running", "step": 10, "fps": 3.5, "host": "node7", "job": "7"}')
+    answer = json.loads(process("status", *half, "--json", cwd=tmp_path).stdout)["runs"]
+    assert len(answer) == 5000
+    assert {(row["state"], row["step"], row["node"]) for row in answer} == {("stale", 10, "node7")}
+    assert best_seconds(5, "status", *half, cwd=tmp_path) < 5
+
+
 def test_help_comes_in_half_a_second() -> None:
     assert best_seconds(0.5, "--help", cwd=ROOT) < 0.5
     assert best_seconds(0.5, "run", "--help", cwd=ROOT) < 0.5
 
 
-@pytest.mark.parametrize("verb", [["validate"], ["run", "--dry-run"], ["status"], ["status", "--json"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *(["validate"], ["status"], ["status", "--json"], ["cancel"]),
+        *(["run", "--dry-run"], ["run", "--print-command"], ["run", "--executor", "slurm", "--dry-run"]),
+    ],
+    ids=" ".join,
+)
 def test_nothing_heavy_is_imported(tmp_path: Path, verb: list[str]) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
     code = (

@@ -67,7 +67,8 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
     }
     contents = {name: read(path) for name, path in ours.items()}
     jobs: dict[Path, QueuedJob] = {}
-    for entry in entries:
+    # Where a run is in two jobs, one has failed it and goes on with others, and the newer one is to try it again.
+    for entry in sorted(entries, key=lambda entry: _number(entry.job.id)):
         if entry.name not in ours:
             continue
         _, _, index = entry.job.id.partition("_")
@@ -77,6 +78,11 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
             folder = ours[entry.name].parent.parent / run["run"]
             jobs[folder] = QueuedJob(entry.job.id, entry.job.state, entry.job.reason, entry.job.node, run["hash"])
     return Queue(jobs, frozenset(entry.job.id for entry in entries), frozenset(ours))
+
+
+def _number(id_: str) -> int:
+    array, _, _ = id_.partition("_")
+    return int(array) if array.isdecimal() else 0
 
 
 def snapshots(results: Path, entries: Iterable[Entry]) -> set[str]:

@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
@@ -69,7 +70,7 @@ class Cluster:
         try:
             # submitit's own budget of time-outs counts each signal where the limit is short: ours stands in `budget`.
             executor = submitit.AutoExecutor(
-                folder, cluster="slurm", slurm_max_num_timeout=1_000_000, slurm_python=settings.python
+                folder, cluster="slurm", slurm_max_num_timeout=1_000_000, slurm_python=_python(settings)
             )
             executor.update_parameters(**parameters(folder.name, snapshot, settings))
             with executor.batch():
@@ -125,6 +126,14 @@ def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, 
         ],
     }
     return {key: value for key, value in wanted.items() if value is not None}
+
+
+def _python(settings: SlurmSettings) -> str:
+    """The command that starts Python.
+
+    A notice that comes before submitit listens must not kill the job, which would not come back then.
+    """
+    return f'sh -c \'trap "" USR2; exec "$@"\' sh {settings.python or shlex.quote(sys.executable)}'
 
 
 def flags(settings: SlurmSettings) -> list[str]:

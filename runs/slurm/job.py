@@ -13,7 +13,6 @@ from threading import Thread
 from typing import Any, NoReturn
 
 from runs import provenance, state
-from runs.checkpoint import Checkpoints
 from runs.display import Display
 from runs.launcher import Launcher, Run
 from runs.settings import SlurmSettings
@@ -22,7 +21,7 @@ from runs.state import State
 from runs.stop import NOTICE, is_cancelled
 
 POLL = 0.2  # seconds
-SLACK = 60.0  # seconds that Slurm may give its notice early
+SLACK = 90.0  # seconds that Slurm may give its notice early: 60, by its manual, and the job's own start
 MERCY = 900.0  # seconds to wait for the end that Slurm has announced by SIGTERM
 
 
@@ -54,7 +53,8 @@ class SlurmJob:
             # A job that ended by itself now would not come back.
             print("the runs were stopped from outside; waiting for Slurm to end the job", flush=True)
             time.sleep(MERCY)
-        if failed := [run.name for run in self.runs if state.read(run.folder).state == "failed"]:
+        failed = [run.name for run in self.runs if run in self._launcher.failed or _has_failed(run)]
+        if failed:
             raise RuntimeError(f"failed: {', '.join(failed)}")
 
     def checkpoint(self) -> NoReturn:
@@ -79,8 +79,10 @@ class SlurmJob:
         wanted = []
         for run in self.runs:
             now = state.read(run.folder)
-            by_itself_here = now.state == "failed" and now.signal is None and now.job == state.slurm_job()
-            if now.state == "done" or by_itself_here or is_cancelled(run.folder):
+            here = now.job == state.slurm_job()
+            failed_here = here and now.state == "failed" and now.signal is None
+            taken_over = _restarts() > 0 and now.job is not None and not here  # by a newer job, to try it again
+            if now.state == "done" or failed_here or taken_over or is_cancelled(run.folder):
                 continue
             if (reason := self._verdict(run)) is None:
                 wanted.append(run)
@@ -100,7 +102,7 @@ class SlurmJob:
                     self._signals,
                     retry_failed=True,
                     patient=False,
-                    deadline=_end(self.settings) - self.settings.notice - SLACK,
+                    deadline=time.time() + 3600 * self.settings.hours - self.settings.notice - SLACK,
                 )
                 launcher.run()
                 self._launcher = launcher
@@ -108,18 +110,22 @@ class SlurmJob:
             self._ended = True
 
     def _verdict(self, run: Run) -> str | None:
+        from runs.checkpoint import Checkpoints  # imports numpy, which who submits a job has no use for
+
         id_ = os.environ.get("SLURM_JOB_ID")
         attempts = [attempt for attempt in provenance.attempts_of(run.folder) if _job(attempt) == id_]
         counters = next(Checkpoints(run.folder / "checkpoints").progresses(), {})
-        restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
-        return verdict(attempts, (counters.get("step", 0), counters.get("updates", 0)), restarts, self.settings)
+        return verdict(attempts, (counters.get("step", 0), counters.get("updates", 0)), _restarts(), self.settings)
+
+
+def _restarts() -> int:
+    """How often this job has come back."""
+    return int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+
+
+def _has_failed(run: Run) -> bool:
+    return state.read(run.folder).state == "failed"
 
 
 def _job(attempt: dict[str, Any]) -> str | None:
     return attempt.get("slurm", {}).get("SLURM_JOB_ID")
-
-
-def _end(settings: SlurmSettings) -> float:
-    """When the job's time is up, in seconds of the epoch."""
-    told = os.environ.get("SLURM_JOB_END_TIME", "")
-    return float(told) if told.isdecimal() else time.time() + 3600 * settings.hours

@@ -108,8 +108,11 @@ def submit(
         entries = cluster.queue()
         queue = batch.queue(results, {spec.suite for spec in specs}, entries)
         found = difference(specs, results, queue, settings, retry_failed)
-        for path in folder.claim([run.spec for run in found.missing], results, replace):
+        for path in folder.claim(specs, results, replace):
             note(f"moved aside: {path}")
+        for row in found.rows:
+            if row.state != "running":  # also what is queued, and would not start otherwise
+                stop.allow(row.folder)
         note(counts(found.rows))
         if not found.missing:
             note("nothing to submit")
@@ -136,9 +139,6 @@ def _submit(
     jobs: Sequence[Sequence[Run]], results: Path, code: Path, settings: SlurmSettings, cluster: Executor
 ) -> str:
     """Submits one array."""
-    for runs in jobs:
-        for run in runs:
-            stop.allow(run.folder)
     home = batch.folder_of(results / jobs[0][0].spec.suite)
     batch.write(home, jobs, code.name)
     try:

@@ -1,0 +1,70 @@
+"""What is asked of Slurm's commands, with scripts in their place that answer as the real ones do."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from runs.queue import QueuedJob
+from runs.settings import SlurmSettings
+from runs.slurm.batch import Entry
+from runs.slurm.cluster import Cluster, ClusterError, flags, parameters
+
+
+@pytest.fixture
+def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+def script(folder: Path, name: str, body: str) -> None:
+    (folder / name).write_text(f"#!/bin/sh\necho $* >> {folder}/{name}.calls\n{body}\n")
+    (folder / name).chmod(0o755)
+
+
+def test_queue_is_read(commands: Path) -> None:
+    answer = "16_1|PENDING|JobArrayTaskLimit||a|b c\n17|RUNNING|None|vm|mine"
+    script(commands, "squeue", f"echo '{answer}'")
+    assert Cluster().queue() == [
+        Entry(QueuedJob("16_1", "PENDING", "JobArrayTaskLimit", ""), "a|b c"),
+        Entry(QueuedJob("17", "RUNNING", "", "vm"), "mine"),
+    ]
+
+
+def test_silence_and_refusal_are_told(commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script(commands, "squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
+    with pytest.raises(ClusterError, match="squeue failed: slurm_load_jobs error: Unable to contact"):
+        Cluster().queue()
+    script(commands, "scontrol", "echo 'MaxJobCount = 10000'")
+    with pytest.raises(ClusterError, match="MaxArraySize"):
+        Cluster().max_array_size()
+    script(commands, "scontrol", "echo 'MaxArraySize            = 1001'")
+    assert Cluster().max_array_size() == 1001
+    monkeypatch.setenv("PATH", str(commands / "nowhere"))
+    with pytest.raises(ClusterError, match="no squeue here: this is no machine of a Slurm cluster"):
+        Cluster().queue()
+
+
+def test_many_jobs_are_cancelled_by_few_calls(commands: Path) -> None:
+    script(commands, "scancel", "exit 0")
+    Cluster().cancel([f"7_{index}" for index in range(1200)])
+    assert len((commands / "scancel.calls").read_text().splitlines()) == 3
+    Cluster().cancel([])
+    assert len((commands / "scancel.calls").read_text().splitlines()) == 3
+
+
+def test_settings_become_options() -> None:
+    settings = SlurmSettings(
+        partition="gpu", account="lab", qos="high", constraint="a100", gpus=2, cpus=6, memory=20.5, hours=1.01,
+        notice=45, array_parallelism=8, options=["nice=100", "--exclusive", " mail-type=FAIL "],
+        setup=["module load x"],
+    )  # fmt: skip
+    assert set(flags(settings)) == {
+        "--partition=gpu", "--account=lab", "--qos=high", "--constraint=a100", "--gpus-per-node=2", "--cpus-per-task=6",
+        "--mem=20.5G", "--time=1:01:00", "--signal=USR2@45", "--array=0-N%8", "--nice=100", "--exclusive",
+        "--mail-type=FAIL", "--requeue", "setup: module load x",
+    }  # fmt: skip
+    given = parameters("name", Path("/a snapshot"), settings)
+    assert given["slurm_setup"][0] == "module load x"
+    assert "export PYTHONPATH='/a snapshot'${PYTHONPATH:+:$PYTHONPATH}" in given["slurm_setup"]
+    assert "gpus_per_node" not in parameters("name", Path(), SlurmSettings(gpus=0))

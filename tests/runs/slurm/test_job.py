@@ -1,0 +1,213 @@
+"""What a job does with its runs: real processes of a stand-in agent, real signals, no Slurm."""
+
+import os
+import pickle
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+import cloudpickle
+import pytest
+
+from runs import provenance, state, stop
+from runs.folder import write_spec
+from runs.launcher import Run
+from runs.settings import SlurmSettings
+from runs.slurm import cluster, job
+from runs.slurm.job import SlurmJob
+from tests.runs.standin import metrics, spec
+
+Faults = Callable[[str], None]
+
+
+@pytest.fixture(autouse=True)
+def inside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of the array member 12_3."""
+    for name, value in {"JOB_ID": "15", "ARRAY_JOB_ID": "12", "ARRAY_TASK_ID": "3"}.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    monkeypatch.delenv("SLURM_RESTART_COUNT", raising=False)
+
+
+@pytest.fixture
+def requeued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of jobs that were put back into the queue."""
+    ids: list[str] = []
+    monkeypatch.setattr(cluster.Cluster, "requeue", lambda _, id_: ids.append(id_))
+    return ids
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[[SlurmJob], None]]:
+    """Calls a job's checkpoint on Slurm's notice, as submitit does."""
+    before = signal.getsignal(signal.SIGUSR2)
+
+    def listen(to: SlurmJob) -> None:
+        def handler(number: int, frame: FrameType | None) -> None:
+            to.checkpoint()
+
+        signal.signal(signal.SIGUSR2, handler)
+
+    yield listen
+    signal.signal(signal.SIGUSR2, before)
+
+
+def runs(results: Path, count: int) -> list[Run]:
+    return [Run(spec(seed), spec(seed).folder(results)) for seed in range(count)]
+
+
+def reasons(run: Run) -> list[str]:
+    return [attempt["reason"] for attempt in provenance.attempts_of(run.folder)]
+
+
+def notify_when(ready: Callable[[], bool], act: Callable[[], None]) -> threading.Thread:
+    """Does something, in the background, as soon as something is true."""
+
+    def wait() -> None:
+        while not ready():
+            time.sleep(0.02)
+        act()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
+
+
+def all_running(packed: list[Run]) -> bool:
+    return all(state.read(run.folder).state == "running" and (run.folder / "checkpoints").exists() for run in packed)
+
+
+def test_pickle_holds_folders_and_specs_alone(tmp_path: Path) -> None:
+    packed = runs(tmp_path, 2)
+    given = SlurmJob(packed, SlurmSettings())
+    data = cloudpickle.dumps(given)
+    assert vars(pickle.loads(data)) == {"runs": tuple(packed), "settings": SlurmSettings()}
+    assert b"checkpoints" not in data
+
+
+def test_one_failure_does_not_take_the_others_along(tmp_path: Path, stand_in_workers: Faults) -> None:
+    stand_in_workers('{"0": "raise"}')
+    packed = runs(tmp_path, 3)
+    with pytest.raises(RuntimeError, match=r"failed: toy_reach_1/standin/0$"):
+        SlurmJob(packed, SlurmSettings())()
+    assert [state.read(run.folder).state for run in packed] == ["failed", "done", "done"]
+    assert {state.read(run.folder).job for run in packed} == {"12_3"}
+
+
+def test_notice_saves_all_runs_and_requeues_the_job(
+    tmp_path: Path,
+    stand_in_workers: Faults,
+    requeued: list[str],
+    listening: Callable[[SlurmJob], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stand_in_workers('{"0": "slow", "1": "slow", "2": "raise"}')
+    packed = runs(tmp_path, 3)
+    submitted = SlurmJob(packed, SlurmSettings(runs_per_job=3))
+    original = pickle.dumps(submitted)
+    listening(submitted)
+    notify_when(
+        lambda: all_running(packed[:2]) and state.read(packed[2].folder).state == "failed",
+        lambda: os.kill(os.getpid(), signal.SIGUSR2),
+    )
+    with pytest.raises(SystemExit):
+        submitted()
+    assert requeued == ["12_3"]
+    assert [state.read(run.folder).state for run in packed] == ["pending", "pending", "failed"]
+    assert [reasons(run) for run in packed[:2]] == [["preempted"]] * 2
+    assert all(any((run.folder / "checkpoints").iterdir()) for run in packed[:2])
+
+    # It comes back from the pickle of its submission; the run that has failed in it is not tried again.
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    stand_in_workers("{}")
+    with pytest.raises(RuntimeError, match=r"failed: toy_reach_1/standin/2$"):
+        pickle.loads(original)()
+    assert [state.read(run.folder).state for run in packed] == ["done", "done", "failed"]
+    assert [reasons(run) for run in packed[:2]] == [["preempted", "done"]] * 2
+    assert len(reasons(packed[2])) == 1
+    whole = Run(spec(0), tmp_path / "whole" / "suite" / "toy_reach_1" / "standin" / "0")
+    SlurmJob([whole], SlurmSettings())()
+    assert metrics(packed[0].folder) == metrics(whole.folder)
+
+
+def test_budget_is_what_decides_whether_a_job_comes_back(
+    tmp_path: Path,
+    stand_in_workers: Faults,
+    requeued: list[str],
+    listening: Callable[[SlurmJob], None],
+) -> None:
+    stand_in_workers('{"0": "slow"}')
+    packed = runs(tmp_path, 1)
+    submitted = SlurmJob(packed, SlurmSettings(hours=0.01, timeouts=0))  # so short that the notice is a time-out's
+    listening(submitted)
+    notify_when(lambda: all_running(packed), lambda: os.kill(os.getpid(), signal.SIGUSR2))
+    with pytest.raises(SystemExit):
+        submitted()
+    assert requeued == []
+    now = state.read(packed[0].folder)
+    assert (now.state, now.error) == ("failed", "it timed out 1 time, and slurm.timeouts is 0")
+    assert now.step > 0
+    assert reasons(packed[0]) == ["timed out"]
+
+
+def test_job_of_fruitless_attempts_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slurm itself brings back the job of a node that dies again and again before the first checkpoint."""
+    [run] = runs(tmp_path, 1)
+    write_spec(run.spec, run.folder)
+    for _ in range(2):
+        provenance.begin(run.folder, 0, 0, None)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "2")
+    with pytest.raises(RuntimeError, match=r"failed: toy_reach_1/standin/0$"):
+        SlurmJob([run], SlurmSettings())()
+    now = state.read(run.folder)
+    assert now.state == "failed"
+    assert "it makes no progress" in (now.error or "")
+    monkeypatch.setenv("SLURM_JOB_ID", "16")  # a person's new submission begins anew
+    assert SlurmJob([run], SlurmSettings())._verdict(run) is None
+
+
+def test_runs_stopped_from_outside_leave_the_end_to_slurm(
+    tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that ended by itself in the grace time of a preemption would be complete, and not come back."""
+    stand_in_workers('{"0": "slow"}')
+    packed = runs(tmp_path, 1)
+    monkeypatch.setattr(job, "MERCY", 1.5)
+
+    def terminate() -> None:
+        os.kill(state.read(packed[0].folder).pid or 0, signal.SIGTERM)
+
+    notify_when(lambda: all_running(packed), terminate)
+    SlurmJob(packed, SlurmSettings())()
+    assert time.time() - (state.read(packed[0].folder).heartbeat or 0) > 1.5
+    assert reasons(packed[0]) == ["stopped by SIGTERM"]
+
+
+def test_cancelled_run_of_a_job_is_left_alone_when_it_comes_back(
+    tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in_workers("{}")
+    packed = runs(tmp_path, 2)
+    stop.cancel(packed[0].folder)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    SlurmJob(packed, SlurmSettings())()
+    assert [state.read(run.folder).state for run in packed] == ["pending", "done"]
+
+
+def test_run_that_a_newer_job_has_taken_over_is_left_to_it(
+    tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in_workers("{}")
+    packed = runs(tmp_path, 1)
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "9")
+    write_spec(packed[0].spec, packed[0].folder)
+    state.write(packed[0].folder, state.State("pending", 5, 400))
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    SlurmJob(packed, SlurmSettings())()
+    assert state.read(packed[0].folder).state == "pending"
+    monkeypatch.delenv("SLURM_RESTART_COUNT")
+    SlurmJob(packed, SlurmSettings())()
+    assert state.read(packed[0].folder).state == "done"

@@ -1,0 +1,297 @@
+"""The plan, less what is there: which runs are submitted, and that none is ever given to Slurm twice."""
+
+import contextlib
+import math
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from runs import lock, snapshot, state, stop
+from runs.folder import write_spec
+from runs.launcher import Run
+from runs.queue import BATCHES
+from runs.settings import SlurmSettings
+from runs.slurm import batch
+from runs.slurm.cluster import ClusterError
+from runs.slurm.submission import submit
+from runs.status import RunStatus, statuses
+from suites.errors import UserError
+from suites.plan import RunSpec
+from tests.runs.slurm.fake import FakeCluster, say
+from tests.runs.standin import spec
+
+DEFAULTS = SlurmSettings()
+
+
+def send(specs: list[RunSpec], results: Path, cluster: FakeCluster, lines: list[str] | None = None, **how: Any) -> int:
+    asked = how.pop("slurm", DEFAULTS)
+    return submit(specs, results, asked, cluster, (lines if lines is not None else []).append, **how)
+
+
+def look(specs: list[RunSpec], results: Path, cluster: FakeCluster) -> list[RunStatus]:
+    queue = batch.queue(results, {"suite"}, cluster.queue())
+    return statuses(specs, results, queue, DEFAULTS.stale)
+
+
+def states(specs: list[RunSpec], results: Path, cluster: FakeCluster) -> list[str]:
+    return [row.state for row in look(specs, results, cluster)]
+
+
+def submitted(cluster: FakeCluster) -> list[int]:
+    return [run.spec.seed for runs in cluster.runs.values() for run in runs]
+
+
+def test_only_what_is_missing_is_submitted(tmp_path: Path) -> None:
+    specs = [spec(seed) for seed in range(8)]
+    runs = [Run(each, each.folder(tmp_path)) for each in specs]
+    for run, phase, more in zip(
+        runs,
+        ["done", "failed", "failed", "running", "running"],
+        [{}, {"error": "oh"}, {"error": "oh", "signal": "SIGKILL"}, {}, {}],
+        strict=False,
+    ):
+        write_spec(run.spec, run.folder)
+        say(run, phase, job="7", **more)
+    cluster, lines = FakeCluster(), list[str]()
+    with lock.held(runs[4].folder):
+        # The fourth run's job is gone: what it says of itself is not true any more.
+        assert states(specs, tmp_path, cluster) == ["done", "failed", "failed", "stale", "running", *["pending"] * 3]
+        assert send(specs, tmp_path, cluster, lines) == 5
+        assert submitted(cluster) == [2, 3, 5, 6, 7]
+        assert lines[0] == "8 runs: 3 pending, 1 running, 1 done, 2 failed, 1 stale"
+        assert send(specs, tmp_path, cluster, lines) == 0
+        assert lines[-1] == "nothing to submit"
+        assert send(specs, tmp_path, cluster, retry_failed=True) == 1
+        assert submitted(cluster)[-1] == 1
+        assert states(specs, tmp_path, cluster) == ["done", *["queued"] * 3, "running", *["queued"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("runs", "together", "limit", "calls"),
+    [(1, 1, 10, [1]), (10, 1, 10, [10]), (11, 1, 10, [10, 1]), (25, 3, 4, [4, 4, 1]), (2, 5, 10, [1])],
+)
+def test_as_few_submissions_as_the_cluster_allows(
+    tmp_path: Path, runs: int, together: int, limit: int, calls: list[int]
+) -> None:
+    cluster = FakeCluster(limit)
+    specs = [spec(seed) for seed in range(runs)]
+    assert send(specs, tmp_path, cluster, slurm=SlurmSettings(runs_per_job=together)) == runs
+    assert cluster.calls == calls
+    assert len(calls) == math.ceil(math.ceil(runs / together) / limit)
+    assert submitted(cluster) == list(range(runs))
+    assert all(len(packed) <= together for packed in cluster.runs.values())
+    assert states(specs, tmp_path, cluster) == ["queued"] * runs
+
+
+def test_refusal_half_way_keeps_what_was_accepted(tmp_path: Path) -> None:
+    specs = [spec(seed) for seed in range(25)]
+    cluster = FakeCluster(limit=10, refuse_after=2)
+    with pytest.raises(ClusterError, match=r"(?s)QOSMaxSubmitJob.*20 of 25 runs were submitted.*submits the rest"):
+        send(specs, tmp_path, cluster)
+    assert states(specs, tmp_path, cluster) == ["queued"] * 20 + ["pending"] * 5
+    assert len(list((tmp_path / "suite" / BATCHES).iterdir())) == 2  # what was refused leaves nothing
+    cluster.refuse_after = None
+    assert send(specs, tmp_path, cluster) == 5
+    assert submitted(cluster) == list(range(25))
+
+
+def test_two_launchers_at_once_submit_each_run_once(tmp_path: Path) -> None:
+    cluster = FakeCluster(limit=5, delay=0.05)
+    specs = [spec(seed) for seed in range(20)]
+    outputs: list[list[str]] = [[], [], []]
+    launchers = [threading.Thread(target=send, args=(specs, tmp_path, cluster, lines)) for lines in outputs]
+    for launcher in launchers:
+        launcher.start()
+    for launcher in launchers:
+        launcher.join()
+    assert sorted(submitted(cluster)) == list(range(20))
+    assert cluster.calls == [5] * 4
+    assert sorted(lines[-1] for lines in outputs)[:2] == ["nothing to submit"] * 2
+
+
+class Killed(BaseException):
+    """The launcher's process ends here."""
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_launcher_killed_in_the_middle_of_a_submission(tmp_path: Path, accepted: bool) -> None:
+    """Before Slurm has heard of the batch, and right after."""
+
+    class Deadly(FakeCluster):
+        def submit(self, *arguments: Any) -> str:
+            if accepted:
+                super().submit(*arguments)
+            raise Killed
+
+    specs = [spec(seed) for seed in range(3)]
+    cluster = Deadly()
+    with pytest.raises(Killed):
+        send(specs, tmp_path, cluster)
+    assert states(specs, tmp_path, cluster) == ["queued" if accepted else "pending"] * 3
+    after = FakeCluster()
+    after.entries, after.runs = cluster.entries, cluster.runs
+    assert send(specs, tmp_path, after) == (0 if accepted else 3)
+    assert sorted(submitted(after)) == [0, 1, 2]
+
+
+def test_other_settings_are_refused_while_the_run_is_queued(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    send([spec(0), spec(1)], tmp_path, cluster)
+    with pytest.raises(UserError, match=r"(?s)2 of these runs are in the queue with other settings:.*job 100_0"):
+        send([spec(0, steps=800), spec(1, steps=800)], tmp_path, cluster, replace=True)
+    assert send([spec(0, checkpoint={"every": 50, "keep": 1})], tmp_path, cluster) == 0  # without effect on the result
+
+
+def test_changed_runs_are_refused_or_moved_aside(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    write_spec(spec(0, steps=120), spec().folder(tmp_path))
+    with pytest.raises(UserError, match=r"steps: 120 -> 160.*"):
+        send([spec(0, steps=160)], tmp_path, cluster)
+    assert cluster.calls == []
+    assert send([spec(0, steps=160)], tmp_path, cluster, replace=True) == 1
+    assert len(list(spec().folder(tmp_path).parent.glob("0.replaced-*"))) == 1
+
+
+def test_submission_forgets_cancellations(tmp_path: Path) -> None:
+    stop.cancel(spec().folder(tmp_path))
+    send([spec()], tmp_path, FakeCluster())
+    assert not stop.is_cancelled(spec().folder(tmp_path))
+
+
+def test_snapshots_are_kept_as_long_as_jobs_run_from_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kept() -> int:
+        return len([path for path in (tmp_path / snapshot.FOLDER).iterdir() if path.is_dir()])
+
+    cluster = FakeCluster()
+    send([spec(0)], tmp_path, cluster)
+    monkeypatch.setattr(snapshot, "_names", lambda: ["runs/slurm/job.py"])  # the code has changed
+    send([spec(1)], tmp_path, cluster)
+    assert kept() == 2
+    cluster.start("100")
+    cluster.end("100")
+    send([spec(2)], tmp_path, cluster)
+    assert kept() == 1
+
+
+def test_another_user_or_project_in_the_queue_does_not_matter(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    send([spec()], tmp_path / "elsewhere", cluster)
+    assert states([spec()], tmp_path, cluster) == ["pending"]
+
+
+class Cluster(RuleBasedStateMachine):
+    """Whatever happens in whatever order: no run is in two jobs, none is lost, and each stands as it should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stack = contextlib.ExitStack()
+        self.results = self.stack.enter_context(temporary())
+        self.cluster = FakeCluster(limit=2)
+        self.specs = [spec(seed) for seed in range(5)]
+        self.expected = ["pending"] * 5
+        self.owner: dict[int, str] = {}  # the newest job of a seed
+
+    def teardown(self) -> None:
+        self.stack.close()
+
+    def pick(self, word: str, number: int) -> str | None:
+        ids = [id_ for id_, entry in self.cluster.entries.items() if entry.job.state == word]
+        return ids[number % len(ids)] if ids else None
+
+    def expect(self, id_: str, before: str, after: str) -> None:
+        """What becomes of the runs of a job that stand in some way; not of those that a newer job has."""
+        for run in self.cluster.runs[id_]:
+            if self.owner.get(run.spec.seed) == id_ and self.expected[run.spec.seed] == before:
+                self.expected[run.spec.seed] = after
+
+    @rule(together=st.integers(1, 3), retry=st.booleans())
+    def launch(self, together: int, retry: bool) -> None:
+        wanted = {"pending", "stale"} | ({"failed"} if retry else set())
+        missing = [seed for seed, standing in enumerate(self.expected) if standing in wanted]
+        asked = SlurmSettings(runs_per_job=together)
+        assert send(self.specs, self.results, self.cluster, slurm=asked, retry_failed=retry) == len(missing)
+        for seed in missing:
+            self.expected[seed] = "queued"
+        for id_, runs in self.cluster.runs.items():
+            self.owner |= {run.spec.seed: id_ for run in runs}
+
+    @precondition(lambda self: self.pick("PENDING", 0))
+    @rule(number=st.integers(0, 9))
+    def start(self, number: int) -> None:
+        id_ = self.pick("PENDING", number) or ""
+        self.cluster.start(id_)
+        self.expect(id_, "queued", "running")
+
+    @precondition(lambda self: self.pick("RUNNING", 0))
+    @rule(number=st.integers(0, 9), outcome=st.sampled_from(["done", "failed"]))
+    def end(self, number: int, outcome: str) -> None:
+        id_ = self.pick("RUNNING", number) or ""
+        self.cluster.end(id_, outcome)
+        self.expect(id_, "running", outcome)
+
+    @precondition(lambda self: self.pick("RUNNING", 0))
+    @rule(number=st.integers(0, 9), outcome=st.sampled_from(["done", "failed"]))
+    def one_run_ends(self, number: int, outcome: str) -> None:
+        id_ = self.pick("RUNNING", number) or ""
+        run = self.cluster.runs[id_][0]
+        if self.cluster.runs_in(id_, run):
+            say(run, outcome, id_)
+            self.expected[run.spec.seed] = outcome
+
+    @precondition(lambda self: self.pick("RUNNING", 0))
+    @rule(number=st.integers(0, 9))
+    def preempt(self, number: int) -> None:
+        id_ = self.pick("RUNNING", number) or ""
+        self.cluster.requeue(id_)
+        self.expect(id_, "running", "queued")
+
+    @precondition(lambda self: self.pick("RUNNING", 0))
+    @rule(number=st.integers(0, 9))
+    def lose_a_node(self, number: int) -> None:
+        id_ = self.pick("RUNNING", number) or ""
+        self.cluster.lose(id_)
+        self.expect(id_, "running", "stale")
+
+    @precondition(lambda self: self.pick("PENDING", 0))
+    @rule(number=st.integers(0, 9))
+    def scancel(self, number: int) -> None:
+        id_ = self.pick("PENDING", number) or ""
+        self.cluster.lose(id_)
+        for run in self.cluster.runs[id_]:
+            if self.owner[run.spec.seed] == id_ and self.expected[run.spec.seed] == "queued":
+                said = state.recorded(run.folder).state
+                self.expected[run.spec.seed] = "stale" if said == "running" else said
+
+    @invariant()
+    def every_run_stands_as_it_should(self) -> None:
+        assert states(self.specs, self.results, self.cluster) == self.expected
+
+    @invariant()
+    def no_run_is_in_two_jobs(self) -> None:
+        for each in self.specs:
+            jobs = [
+                id_
+                for id_, entry in self.cluster.entries.items()
+                for run in self.cluster.runs[id_]
+                if run.spec == each
+                and (self.cluster.wants(id_, run) if entry.job.waits else self.cluster.runs_in(id_, run))
+            ]
+            assert len(jobs) <= 1
+
+
+@contextlib.contextmanager
+def temporary() -> Iterator[Path]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+TestStateMachine = Cluster.TestCase
+TestStateMachine.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
