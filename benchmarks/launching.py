@@ -1,0 +1,127 @@
+"""How long a launcher takes over thousands of runs, beside reading and writing the same files and doing nothing else.
+
+    python -m benchmarks.launching [--runs 10000]
+
+Slurm is a stand-in that answers at once: what is measured is ours.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from runs import state
+from runs.queue import QueuedJob
+from runs.settings import SlurmSettings
+from runs.slurm import batch
+from runs.slurm.batch import Entry
+from runs.slurm.job import SlurmJob
+from runs.slurm.submission import submit
+from runs.status import statuses
+from suites.plan import RunSpec, plan
+from suites.schema import load_suite
+
+SUITE = """
+name: large
+tasks: [dreamer20]
+seeds: {seeds}
+sweep: {{behavior.horizon: [5, 10, 15, 20, 25], train.updates: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}}
+"""
+POINTS = 20 * 5 * 10  # tasks x horizons x updates
+
+
+class Slurm:
+    """A cluster that accepts everything, and writes as many files as submitit does."""
+
+    def __init__(self) -> None:
+        """Has no jobs yet."""
+        self.entries: list[Entry] = []
+        self.calls = 0
+
+    def queue(self) -> list[Entry]:
+        """All jobs."""
+        return self.entries
+
+    def max_array_size(self) -> int:
+        """Slurm's default."""
+        return 1001
+
+    def submit(self, jobs: Sequence[SlurmJob], folder: Path, snapshot: Path, settings: SlurmSettings) -> str:
+        """Pickles jobs, one file each."""
+        import cloudpickle
+
+        self.calls += 1
+        for index, job in enumerate(jobs):
+            (folder / f"{self.calls}_{index}.pkl").write_bytes(cloudpickle.dumps(job))
+            self.entries.append(Entry(QueuedJob(f"{self.calls}_{index}"), folder.name))
+        return str(self.calls)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """How long a call takes, the best of three."""
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def begin(specs: Sequence[RunSpec], results: Path) -> list[Path]:
+    """Makes run folders as they are while their runs go on elsewhere."""
+    folders = [spec.folder(results) for spec in specs]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / ".lock").touch()
+        told = {"state": "running", "step": 10, "fps": 3.5, "host": "node7", "job": "7", "heartbeat": time.time()}
+        (folder / state.NAME).write_text(json.dumps(told))
+    return folders
+
+
+def read_all(folders: Sequence[Path]) -> None:
+    """Reads each folder's state and tries its lock."""
+    for folder in folders:
+        json.loads((folder / state.NAME).read_bytes())
+        descriptor = os.open(folder / ".lock", os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        os.close(descriptor)
+
+
+def main() -> None:
+    """Measure a plan of some size and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=10_000, help=f"runs, a multiple of {POINTS:,}")
+    count = parser.parse_args().runs // POINTS * POINTS
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        (home / "large.yaml").write_text(SUITE.format(seeds=count // POINTS))
+        specs = plan(load_suite(home / "large.yaml"))
+        print(f"runs          {len(specs):,}")
+        print(f"plan          {seconds(lambda: plan(load_suite(home / 'large.yaml'))):.2f} s")
+        cluster, results = Slurm(), home / "results"
+        start = time.perf_counter()
+        submit(specs, results, SlurmSettings(), cluster, lambda _: None)
+        print(f"submission    {time.perf_counter() - start:.2f} s, in {cluster.calls} arrays")
+        start = time.perf_counter()
+        for path in results.rglob("*.pkl"):
+            path.with_suffix(".copy").write_bytes(path.read_bytes())
+        print(f"  floor       {time.perf_counter() - start:.2f} s to copy the jobs' pickles")
+        look = batch.queue(results, ["large"], cluster.queue())
+        print(
+            f"queue         {seconds(lambda: batch.queue(results, ['large'], cluster.queue())):.2f} s to find the runs"
+        )
+        print(f"difference    {seconds(lambda: statuses(specs, results, look, 10.0)):.2f} s, nothing begun")
+        folders = begin(specs[: count // 2], results)
+        half = specs[: count // 2]
+        taken = seconds(lambda: statuses(half, results, look, 10.0))
+        floor = seconds(lambda: read_all(folders))
+        print(f"status        {taken:.2f} s for {len(half):,} run folders, {taken / floor:.1f} times")
+        print(f"  floor       {floor:.2f} s to read their states and try their locks")
+
+
+if __name__ == "__main__":
+    main()
