@@ -8,8 +8,9 @@ from math import ceil
 from pathlib import Path
 
 from runs import folder, tables, watch
+from runs.census import look
 from runs.launcher import ROOT
-from runs.queue import Queue, look
+from runs.queue import Queue
 from runs.settings import SlurmSettings
 from runs.status import RunStatus, statuses
 from suites.plan import RunSpec

@@ -10,15 +10,14 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from runs.state import State
 
-PERIOD = 10.0  # seconds between two plain lines of a run
-
 
 class Display:
     """Shows progress on standard output; use it as a context manager."""
 
-    def __init__(self, console: Console | None = None):
-        """Draws bars if the console is a terminal."""
+    def __init__(self, console: Console | None = None, period: float = 10.0):
+        """Draws bars if the console is a terminal, else prints a line of each run after a period, in seconds."""
         self._console = console or Console(highlight=False, soft_wrap=True)
+        self._period = period
         self._bars: Progress | None = None
         self._tasks: dict[str, TaskID] = {}
         self._last: dict[str, tuple[float, int]] = {}
@@ -61,7 +60,7 @@ class Display:
 
     def _is_news(self, name: str, now: State) -> bool:
         when, step = self._last.get(name, (float("-inf"), 0))
-        if now.step == step or time.monotonic() - when < PERIOD:
+        if now.step == step or time.monotonic() - when < self._period:
             return False
         self._last[name] = (time.monotonic(), now.step)
         return True

@@ -7,9 +7,9 @@ from pathlib import Path
 from types import FrameType
 
 from runs import folder, lock, roster, stop
+from runs.census import look
 from runs.display import Display
 from runs.launcher import Launcher, Run
-from runs.queue import look
 from suites.plan import RunSpec
 
 INTERRUPTED = 130  # exit code

@@ -4,8 +4,9 @@ import sys
 import time
 from pathlib import Path
 
+from runs.census import look
 from runs.launcher import OUTPUT
-from runs.queue import BATCHES, look
+from runs.queue import BATCHES
 from runs.settings import SlurmSettings
 from runs.status import stand
 from suites.errors import UserError

@@ -40,7 +40,6 @@ from suites.plan import RunSpec
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT = 5.0  # seconds between two writings of state.json
 FILMED = 1000  # pictures of an evaluation that are shown: all of dm_control's, and the beginning of a long game
 
 
@@ -357,7 +356,7 @@ class Attempt:
         return self.progress.seconds + time.monotonic() - self._began
 
     def _heartbeat(self) -> None:
-        if time.monotonic() - self._beat > HEARTBEAT:
+        if time.monotonic() - self._beat > self.settings.record.heartbeat:
             self._tell("running")
 
     def _tell(self, phase: Phase, error: str | None = None, trace: str | None = None) -> None:

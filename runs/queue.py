@@ -1,12 +1,8 @@
-"""Which runs somebody is about to run or runs: local launchers by their rosters, Slurm by its queue and our batches."""
+"""What is known of queues: which job or launcher has a run in its hands."""
 
-import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from runs import roster
-from suites.errors import UserError
 
 BATCHES = "slurm"  # folder of a suite: what was given to Slurm, one folder a batch
 
@@ -50,30 +46,3 @@ class Queue:
     alive: frozenset[str] | None = None
     batches: frozenset[str] = frozenset()
     warnings: Sequence[str] = ()
-
-
-def look(results: Path, suites: Iterable[str], rosters: bool = True) -> Queue:
-    """Asks who has the runs of some suites; Slurm, by one call of squeue, only where something was ever given to it.
-
-    Args:
-        results: Root of all results.
-        suites: Names of suites.
-        rosters: Whether to read the rosters of local launchers, too.
-    """
-    suites = list(suites)
-    waiting: dict[Path, QueuedJob] = {}
-    if rosters:
-        for suite in suites:
-            waiting |= {folder: QueuedJob(launcher) for folder, launcher in roster.read(results / suite).items()}
-    if not any((results / suite / BATCHES).is_dir() for suite in suites):
-        return Queue(waiting)
-    if shutil.which("squeue") is None:
-        return Queue(waiting, warnings=["runs were given to Slurm, but there is no squeue here to ask about them"])
-    from runs.slurm import batch
-    from runs.slurm.cluster import Cluster
-
-    try:
-        given = batch.queue(results, suites, Cluster().queue())
-    except UserError as error:
-        return Queue(waiting, warnings=[str(error)])
-    return Queue({**waiting, **given.jobs}, given.alive, given.batches)

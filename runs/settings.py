@@ -1,8 +1,8 @@
 """The settings of a run: its length, schedule, replay, evaluation and records."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 
 class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
@@ -54,6 +54,7 @@ class RecordSettings(Group):
     """What a run writes of itself."""
 
     every: int = Field(1000, ge=1, description="Environment steps between two lines of training metrics")
+    heartbeat: float = Field(5.0, gt=0, description="Seconds between two writings of the run's state")
 
 
 class RunSettings(Group):
@@ -68,7 +69,7 @@ class RunSettings(Group):
 
 
 # Settings without effect on what is learned or measured: a run whose other settings agree is the same run.
-NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep", "record.every")
+NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep", "record.every", "record.heartbeat")
 
 
 class SlurmSettings(Group):
@@ -97,3 +98,9 @@ class SlurmSettings(Group):
     )
     setup: list[str] = Field([], description="Lines of shell before the job's program starts")
     options: list[str] = Field([], description="Further options of sbatch: nice=100, exclude=node7, exclusive")
+
+    @model_validator(mode="after")
+    def _leave_time(self) -> Self:
+        if self.notice >= 3600 * self.hours:
+            raise ValueError(f"a notice of {self.notice} s leaves nothing of a time limit of {self.hours:g} hours")
+        return self

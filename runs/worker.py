@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -66,4 +67,8 @@ def _run(spec: RunSpec, folder: Path, stop: Stop) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is on disk. TensorFlow would take seconds to tear itself down, of a notice that may be short.
+    os._exit(code)

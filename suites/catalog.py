@@ -143,7 +143,7 @@ class Catalog(Generic[Model]):
             detail = error.errors()[0]
             at = ".".join(str(part) for part in detail["loc"])
             near = next((node.place for key, node in layer.items() if at and f"{key}.".startswith(f"{at}.")), place)
-            raise near.error(f"{at or self._noun + 's'}: {detail['msg']}") from None
+            raise near.error(f"{at or self._noun + 's'}: {detail['msg'].removeprefix('Value error, ')}") from None
 
 
 def overlay(*layers: Layer) -> dict[Key, Node]:

@@ -12,7 +12,7 @@ from typing import Any
 from runs.queue import QueuedJob
 from runs.settings import SlurmSettings
 from runs.slurm.batch import Entry
-from runs.slurm.job import SlurmJob
+from runs.slurm.job import COMES_BACK, SlurmJob
 from suites.errors import UserError
 
 PATIENCE = 120  # seconds for an answer of Slurm's
@@ -88,14 +88,6 @@ class Cluster:
         for first in range(0, len(ids), IDS):
             _ask("scancel", "--quiet", *ids[first : first + IDS])
 
-    def requeue(self, id_: str) -> None:
-        """Puts a running job back into the queue, which ends it.
-
-        Raises:
-            ClusterError: Slurm refuses or does not answer.
-        """
-        _ask("scontrol", "requeue", id_)
-
 
 def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, Any]:
     """What submitit is given for the jobs of a batch."""
@@ -123,6 +115,14 @@ def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, 
             *settings.setup,
             "export PYTHONSAFEPATH=1",
             f"export PYTHONPATH={shlex.quote(str(snapshot))}${{PYTHONPATH:+:$PYTHONPATH}}",
+            "set +e",  # whatever came before, the end of this script is to be reached
+        ],
+        "slurm_teardown": [
+            "code=$?",
+            # Not by SLURM_JOB_ID, which one member of an array shares with the array.
+            "job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}",
+            f"[ $code -ne {COMES_BACK} ] || scontrol requeue ${{job:-$SLURM_JOB_ID}}",
+            "exit $code",
         ],
     }
     return {key: value for key, value in wanted.items() if value is not None}

@@ -1,8 +1,9 @@
-"""What a Slurm job does: it is a launcher of its own runs, which outlives them by the time it takes to requeue itself.
+"""What a Slurm job does: it is a launcher of its own runs, and asks to come back where they had to stop.
 
 The runs' processes are the job's children, several where they share a job. On Slurm's notice, ahead of a preemption or
-of the time limit, they save themselves and end; then the job goes back into the queue, and later starts here again from
-the same pickle. That holds run folders and specs alone. How far a run has come stands in its folder only.
+of the time limit, they save themselves and end, and so does the job, with an exit code that makes its batch script put
+it back into the queue. Later it starts here again from the same pickle. That holds run folders and specs alone: how far
+a run has come stands in its folder only.
 """
 
 import os
@@ -20,7 +21,9 @@ from runs.slurm.budget import verdict
 from runs.state import State
 from runs.stop import NOTICE, is_cancelled
 
+COMES_BACK = os.EX_TEMPFAIL  # exit code on which the batch script requeues the job
 POLL = 0.2  # seconds
+NEWS = 600.0  # seconds between two lines of a run in the job's log: thousands of jobs run for days
 SLACK = 90.0  # seconds that Slurm may give its notice early: 60, by its manual, and the job's own start
 MERCY = 900.0  # seconds to wait for the end that Slurm has announced by SIGTERM
 
@@ -58,21 +61,20 @@ class SlurmJob:
             raise RuntimeError(f"failed: {', '.join(failed)}")
 
     def checkpoint(self) -> NoReturn:
-        """Lets the runs save themselves, puts the job back into the queue, and ends this process.
+        """Lets the runs save themselves, and ends this process.
 
         submitit would requeue the job itself when this returned, but only after it has replaced the pickle, with a
-        moment at which there is none. Nothing in ours ever changes.
+        moment at which there is none, though nothing in ours ever changes. And it would need Slurm's commands here, in
+        a container maybe.
         """
         self._signals.append(NOTICE)
         deadline = time.monotonic() + self.settings.notice + SLACK
         while not self._ended and time.monotonic() < deadline:
             time.sleep(POLL)
-        if self._to_do():
-            from runs.slurm.cluster import Cluster
-
-            print("going back into the queue", flush=True)
-            Cluster().requeue(state.slurm_job() or "")
-        sys.exit(1)
+        if not self._to_do():
+            sys.exit(1)
+        print("going back into the queue", flush=True)
+        sys.exit(COMES_BACK)
 
     def _to_do(self) -> list[Run]:
         """The runs that are to be tried, or tried again; those that may not be any more are failed."""
@@ -94,7 +96,7 @@ class SlurmJob:
 
     def _launch(self, runs: Sequence[Run]) -> None:
         try:
-            with Display() as display:
+            with Display(period=NEWS) as display:
                 launcher = Launcher(
                     runs,
                     len(self.runs),

@@ -1,16 +1,14 @@
 import io
 
-import pytest
 from rich.console import Console
 
-from runs import display
 from runs.display import Display, describe
 from runs.state import State
 
 
 def shown(terminal: bool) -> str:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
-    with Display(console) as view:
+    with Display(console, period=0.0) as view:
         view.note("hello [not markup]")
         for step in (0, 400, 400):
             view.update({"task/variant/0": State("running", step, 1000, 12.34, 20.0)})
@@ -19,8 +17,7 @@ def shown(terminal: bool) -> str:
     return console.file.getvalue()
 
 
-def test_plain_lines_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(display, "PERIOD", 0.0)
+def test_plain_lines_elsewhere() -> None:
     lines = shown(terminal=False).splitlines()
     assert lines[0] == "hello [not markup]"
     assert lines[1:] == ["task/variant/0: step 400 of 1,000, return 12.3, 20.0 steps/s, ETA 0:00:30"]

@@ -13,9 +13,11 @@ import pytest
 
 from runs import launcher as processes
 from runs import local, lock, roster, state, stop
+from runs.census import look
 from runs.folder import write_spec
 from runs.local import launch
-from runs.queue import Queue, look
+from runs.queue import Queue
+from runs.slurm import batch
 from runs.status import statuses
 from suites.errors import UserError
 from suites.plan import RunSpec
@@ -229,6 +231,24 @@ def test_cancelled_runs_save_themselves_and_the_others_go_on(tmp_path: Path) -> 
     assert again.returncode == 0, output
     assert states(specs, tmp_path) == ["done"] * 4
     assert not list(tmp_path.rglob(stop.MARK))
+
+
+def test_runs_in_slurms_queue_are_left_to_it(
+    tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    specs = [spec(seed, steps=120) for seed in range(2)]
+    batch.write(tmp_path / "suite" / "slurm" / "given", [[processes.Run(specs[0], specs[0].folder(tmp_path))]], "x")
+    squeue = tmp_path / "squeue"
+    squeue.write_text("#!/bin/sh\necho '7|PENDING|Priority||given'\n")
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
+    assert states(specs, tmp_path) == ["pending", "done"]
+    assert "1 of 2 runs are in Slurm's queue, and left to it" in capsys.readouterr().out
+    squeue.write_text("#!/bin/sh\necho 'no controller' >&2; exit 1\n")  # where it cannot be asked, nobody waits for it
+    assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
+    assert states(specs, tmp_path) == ["done", "done"]
+    assert "warning: squeue failed: no controller" in capsys.readouterr().out
 
 
 def test_roster_ends_with_its_launcher(tmp_path: Path) -> None:

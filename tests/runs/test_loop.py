@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import envs
 from envs.parallel import WorkerError
-from runs import loop, state
+from runs import state
 from runs.checkpoint import Checkpoints
 from runs.lock import BusyError, held
 from runs.loop import DivergedError, Stopped, crossings, env_settings, run
@@ -290,14 +290,13 @@ def test_steps_within_prefill(tmp_path: Path) -> None:
 def test_state_tells_step_and_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[state.State] = []
     original = state.write
-    monkeypatch.setattr(loop, "HEARTBEAT", 0.0)
 
     def write(folder: Path, now: state.State) -> None:
         told.append(now)
         original(folder, now)
 
     monkeypatch.setattr(state, "write", write)
-    run(spec(), tmp_path)
+    run(spec(record={"every": 40, "heartbeat": 1e-6}), tmp_path)
     assert [now.step for now in told] == sorted(now.step for now in told)
     assert {now.state for now in told[:-1]} == {"running"}
     final = state.read(tmp_path)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from runs import tables
+from runs.census import look
 from runs.failures import digest
 from runs.queue import Queue, QueuedJob
 from runs.state import State
@@ -113,8 +114,6 @@ def test_equal_tracebacks_are_one_cause() -> None:
 
 
 def test_queue_of_nothing_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from runs.queue import look
-
     monkeypatch.setenv("PATH", str(tmp_path))
     assert look(tmp_path, ["suite"]) == Queue()
     (tmp_path / "suite" / "slurm").mkdir(parents=True)

@@ -16,8 +16,8 @@ from runs import provenance, state, stop
 from runs.folder import write_spec
 from runs.launcher import Run
 from runs.settings import SlurmSettings
-from runs.slurm import cluster, job
-from runs.slurm.job import SlurmJob
+from runs.slurm import job
+from runs.slurm.job import COMES_BACK, SlurmJob
 from tests.runs.standin import metrics, spec
 
 Faults = Callable[[str], None]
@@ -29,14 +29,6 @@ def inside_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"JOB_ID": "15", "ARRAY_JOB_ID": "12", "ARRAY_TASK_ID": "3"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
     monkeypatch.delenv("SLURM_RESTART_COUNT", raising=False)
-
-
-@pytest.fixture
-def requeued(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of jobs that were put back into the queue."""
-    ids: list[str] = []
-    monkeypatch.setattr(cluster.Cluster, "requeue", lambda _, id_: ids.append(id_))
-    return ids
 
 
 @pytest.fixture
@@ -99,7 +91,6 @@ def test_one_failure_does_not_take_the_others_along(tmp_path: Path, stand_in_wor
 def test_notice_saves_all_runs_and_requeues_the_job(
     tmp_path: Path,
     stand_in_workers: Faults,
-    requeued: list[str],
     listening: Callable[[SlurmJob], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -112,9 +103,8 @@ def test_notice_saves_all_runs_and_requeues_the_job(
         lambda: all_running(packed[:2]) and state.read(packed[2].folder).state == "failed",
         lambda: os.kill(os.getpid(), signal.SIGUSR2),
     )
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match=str(COMES_BACK)):
         submitted()
-    assert requeued == ["12_3"]
     assert [state.read(run.folder).state for run in packed] == ["pending", "pending", "failed"]
     assert [reasons(run) for run in packed[:2]] == [["preempted"]] * 2
     assert all(any((run.folder / "checkpoints").iterdir()) for run in packed[:2])
@@ -135,17 +125,17 @@ def test_notice_saves_all_runs_and_requeues_the_job(
 def test_budget_is_what_decides_whether_a_job_comes_back(
     tmp_path: Path,
     stand_in_workers: Faults,
-    requeued: list[str],
     listening: Callable[[SlurmJob], None],
 ) -> None:
     stand_in_workers('{"0": "slow"}')
     packed = runs(tmp_path, 1)
-    submitted = SlurmJob(packed, SlurmSettings(hours=0.01, timeouts=0))  # so short that the notice is a time-out's
+    submitted = SlurmJob(
+        packed, SlurmSettings(hours=0.01, notice=5, timeouts=0)
+    )  # so short that the notice is a time-out's
     listening(submitted)
     notify_when(lambda: all_running(packed), lambda: os.kill(os.getpid(), signal.SIGUSR2))
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match="1"):
         submitted()
-    assert requeued == []
     now = state.read(packed[0].folder)
     assert (now.state, now.error) == ("failed", "it timed out 1 time, and slurm.timeouts is 0")
     assert now.step > 0
