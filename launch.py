@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-from suites.errors import UserError, hint
+from suites.errors import UserError, counted, hint
 
 if TYPE_CHECKING:
     from runs.discovery import Discovery
@@ -69,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def validate(arguments: argparse.Namespace) -> int:
     """Checks suites, presets and task lists; a wrong file does not keep the others from being checked."""
+    from suites.cluster import slurm_settings
     from suites.groups import PUBLISHED, published_groups
     from suites.plan import plan
     from suites.schema import load_suite
@@ -82,7 +83,9 @@ def validate(arguments: argparse.Namespace) -> int:
             if other := others.get(path.resolve()):
                 print(f"{path}: {', '.join(other())}")
             else:
-                print(f"{path}: {_summary(plan(load_suite(path)))}")
+                suite = load_suite(path)
+                slurm_settings(suite)
+                print(f"{path}: {_summary(plan(suite))}")
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             code = 2
@@ -121,9 +124,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def status(arguments: argparse.Namespace) -> int:
     """Prints how far every run of some suites is."""
-    from runs import tables
+    from runs import dispatch, tables
 
-    found = {path: _order(arguments, path).look() for path in arguments.suites}
+    orders = {path: _order(arguments, path) for path in arguments.suites}
+    queue = dispatch.ask(list(orders.values()))
+    found = {path: order.look(queue) for path, order in orders.items()}
     if arguments.json:
         import json
 
@@ -133,6 +138,9 @@ def status(arguments: argparse.Namespace) -> int:
         if len(found) > 1:
             print(f"{chr(10) if number else ''}{path}")
         tables.show(rows)
+    known = {row.folder for rows in found.values() for row in rows}
+    if not arguments.only and (others := len(queue.jobs.keys() - known)):
+        print(f"{counted(others, 'run')} in the queue that these suites do not name any more")
     return 0
 
 
@@ -179,7 +187,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
         return 0
     for episode, value in enumerate(returns, 1):
         print(f"episode {episode}: return {value:.1f}")
-    print(f"mean return of {_count(len(returns), 'episode')}: {sum(returns) / len(returns):.1f}")
+    print(f"mean return of {counted(len(returns), 'episode')}: {sum(returns) / len(returns):.1f}")
     if arguments.video:
         print(f"video: {arguments.video}")
     return 0
@@ -243,7 +251,7 @@ def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) 
 
     show_errors(found)
     print(
-        f"{_count(arguments.episodes, 'episode')} with seed {arguments.seed}; rows with equal codes saw the same ones"
+        f"{counted(arguments.episodes, 'episode')} with seed {arguments.seed}; rows with equal codes saw the same ones"
     )
     players = {(error.policy, error.policy_step): error.mean_return for error in found}
     for (policy, step), mean in players.items():
@@ -264,12 +272,8 @@ def _order(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = (),
 def _summary(specs: "Sequence[RunSpec]") -> str:
     steps = sum(spec.settings.steps for spec in specs)
     names = ("task", "variant", "seed")
-    grid = " x ".join(_count(len({getattr(spec, name) for spec in specs}), name) for name in names)
-    return f"{_count(len(specs), 'run')} ({grid}), {steps:,} environment steps"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+    grid = " x ".join(counted(len({getattr(spec, name) for spec in specs}), name) for name in names)
+    return f"{counted(len(specs), 'run')} ({grid}), {steps:,} environment steps"
 
 
 def _parser() -> Parser:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from runs import state, stop
+from runs.census import look
 from runs.dispatch import Order
 from runs.queue import Queue
 from runs.status import statuses
+from suites.errors import UserError
 
 
 def cancel(order: Order) -> str:
@@ -14,9 +16,11 @@ def cancel(order: Order) -> str:
     A Slurm job is cancelled as a whole once all of its runs are; until then the others of its runs go on.
 
     Raises:
-        ClusterError: Slurm does not answer.
+        UserError: Slurm does not answer, so that nobody knows what there is to cancel.
     """
-    queue = order.queue()
+    queue = look(order.results, {spec.suite for spec in order.specs})
+    if queue.warnings:
+        raise UserError(f"{queue.warnings[0]}; nothing was cancelled")
     rows = statuses(order.specs, order.results, queue, order.slurm.stale)
     wanted = {row.folder: row for row in rows if row.state in ("queued", "running")}
     doomed = _jobs(queue, set(wanted))
@@ -43,9 +47,11 @@ def _jobs(queue: Queue, wanted: set[Path]) -> list[str]:
     return [
         id_
         for id_, folders in members.items()
-        if not wanted.isdisjoint(folders) and all(folder in wanted or _is_over(folder) for folder in folders)
+        if not wanted.isdisjoint(folders) and all(folder in wanted or _is_over(folder, id_) for folder in folders)
     ]
 
 
-def _is_over(folder: Path) -> bool:
-    return state.recorded(folder).state in ("done", "failed") or stop.is_cancelled(folder)
+def _is_over(folder: Path, id_: str) -> bool:
+    """Whether a job has nothing to do with one of its runs any more."""
+    said = state.recorded(folder)
+    return said.state == "done" or (said.state == "failed" and said.job == id_) or stop.is_cancelled(folder)

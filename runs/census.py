@@ -18,10 +18,7 @@ def look(results: Path, suites: Iterable[str], rosters: bool = True) -> Queue:
         rosters: Whether to read the rosters of local launchers, too.
     """
     suites = list(suites)
-    waiting: dict[Path, QueuedJob] = {}
-    if rosters:
-        for suite in suites:
-            waiting |= {folder: QueuedJob(launcher) for folder, launcher in roster.read(results / suite).items()}
+    waiting = waiting_here(results, suites) if rosters else {}
     if not any((results / suite / BATCHES).is_dir() for suite in suites):
         return Queue(waiting)
     if shutil.which("squeue") is None:
@@ -33,4 +30,11 @@ def look(results: Path, suites: Iterable[str], rosters: bool = True) -> Queue:
         given = batch.queue(results, suites, Cluster().queue())
     except UserError as error:
         return Queue(waiting, warnings=[str(error)])
-    return Queue({**waiting, **given.jobs}, given.alive, given.batches)
+    return Queue({**waiting, **given.jobs}, given.alive)
+
+
+def waiting_here(results: Path, suites: Iterable[str]) -> dict[Path, QueuedJob]:
+    """The runs of some suites that wait for local launchers."""
+    return {
+        folder: QueuedJob(launcher) for suite in suites for folder, launcher in roster.read(results / suite).items()
+    }

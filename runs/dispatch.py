@@ -13,6 +13,7 @@ from runs.launcher import ROOT
 from runs.queue import Queue
 from runs.settings import SlurmSettings
 from runs.status import RunStatus, statuses
+from suites.errors import counted
 from suites.plan import RunSpec
 
 
@@ -32,24 +33,30 @@ class Order:
     slurm: SlurmSettings
     retry_failed: bool = False
 
-    def look(self) -> list[RunStatus]:
-        """How the runs stand now; says on standard error what could not be found out."""
-        return statuses(self.specs, self.results, self.queue(), self.slurm.stale)
+    @property
+    def suite(self) -> str:
+        """The suite's name."""
+        return self.specs[0].suite
 
-    def queue(self) -> Queue:
-        """Who has the runs in a queue now; says on standard error what could not be found out."""
-        queue = look(self.results, {spec.suite for spec in self.specs})
-        for warning in queue.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        return queue
+    def look(self, queue: Queue) -> list[RunStatus]:
+        """How the runs stand, by a look at the queues."""
+        return statuses(self.specs, self.results, queue, self.slurm.stale)
+
+
+def ask(orders: Sequence[Order]) -> Queue:
+    """Who has the runs of some suites in a queue now; says on standard error what could not be found out."""
+    queue = look(orders[0].results, {order.suite for order in orders})
+    for warning in queue.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return queue
 
 
 def preview(order: Order) -> None:
     """Prints how the runs stand, and which of them would be trained here; touches nothing."""
-    rows = order.look()
+    rows = order.look(ask([order]))
     tables.show(rows)
     missing = [row for row in rows if row.is_missing(order.retry_failed)]
-    print(f"to run: {tables.count(len(missing), 'run')}")
+    print(f"to run: {counted(len(missing), 'run')}")
     _warn_of_changes(order)
 
 
@@ -62,13 +69,13 @@ def preview_jobs(order: Order) -> None:
     from runs.slurm.cluster import Cluster, ClusterError, flags
     from runs.slurm.submission import difference
 
-    found = difference(order.specs, order.results, order.queue(), order.slurm, order.retry_failed)
+    found = difference(order.specs, order.results, ask([order]), order.slurm, order.retry_failed)
     tables.show(found.rows)
     jobs = ceil(len(found.missing) / order.slurm.runs_per_job)
-    line = f"to submit: {tables.count(len(found.missing), 'run')} as {tables.count(jobs, 'job')}"
+    line = f"to submit: {counted(len(found.missing), 'run')} as {counted(jobs, 'job')}"
     try:
         limit = Cluster().max_array_size()
-        calls = tables.count(ceil(jobs / limit), "call")
+        calls = counted(ceil(jobs / limit), "call")
         line += f" by {calls} of sbatch (an array of this cluster has at most {limit:,} jobs)"
     except ClusterError as error:
         line += f"; {error}"
@@ -111,7 +118,7 @@ def submit(order: Order, replace: bool, wait: bool) -> int:
     )
     if not wait:
         return 0
-    rows = watch.follow(order.look)
+    rows = watch.follow(lambda: look(order.results, [order.suite]), order.look)
     tables.show(rows)
     return 0 if all(row.state == "done" for row in rows) else 1
 
@@ -124,7 +131,7 @@ def commands(order: Order, suite: Path, overrides: Sequence[str]) -> Iterator[st
         suite: The suite's file.
         overrides: Settings that were given on the command line.
     """
-    for row in order.look():
+    for row in order.look(ask([order])):
         if row.is_missing(order.retry_failed):
             which = [f"task={row.spec.task}", f"variant={row.spec.variant}", f"seed={row.spec.seed}"]
             command = [sys.executable, str(ROOT / "launch.py"), "run", str(suite), "--only", *which]

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from runs.launcher import TAIL
 from runs.status import RunStatus
 
-TAIL = 8  # lines of a traceback that are shown
 SHOWN = 5  # runs that are named
 
 

@@ -1,6 +1,7 @@
 """Starts, watches and reports the processes of some runs on this machine: all of a local suite's, or a Slurm job's."""
 
 import dataclasses
+import math
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from runs.share import share
 from runs.state import State
 from runs.stop import NOTICE
 from runs.worker import BUSY, STOPPED
-from suites.errors import UserError
+from suites.errors import UserError, counted
 from suites.plan import RunSpec
 
 COMMAND = (sys.executable, "-P", "-m", "runs.worker")  # -P: the current directory may hold other modules of that name
@@ -40,7 +41,7 @@ class Run:
     @property
     def name(self) -> str:
         """What people call it."""
-        return f"{self.spec.task}/{self.spec.variant}/{self.spec.seed}"
+        return self.spec.name
 
 
 class Launcher:
@@ -56,6 +57,7 @@ class Launcher:
         retry_failed: bool = False,
         patient: bool = True,
         deadline: float | None = None,
+        glance: float = 1.0,
         waiting_changed: Callable[[Sequence[Run]], None] = lambda waiting: None,
     ):
         """Sorts out what there is to do; starts nothing yet.
@@ -68,6 +70,7 @@ class Launcher:
             retry_failed: Start failed runs again from their newest checkpoint.
             patient: Wait for runs that another launcher holds, and take them up if it ends early.
             deadline: Seconds of the epoch from which on a notice is one of a time limit.
+            glance: Seconds between two looks at what the runs say of themselves.
             waiting_changed: Is told which runs wait to be started, whenever that changes.
         """
         self._runs = runs
@@ -76,6 +79,8 @@ class Launcher:
         self._signals = signals
         self._patient = patient
         self._deadline = deadline
+        self._glance = glance
+        self._glanced = -math.inf
         self._waiting_changed = waiting_changed
         self._waiting: deque[Run] = deque()
         self._elsewhere: list[Run] = []  # held by other launchers
@@ -90,7 +95,7 @@ class Launcher:
     def run(self) -> None:
         """Works until nothing is left to do, or it is asked to stop and everything has stopped."""
         self._display.note(
-            f"{_count(self._runs)}: {self._done} done, {len(self.failed)} failed earlier, "
+            f"{counted(len(self._runs), 'run')}: {self._done} done, {len(self.failed)} failed earlier, "
             f"{len(self._waiting)} to do, {self._workers} side by side"
         )
         self._waiting_changed(self._waiting)
@@ -104,9 +109,16 @@ class Launcher:
                 self._look_elsewhere()
             time.sleep(POLL)
             self._reap()
-            watched = [*self._active, *self._elsewhere]
-            self._display.update({run.name: state.read(run.folder) for run in watched})
+            self._show()
         self._report()
+
+    def _show(self) -> None:
+        """Shows now and then how runs go on; a shared file system is slow, and may hiccup."""
+        if time.monotonic() - self._glanced > self._glance:
+            self._glanced = time.monotonic()
+            with suppress(OSError):
+                watched = [*self._active, *self._elsewhere]
+                self._display.update({run.name: state.read(run.folder) for run in watched})
 
     def _sort(self, run: Run, retry_failed: bool) -> None:
         now = state.read(run.folder)
@@ -217,12 +229,8 @@ class Launcher:
         left = len(self._runs) - self._done - len(self.failed) - len(self._cancelled)
         cancelled = f", {len(self._cancelled)} cancelled" if self._cancelled else ""
         self._display.note(
-            f"{self._done} of {_count(self._runs)} done, {len(self.failed)} failed{cancelled}, {left} left"
+            f"{self._done} of {counted(len(self._runs), 'run')} done, {len(self.failed)} failed{cancelled}, {left} left"
         )
-
-
-def _count(runs: Sequence[Run]) -> str:
-    return f"{len(runs):,} run{'s' if len(runs) != 1 else ''}"
 
 
 def python_path() -> str:

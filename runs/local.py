@@ -1,15 +1,14 @@
 """The local executor: a fresh process for each run, one after the other or side by side."""
 
-import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 
 from runs import folder, lock, roster, stop
 from runs.census import look
 from runs.display import Display
 from runs.launcher import Launcher, Run
+from runs.queue import refuse_changes
+from runs.signals import collected
 from suites.plan import RunSpec
 
 INTERRUPTED = 130  # exit code
@@ -34,11 +33,12 @@ def launch(specs: Sequence[RunSpec], results: Path, workers: int, retry_failed: 
     Raises:
         UserError: settings have changed under the same name; nothing was started.
     """
-    moved = folder.claim(specs, results, replace)
     queue = look(results, {spec.suite for spec in specs}, rosters=False)
+    refuse_changes(specs, results, queue)
     runs = [Run(spec, spec.folder(results)) for spec in specs]
     ours = [run for run in runs if run.folder not in queue.jobs]
-    with Display() as display, _signals() as signals, roster.posted(results / specs[0].suite) as post:
+    moved = folder.claim([run.spec for run in ours], results, replace)
+    with Display() as display, collected() as signals, roster.posted(results / specs[0].suite) as post:
         for path in moved:
             display.note(f"moved aside: {path}")
         for warning in queue.warnings:
@@ -54,22 +54,3 @@ def launch(specs: Sequence[RunSpec], results: Path, workers: int, retry_failed: 
             display.note("interrupted; the same command goes on from here")
             return INTERRUPTED
         return 1 if launcher.failed else 0
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collects the signals that ask to stop, instead of dying of them."""
-    received: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
-        wanted.append(signal.SIGHUP)
-    before = [signal.signal(number, note) for number in wanted]
-    try:
-        yield received
-    finally:
-        for number, handler in zip(wanted, before, strict=True):
-            signal.signal(number, handler)

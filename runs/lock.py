@@ -1,5 +1,6 @@
 """One process a run: a lock that the kernel releases when its holder dies."""
 
+import errno
 import fcntl
 import os
 import time
@@ -7,7 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from suites.errors import UserError
+
 NAME = ".lock"
+NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 class BusyError(Exception):
@@ -35,6 +39,7 @@ def held(folder: Path, patience: float = 2.0) -> Iterator[None]:
 
     Raises:
         BusyError: another process holds the lock.
+        UserError: the file system knows no locks.
     """
     descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
     deadline = time.monotonic() + patience
@@ -43,7 +48,11 @@ def held(folder: Path, patience: float = 2.0) -> Iterator[None]:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except BlockingIOError:
+            except OSError as error:
+                if error.errno in NO_LOCKS:
+                    raise UserError(f"{folder}: its file system has no locks (flock); use one that has") from None
+                if not isinstance(error, BlockingIOError):
+                    raise
                 if time.monotonic() >= deadline:
                     raise BusyError(f"{folder}: another process runs it") from None
                 time.sleep(0.05)

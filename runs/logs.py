@@ -48,7 +48,8 @@ def show(folder: Path, follow: bool) -> None:
             asked, more = time.monotonic(), follow and _goes_on(folder.absolute())
         path = find(folder)
         if path is None and not more:
-            raise UserError(f"{folder} has no log: nothing of it has begun to run")
+            missing = "" if folder.is_dir() else "; there is no such folder"
+            raise UserError(f"{folder} has no log: nothing of it has begun to run{missing}")
         if path is not None:
             if path != shown:
                 print(f"==> {path} <==", file=sys.stderr, flush=True)
@@ -61,8 +62,9 @@ def show(folder: Path, follow: bool) -> None:
 def _goes_on(folder: Path) -> bool:
     """Whether a run is queued or running, by all that can be seen from here."""
     suite = folder.parents[2]
-    standing, _ = stand(folder, look(suite.parent, [suite.name]), SlurmSettings().stale)
-    return standing in ("queued", "running")
+    queue = look(suite.parent, [suite.name])
+    standing, _ = stand(folder, queue, SlurmSettings().stale)
+    return bool(queue.warnings) or standing in ("queued", "running")  # where nobody answers, it may
 
 
 def _print(path: Path, position: int) -> int:

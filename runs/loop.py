@@ -109,10 +109,14 @@ class Attempt:
             with self._assembled() as parts:
                 self._train(parts)
         except (Stopped, KeyboardInterrupt):
-            self._tell("pending")
-            provenance.end(self.folder, self.progress.step, self.stop.reason or "interrupted")
+            self._end_early()
             raise
         except BaseException as error:
+            if self.stop.reason and not isinstance(error, DivergedError):
+                # Slurm's signals reach children, too: what breaks while a run is being stopped is no failure.
+                logger.exception("broken while it was being stopped")
+                self._end_early()
+                raise Stopped from error
             message = str(error) or type(error).__name__
             trace = "" if isinstance(error, UserError) else traceback.format_exc()
             self._tell("failed", message, trace)
@@ -120,6 +124,10 @@ class Attempt:
             raise
         self._tell("done")
         provenance.end(self.folder, self.progress.step, "done")
+
+    def _end_early(self) -> None:
+        self._tell("pending")
+        provenance.end(self.folder, self.progress.step, self.stop.reason or "interrupted")
 
     @contextmanager
     def _assembled(self) -> Iterator[Parts]:

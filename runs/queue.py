@@ -4,6 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from suites.errors import UserError
+from suites.plan import RunSpec
+
+SHOWN = 5  # runs that an error lists
 BATCHES = "slurm"  # folder of a suite: what was given to Slurm, one folder a batch
 
 
@@ -38,11 +42,28 @@ class Queue:
     Attributes:
         jobs: Run folder -> what has it.
         alive: Ids of all Slurm jobs of this user, ours or not; None where Slurm was not asked or did not answer.
-        batches: Names of our batches that have jobs in the queue.
         warnings: What could not be found out, in words.
     """
 
     jobs: Mapping[Path, QueuedJob] = field(default_factory=dict)
     alive: frozenset[str] | None = None
-    batches: frozenset[str] = frozenset()
     warnings: Sequence[str] = ()
+
+
+def refuse_changes(specs: Sequence[RunSpec], results: Path, queue: Queue) -> None:
+    """Makes sure that no run is queued or running with other settings than its spec's.
+
+    Raises:
+        UserError: some are; they are named with their jobs.
+    """
+    changed = []
+    for spec in specs:
+        job = queue.jobs.get(spec.folder(results))
+        if job is not None and job.hash not in ("", spec.hash):
+            changed.append(f"\n  {spec.folder(results)}, job {job.id}")
+    if changed:
+        more = f"\n  ... and {len(changed) - SHOWN:,} more" if len(changed) > SHOWN else ""
+        raise UserError(
+            f"{len(changed):,} of these runs are in the queue with other settings:{''.join(changed[:SHOWN])}"
+            f"{more}\ncancel them first, or undo the change"
+        )

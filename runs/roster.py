@@ -58,7 +58,7 @@ def _names(path: Path) -> list[str]:
             except BlockingIOError:
                 content = json.load(file)
                 return [name for name in content if isinstance(name, str)] if isinstance(content, list) else []
+        path.unlink(missing_ok=True)  # its launcher was killed
     except (OSError, ValueError):
-        return []
-    path.unlink(missing_ok=True)  # its launcher was killed
+        pass
     return []

@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 
 class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
@@ -54,7 +54,7 @@ class RecordSettings(Group):
     """What a run writes of itself."""
 
     every: int = Field(1000, ge=1, description="Environment steps between two lines of training metrics")
-    heartbeat: float = Field(5.0, gt=0, description="Seconds between two writings of the run's state")
+    heartbeat: float = Field(5.0, gt=0, le=60, description="Seconds between two writings of the run's state")
 
 
 class RunSettings(Group):
@@ -70,6 +70,22 @@ class RunSettings(Group):
 
 # Settings without effect on what is learned or measured: a run whose other settings agree is the same run.
 NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep", "record.every", "record.heartbeat")
+
+
+# Options of sbatch that jobs depend on, and the settings to say them by, where there are any.
+OWN_OPTIONS = {
+    "partition": "partition",
+    "account": "account",
+    "qos": "qos",
+    "constraint": "constraint",
+    "time": "hours",
+    "mem": "memory",
+    "cpus-per-task": "cpus",
+    "gpus-per-node": "gpus",
+    "signal": "notice",
+    **dict.fromkeys(("array", "job-name", "output", "error", "open-mode", "nodes", "ntasks", "ntasks-per-node"), ""),
+    **dict.fromkeys(("requeue", "no-requeue", "export", "chdir"), ""),
+}
 
 
 class SlurmSettings(Group):
@@ -98,6 +114,16 @@ class SlurmSettings(Group):
     )
     setup: list[str] = Field([], description="Lines of shell before the job's program starts")
     options: list[str] = Field([], description="Further options of sbatch: nice=100, exclude=node7, exclusive")
+
+    @field_validator("options")
+    @classmethod
+    def _leave_ours(cls, options: list[str]) -> list[str]:
+        for option in options:
+            name = option.strip().lstrip("-").partition("=")[0]
+            if not name or name in OWN_OPTIONS:
+                meant = f"; say slurm.{setting}" if (setting := OWN_OPTIONS.get(name)) else ""
+                raise ValueError(f"{option!r} is not for `options`, as each job depends on it{meant}")
+        return options
 
     @model_validator(mode="after")
     def _leave_time(self) -> Self:

@@ -1,7 +1,7 @@
-"""A copy of this checkout for jobs to run from, so that later edits change nothing of what was submitted.
+"""A copy of this checkout's code for jobs to run from, so that later edits change nothing of what was submitted.
 
     results/.snapshots/<digest>/
-      agents/ envs/ runs/ suites/ launch.py ...   the files that git tracks, and new ones that it does not ignore
+      agents/ envs/ runs/ suites/ launch.py ...   what git tracks of the rooms, and what is new and not ignored
       snapshot.json                               commit, uncommitted changes: what provenance says of the code
 
 The digest is the content's: equal code is kept once. A snapshot is complete or absent.
@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from runs import atomic
@@ -20,18 +21,15 @@ from runs.provenance import ROOT, SNAPSHOT, source
 
 FOLDER = ".snapshots"
 ROOMS = ("agents", "analysis", "envs", "runs", "suites", "launch.py", "analyze.py")
-DATA = "results"  # never part of a snapshot
 
 
 def take(results: Path) -> Path:
     """Keeps this code as it is now; returns the snapshot's folder."""
     said = source()
-    names = _names()
     digest = hashlib.sha256(json.dumps([said["commit"], said["diff"]]).encode())
-    contents: dict[str, bytes] = {}
-    for name in names:
-        contents[name] = (ROOT / name).read_bytes()
-        digest.update(f"\0{name}\0{len(contents[name])}\0".encode() + contents[name])
+    contents = {name: (ROOT / name).read_bytes() for name in _names()}
+    for name, content in contents.items():
+        digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     target = results.absolute() / FOLDER / digest.hexdigest()[:16]
     if target.is_dir():
         return target
@@ -54,19 +52,20 @@ def prune(results: Path, needed: Iterable[str]) -> None:
         if path.is_dir() and path.name not in keep:
             # Renamed first, so that a kill leaves no half-deleted folder that looks like a snapshot.
             doomed = path.with_name(f"{atomic.TEMPORARY}{path.name.removeprefix(atomic.TEMPORARY)}")
-            path.rename(doomed)
+            with suppress(OSError):  # the next launch tries again
+                path.rename(doomed)
             shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _names() -> list[str]:
-    """The files of the code, relative to its root: by git, or the rooms where git knows nothing of them."""
+    """The files of the rooms, relative to the code's root; git says which, where it knows them."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
     try:
-        answer = subprocess.run(command, capture_output=True, timeout=30, check=True).stdout
+        answer = subprocess.run([*command, "--", *ROOMS], capture_output=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         answer = b""
     names = [os.fsdecode(name) for name in answer.split(b"\0") if name]
     if f"runs/{Path(__file__).name}" not in names:
         found = [path for room in ROOMS for path in [ROOT / room, *(ROOT / room).rglob("*")]]
         names = [str(path.relative_to(ROOT)) for path in found if "__pycache__" not in path.parts]
-    return sorted(name for name in names if not name.startswith(f"{DATA}/") and (ROOT / name).is_file())
+    return sorted(name for name in names if (ROOT / name).is_file())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runs import lock, state
+from runs import lock, state, stop
 from runs.queue import Queue, QueuedJob
 from runs.state import State
 from suites.plan import RunSpec
@@ -29,7 +29,7 @@ class RunStatus:
     @property
     def name(self) -> str:
         """What people call it."""
-        return f"{self.spec.task}/{self.spec.variant}/{self.spec.seed}"
+        return self.spec.name
 
     @property
     def steps(self) -> int:
@@ -57,7 +57,13 @@ class RunStatus:
         return (self.job.node if self.job else None) or self.said.host
 
     def is_missing(self, retry_failed: bool) -> bool:
-        """Whether the run is to be started; one that a signal killed did not fail by itself."""
+        """Whether the run is to be started; one that a signal killed did not fail by itself.
+
+        One that was cancelled or has failed in a job that goes on with others is left until that job has ended: no run
+        is ever in two jobs.
+        """
+        if self.job is not None:
+            return False
         if self.state == "failed":
             return retry_failed or self.said.signal is not None
         return self.state in ("pending", "stale")
@@ -82,18 +88,22 @@ def statuses(specs: Sequence[RunSpec], results: Path, queue: Queue, patience: fl
 
 def stand(folder: Path, queue: Queue, patience: float) -> tuple[Standing, State]:
     """How the run of a folder stands, and what it last said of itself."""
-    said = state.recorded(folder)
+    said, job = state.recorded(folder), queue.jobs.get(folder)
     held = said.state != "done" and lock.is_held(folder)
-    return judge(said, held, queue.jobs.get(folder), queue.alive, patience), said
+    cancelled = job is not None and stop.is_cancelled(folder)
+    return judge(said, held, job, cancelled, queue.alive, patience), said
 
 
-def judge(said: State, held: bool, job: QueuedJob | None, alive: frozenset[str] | None, patience: float) -> Standing:
+def judge(
+    said: State, held: bool, job: QueuedJob | None, cancelled: bool, alive: frozenset[str] | None, patience: float
+) -> Standing:
     """How a run stands.
 
     Args:
         said: What it last said of itself.
         held: Whether a process holds its lock, as far as this machine can tell.
         job: What has it in its queue.
+        cancelled: Whether somebody wants it to stop, though its job may go on.
         alive: Ids of all Slurm jobs of this user, or None if Slurm could not be asked.
         patience: Minutes that a heartbeat may be old.
     """
@@ -104,6 +114,8 @@ def judge(said: State, held: bool, job: QueuedJob | None, alive: frozenset[str] 
     if job is not None:
         if said.state == "failed" and said.job == job.id:
             return "failed"  # others of its job go on
+        if cancelled and not (said.state == "running" and said.job == job.id):
+            return "pending"  # likewise
         return "queued" if job.waits else "running"
     if said.state != "running":
         return said.state

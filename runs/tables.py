@@ -11,6 +11,7 @@ from rich.table import Table
 
 from runs.failures import digest
 from runs.status import STANDINGS, RunStatus
+from suites.errors import counted
 
 if TYPE_CHECKING:
     from runs.evaluate import ModelError
@@ -55,12 +56,7 @@ def counts(rows: Sequence[RunStatus]) -> str:
     """How many runs are in each state, in words."""
     found = Counter(row.state for row in rows)
     listed = ", ".join(f"{found[state]:,} {state}" for state in STANDINGS if state in found)
-    return f"{count(len(rows), 'run')}: {listed}"
-
-
-def count(number: int, noun: str) -> str:
-    """A number of things, in words."""
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+    return f"{counted(len(rows), 'run')}: {listed}"
 
 
 def groups(rows: Sequence[RunStatus]) -> list[list[RunStatus]]:

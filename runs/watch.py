@@ -3,29 +3,36 @@
 import time
 from collections.abc import Callable, Sequence
 
+from rich.console import Group
 from rich.live import Live
+from rich.text import Text
 
 from runs import tables
+from runs.queue import Queue
 from runs.status import RunStatus
 
 PERIOD = 5.0  # seconds between two looks; each is one question to Slurm
 
 
-def follow(look: Callable[[], Sequence[RunStatus]]) -> Sequence[RunStatus]:
+def follow(ask: Callable[[], Queue], look: Callable[[Queue], Sequence[RunStatus]]) -> Sequence[RunStatus]:
     """Shows how runs stand until none is queued or running; returns how they stand then.
 
     Args:
-        look: Says how they stand now.
+        ask: Looks at the queues; where they do not answer, it is asked again.
+        look: Says how the runs stand by that.
     """
-    console = tables.console()
-    rows, told = look(), ""
+    console, told = tables.console(), ""
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        while any(row.state in ("queued", "running") for row in rows):
+        while True:
+            queue = ask()
+            if not queue.warnings:
+                rows = look(queue)
+                if not any(row.state in ("queued", "running") for row in rows):
+                    return rows
+            now = "; ".join(queue.warnings) or tables.counts(rows)
             if console.is_terminal:
-                live.update(tables.table(rows), refresh=True)
-            elif (now := tables.counts(rows)) != told:
+                live.update(Group(tables.table(rows), now) if not queue.warnings else Text(now), refresh=True)
+            elif now != told:
                 told = now
-                print(f"{time.strftime('%H:%M:%S')} {told}", flush=True)
+                print(f"{time.strftime('%H:%M:%S')} {now}", flush=True)
             time.sleep(PERIOD)
-            rows = look()
-    return rows

@@ -23,7 +23,8 @@ def slurm_settings(suite: Suite, overrides: Sequence[str] = ()) -> SlurmSettings
         UserError: With the place of the first mistake in the defaults or on the command line.
     """
     layer = overlay(user_defaults(), suite.slurm, read_overrides(overrides, "--slurm", SLURM))
-    return SLURM.build(layer, suite.place)
+    # What contradicts each other is told at the last of it.
+    return SLURM.build(layer, next((node.place for node in reversed(layer.values())), suite.place))
 
 
 def user_defaults() -> Layer:

@@ -1,4 +1,4 @@
-"""A user's mistake, and the nearest right name to offer for it."""
+"""A user's mistake, and the words to explain it with: the nearest right name, numbers, lists."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -22,6 +22,11 @@ def hint(name: str, known: Iterable[str]) -> str:
         last = get_close_matches(name.rpartition(".")[2].lower(), list(last_parts), n=1, cutoff=0.7)
         close = [last_parts[match] for match in last]
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def counted(number: int, noun: str) -> str:
+    """Returns a number of things in words: `1 run`, `1,200 runs`."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def listed(names: Sequence[str]) -> str:

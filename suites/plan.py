@@ -38,6 +38,11 @@ class RunSpec:
     settings: Settings
 
     @property
+    def name(self) -> str:
+        """What people call the run within its suite, and its folder within the suite's."""
+        return f"{self.task}/{self.variant}/{self.seed}"
+
+    @property
     def effective(self) -> dict[str, Any]:
         """Dotted key -> value of the settings that affect the result on this task."""
         unread = () if self.task.startswith("atari_") else ("atari.",)
@@ -52,7 +57,7 @@ class RunSpec:
 
     def folder(self, results: Path) -> Path:
         """Returns the run's folder under the root of all results."""
-        return results / self.suite / self.task / self.variant / str(self.seed)
+        return results / self.suite / self.name
 
     def to_yaml(self) -> str:
         """Returns the run as the text of its spec.yaml; the hash is for people and scripts."""

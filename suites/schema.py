@@ -119,8 +119,6 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
     if runs > MAX_RUNS:
         raise root.place.error(f"{runs:,} runs; allowed: at most {MAX_RUNS:,} (tasks x variants x sweep x seeds)")
     grid = Grid(variants, sweep)
-    slurm = SLURM.layer(block["slurm"])
-    SLURM.build(slurm, block["slurm"].place)
     suite = Suite(
         name=blocks.read_name(block["name"]),
         description=blocks.read_description(block["description"]),
@@ -132,7 +130,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
         by_task=blocks.read_by_task(block["by_task"], tasks),
         comparisons=blocks.read_comparisons(block["comparisons"], list(grid)),
         published=blocks.read_published(block["published"]),
-        slurm=slurm,
+        slurm=SLURM.layer(block["slurm"]),
         analysis=ANALYSIS.build(ANALYSIS.layer(block["analysis"]), root.place),
         overrides=changed,
         place=root.place,

@@ -296,6 +296,15 @@ def test_eval_prints_returns(
             ["run", "small.yaml", "--executor", "slurm", "--slurm", "gpu=1"],
             "error: --slurm gpu=1: unknown slurm setting gpu; allowed: ",
         ),
+        (
+            ["run", "small.yaml", "--executor", "slurm", "--slurm", "hours=0.02"],
+            "error: --slurm hours=0.02: slurm settings: a notice of 90 s leaves nothing of a time limit of 0.02 hours",
+        ),
+        (
+            ["run", "small.yaml", "--executor", "slurm", "--slurm", "options=[time=5]"],
+            "error: --slurm options=[time=5]: options: 'time=5' is not for `options`, as each job depends on it; "
+            "say slurm.hours",
+        ),
         (["logs", "results/small/toy_reach_1/a/0"], "error: results/small/toy_reach_1/a/0 has no log"),
     ],
 )  # fmt: skip
@@ -386,6 +395,19 @@ def test_ten_thousand_queued_runs_are_compared_in_five_seconds(tmp_path: Path, m
     assert "to submit: 0 runs" in done.stdout
     assert (tmp_path / "calls").read_text().count("\n") == 1
     assert best_seconds(5, *submit, cwd=tmp_path) < 5
+
+
+def test_several_suites_take_one_question_to_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "large.yaml").write_text(LARGE)
+    put_into_the_queue(tmp_path)
+    (tmp_path / "shrunk.yaml").write_text(LARGE.replace("seeds: 5", "seeds: 4"))
+    (tmp_path / "small.yaml").write_text(SMALL)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    shown = process("status", "shrunk.yaml", "small.yaml", cwd=tmp_path).stdout
+    assert "8,000 runs: 8,000 queued" in shown
+    assert "8 runs: 8 pending" in shown
+    assert "2,000 runs in the queue that these suites do not name any more" in shown
+    assert (tmp_path / "calls").read_text().count("\n") == 1
 
 
 def test_five_thousand_run_folders_are_looked_at_in_five_seconds(tmp_path: Path) -> None:

@@ -67,8 +67,7 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
     }
     contents = {name: read(path) for name, path in ours.items()}
     jobs: dict[Path, QueuedJob] = {}
-    # Where a run is in two jobs, one has failed it and goes on with others, and the newer one is to try it again.
-    for entry in sorted(entries, key=lambda entry: _number(entry.job.id)):
+    for entry in entries:
         if entry.name not in ours:
             continue
         _, _, index = entry.job.id.partition("_")
@@ -77,12 +76,20 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
         for run in listed[place] if place < len(listed) else []:
             folder = ours[entry.name].parent.parent / run["run"]
             jobs[folder] = QueuedJob(entry.job.id, entry.job.state, entry.job.reason, entry.job.node, run["hash"])
-    return Queue(jobs, frozenset(entry.job.id for entry in entries), frozenset(ours))
+    return Queue(jobs, frozenset(entry.job.id for entry in entries))
 
 
-def _number(id_: str) -> int:
-    array, _, _ = id_.partition("_")
-    return int(array) if array.isdecimal() else 0
+def orphans(results: Path, entries: Iterable[Entry]) -> list[Entry]:
+    """The jobs whose launcher was killed after Slurm had accepted them and before it wrote their pickles.
+
+    Only who holds the launchers' turn can tell: another launcher may be about to write them.
+    """
+    homes = {path.name: path for path in results.glob(f"*/{BATCHES}/*")}
+    return [
+        entry
+        for entry in entries
+        if entry.name in homes and not (homes[entry.name] / f"{entry.job.id}_submitted.pkl").exists()
+    ]
 
 
 def snapshots(results: Path, entries: Iterable[Entry]) -> set[str]:
@@ -93,13 +100,10 @@ def snapshots(results: Path, entries: Iterable[Entry]) -> set[str]:
 
 def log(suite: Path, run: str) -> Path | None:
     """The log of the newest job that has, or had, a run in its hands, if that job ever began."""
-    newest: tuple[float, Path] | None = None
+    found: list[Path] = []
     for path in (suite / BATCHES).glob("*"):
-        for index, runs in enumerate(read(path)["jobs"]):
-            if all(entry["run"] != run for entry in runs):
-                continue
-            for found in [*path.glob(f"*_{index}_0_log.out"), *(path.glob("*_log.out") if index == 0 else [])]:
-                written = found.stat().st_mtime
-                if newest is None or written > newest[0]:
-                    newest = written, found
-    return newest and newest[1]
+        jobs = read(path)["jobs"]
+        for index, runs in enumerate(jobs):
+            if any(entry["run"] == run for entry in runs):
+                found += path.glob(f"*_{index}_0_log.out" if len(jobs) > 1 else "*_log.out")
+    return max(found, key=lambda path: path.stat().st_mtime, default=None)

@@ -8,6 +8,7 @@ from runs.settings import SlurmSettings
 Attempt = Mapping[str, Any]  # as provenance.json keeps it
 Position = tuple[int, int]  # environment steps and gradient steps of the newest checkpoint
 FRUITLESS = 2  # attempts in a row without progress that are enough
+LOST = 10  # lost nodes that a job survives, which Slurm tells from nothing else that brings it back
 
 
 def verdict(attempts: Sequence[Attempt], position: Position, restarts: int, settings: SlurmSettings) -> str | None:
@@ -27,8 +28,10 @@ def verdict(attempts: Sequence[Attempt], position: Position, restarts: int, sett
         if reasons.count(reason) > budget:
             times = reasons.count(reason)
             return f"it {_was(reason)} {times} time{'s' if times != 1 else ''}, and slurm.{name} is {budget}"
-    if restarts > settings.timeouts + settings.preemptions:  # also where no attempt lived long enough to be noted
-        return f"its job came back {restarts} times, and slurm.timeouts + slurm.preemptions is less"
+    if (
+        restarts > settings.timeouts + settings.preemptions + LOST
+    ):  # also where no attempt lived long enough to be noted
+        return f"its job came back {restarts} times, more than slurm.timeouts, slurm.preemptions and {LOST} lost nodes"
     begun = [(attempt.get("step"), attempt.get("updates")) for attempt in attempts[-FRUITLESS:]]
     if begun == [position] * FRUITLESS:
         return (

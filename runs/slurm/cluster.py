@@ -1,10 +1,12 @@
 """The cluster: what Slurm's own commands and submitit are asked to do, and how they refuse."""
 
+import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from suites.errors import UserError
 PATIENCE = 120  # seconds for an answer of Slurm's
 SHOWN = "%i|%T|%r|%N|%j"  # job, state, reason, nodes, name
 IDS = 500  # jobs that one scancel is given
+WHERE = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT")  # how Slurm's commands find the cluster
 
 
 class ClusterError(UserError):
@@ -34,9 +37,10 @@ class Cluster:
             ClusterError: Slurm does not answer.
         """
         entries = []
-        for line in _ask("squeue", "--me", "--noheader", "--array", f"--format={SHOWN}").splitlines():
-            id_, state, reason, node, name = line.split("|", 4)
-            entries.append(Entry(QueuedJob(id_, state, "" if reason == "None" else reason, node), name))
+        for line in _ask("squeue", "--me", "--all", "--noheader", "--array", f"--format={SHOWN}").splitlines():
+            if line.count("|") >= SHOWN.count("|"):  # others are remarks
+                id_, state, reason, node, name = line.split("|", SHOWN.count("|"))
+                entries.append(Entry(QueuedJob(id_, state, "" if reason == "None" else reason, node), name))
         return entries
 
     def max_array_size(self) -> int:
@@ -73,11 +77,16 @@ class Cluster:
                 folder, cluster="slurm", slurm_max_num_timeout=1_000_000, slurm_python=_python(settings)
             )
             executor.update_parameters(**parameters(folder.name, snapshot, settings))
-            with executor.batch():
+            with _clean_environment(), executor.batch():
                 submitted = [executor.submit(job) for job in jobs]
         except (RuntimeError, OSError) as error:  # of which submitit's own errors are
             raise ClusterError(f"the cluster refused a submission: {_words(error)}") from error
         return submitted[0].job_id.partition("_")[0]
+
+    def withdraw(self, name: str) -> None:
+        """Cancels what Slurm may have accepted of a batch though it did not say so; does its best."""
+        with suppress(ClusterError):
+            _ask("scancel", "--quiet", "--me", f"--name={name}")
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Cancels jobs; those that are over already do not matter.
@@ -121,7 +130,10 @@ def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, 
             "code=$?",
             # Not by SLURM_JOB_ID, which one member of an array shares with the array.
             "job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}",
-            f"[ $code -ne {COMES_BACK} ] || scontrol requeue ${{job:-$SLURM_JOB_ID}}",
+            # Where many jobs are preempted at once, Slurm may be too busy for the first call.
+            f"if [ $code -eq {COMES_BACK} ]; then",
+            "  for wait in 0 5 15 30; do sleep $wait; scontrol requeue ${job:-$SLURM_JOB_ID} && break; done",
+            "fi",
             "exit $code",
         ],
     }
@@ -131,9 +143,9 @@ def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, 
 def _python(settings: SlurmSettings) -> str:
     """The command that starts Python.
 
-    A notice that comes before submitit listens must not kill the job, which would not come back then.
+    A signal that comes before submitit listens must not end the job, which would not come back then.
     """
-    return f'sh -c \'trap "" USR2; exec "$@"\' sh {settings.python or shlex.quote(sys.executable)}'
+    return f'sh -c \'trap "" USR2 TERM; exec "$@"\' sh {settings.python or shlex.quote(sys.executable)}'
 
 
 def flags(settings: SlurmSettings) -> list[str]:
@@ -142,7 +154,8 @@ def flags(settings: SlurmSettings) -> list[str]:
     hours, minutes = divmod(given["timeout_min"], 60)
     named = {
         "--time": f"{hours}:{minutes:02d}:00",
-        "--mem": f"{settings.memory:g}G",
+        "--mem": f"{settings.memory:.0f}GB" if settings.memory.is_integer() else f"{int(settings.memory * 1024)}MB",
+        "--nodes": 1,
         "--cpus-per-task": settings.cpus,
         "--gpus-per-node": settings.gpus or None,
         "--partition": settings.partition,
@@ -157,11 +170,26 @@ def flags(settings: SlurmSettings) -> list[str]:
     return [*lines, *(f"setup: {line}" for line in settings.setup)]
 
 
+@contextmanager
+def _clean_environment() -> Iterator[None]:
+    """Hides variables that change what Slurm's commands do: filters, defaults, the job that we may be in."""
+    hidden = {
+        name: os.environ.pop(name)
+        for name in list(os.environ)
+        if name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SCANCEL_")) and name not in WHERE
+    }
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
 def _ask(*command: str) -> str:
     try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, stdin=subprocess.DEVNULL
-        )
+        with _clean_environment():
+            answer = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, stdin=subprocess.DEVNULL
+            )
     except FileNotFoundError:
         raise ClusterError(f"there is no {command[0]} here: this is no machine of a Slurm cluster") from None
     except subprocess.TimeoutExpired:

@@ -7,6 +7,7 @@ a run has come stands in its folder only.
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -24,12 +25,18 @@ from runs.stop import NOTICE, is_cancelled
 COMES_BACK = os.EX_TEMPFAIL  # exit code on which the batch script requeues the job
 POLL = 0.2  # seconds
 NEWS = 600.0  # seconds between two lines of a run in the job's log: thousands of jobs run for days
+GLANCE = 30.0  # seconds between two looks at a run's state, which its job needs for these lines only
+RESERVE = 15.0  # seconds of the notice that are left for the requeueing
 SLACK = 90.0  # seconds that Slurm may give its notice early: 60, by its manual, and the job's own start
 MERCY = 900.0  # seconds to wait for the end that Slurm has announced by SIGTERM
 
 
 class SlurmJob:
     """The function of a job, which submitit pickles, calls, and on Slurm's notice asks for a checkpoint."""
+
+    # Before a job begins, nothing goes on that a notice would have to wait for.
+    _launcher: Launcher | None = None
+    _ended = True
 
     def __init__(self, runs: Sequence[Run], settings: SlurmSettings):
         """Takes the runs that share the job."""
@@ -41,21 +48,25 @@ class SlurmJob:
 
         Raises:
             RuntimeError: a run has failed, so that Slurm shows the job as failed, too.
+            SystemExit: the job is to come back, as a run cannot be trained now.
         """
         self._signals: list[int] = []
-        self._launcher: Launcher | None = None
         self._ended = False
         # In a thread: the main one stays free for submitit's signal handler, which calls `checkpoint`.
-        Thread(target=self._launch, args=(self._to_do(),), daemon=True).start()
+        Thread(target=self._launch, daemon=True).start()
         while not self._ended:
             time.sleep(POLL)
         if self._launcher is None:
             raise RuntimeError("the launcher has failed; its traceback stands above")
-        if self._launcher.stopped:
+        terminated = [how for how in self._launcher.failed.values() if how.signal == signal.SIGTERM.name]
+        if self._launcher.stopped or terminated:
             # SIGTERM reached the runs and not us: Slurm is about to cancel the job, or to preempt it without notice.
             # A job that ended by itself now would not come back.
             print("the runs were stopped from outside; waiting for Slurm to end the job", flush=True)
             time.sleep(MERCY)
+        if any(self._is_haunted(run) for run in self.runs):
+            print("a run's lock has outlived its node; coming back later", flush=True)
+            sys.exit(COMES_BACK)
         failed = [run.name for run in self.runs if run in self._launcher.failed or _has_failed(run)]
         if failed:
             raise RuntimeError(f"failed: {', '.join(failed)}")
@@ -67,8 +78,10 @@ class SlurmJob:
         moment at which there is none, though nothing in ours ever changes. And it would need Slurm's commands here, in
         a container maybe.
         """
-        self._signals.append(NOTICE)
-        deadline = time.monotonic() + self.settings.notice + SLACK
+        if not self._ended:
+            self._signals.append(NOTICE)
+        # To come back, the job has to end before Slurm ends it, also if a run has not saved itself by then.
+        deadline = time.monotonic() + max(1.0, self.settings.notice - RESERVE)
         while not self._ended and time.monotonic() < deadline:
             time.sleep(POLL)
         if not self._to_do():
@@ -76,17 +89,33 @@ class SlurmJob:
         print("going back into the queue", flush=True)
         sys.exit(COMES_BACK)
 
+    def _launch(self) -> None:
+        try:
+            with Display(period=NEWS) as display:
+                launcher = Launcher(
+                    self._to_do(),
+                    len(self.runs),
+                    display,
+                    self._signals,
+                    retry_failed=True,
+                    patient=False,
+                    deadline=time.time() + 3600 * self.settings.hours - self.settings.notice - SLACK,
+                    glance=GLANCE,
+                )
+                launcher.run()
+                self._launcher = launcher
+        finally:
+            self._ended = True
+
     def _to_do(self) -> list[Run]:
         """The runs that are to be tried, or tried again; those that may not be any more are failed."""
         wanted = []
         for run in self.runs:
             now = state.read(run.folder)
-            here = now.job == state.slurm_job()
-            failed_here = here and now.state == "failed" and now.signal is None
-            taken_over = _restarts() > 0 and now.job is not None and not here  # by a newer job, to try it again
-            if now.state == "done" or failed_here or taken_over or is_cancelled(run.folder):
+            failed_here = now.state == "failed" and now.signal is None and now.job == state.slurm_job()
+            if now.state == "done" or failed_here or is_cancelled(run.folder):
                 continue
-            if (reason := self._verdict(run)) is None:
+            if now.state == "running" or (reason := self._verdict(run)) is None:  # what goes on has not failed yet
                 wanted.append(run)
             else:
                 print(f"{run.name}: failed: {reason}", flush=True)
@@ -94,22 +123,13 @@ class SlurmJob:
                 state.write(run.folder, State("failed", now.step, steps, now.return_, error=reason))
         return wanted
 
-    def _launch(self, runs: Sequence[Run]) -> None:
-        try:
-            with Display(period=NEWS) as display:
-                launcher = Launcher(
-                    runs,
-                    len(self.runs),
-                    display,
-                    self._signals,
-                    retry_failed=True,
-                    patient=False,
-                    deadline=time.time() + 3600 * self.settings.hours - self.settings.notice - SLACK,
-                )
-                launcher.run()
-                self._launcher = launcher
-        finally:
-            self._ended = True
+    def _is_haunted(self, run: Run) -> bool:
+        """Whether a run of this job seems to go on, though this job has no process of it any more.
+
+        The lock of a process on a lost node is free only once the file server notices.
+        """
+        now = state.read(run.folder)
+        return now.state == "running" and now.job == state.slurm_job()
 
     def _verdict(self, run: Run) -> str | None:
         from runs.checkpoint import Checkpoints  # imports numpy, which who submits a job has no use for

@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from runs import folder, lock, snapshot, stop
+from runs.census import waiting_here
 from runs.launcher import Run
-from runs.queue import Queue
+from runs.queue import Queue, refuse_changes
 from runs.settings import SlurmSettings
+from runs.signals import deferred
 from runs.slurm import batch
 from runs.slurm.batch import Entry
 from runs.slurm.cluster import ClusterError
 from runs.slurm.job import SlurmJob
 from runs.status import RunStatus, statuses
-from runs.tables import count, counts
-from suites.errors import UserError
+from runs.tables import counts
+from suites.errors import UserError, counted
 from suites.plan import RunSpec
 
 T = TypeVar("T")
 PATIENCE = 600.0  # seconds that another launcher may take to submit
-SHOWN = 5  # runs that an error lists
 
 
 class Executor(Protocol):
@@ -38,6 +39,12 @@ class Executor(Protocol):
     def submit(self, jobs: Sequence[SlurmJob], folder: Path, snapshot: Path, settings: SlurmSettings) -> str:
         """Submits an array; returns its id."""
 
+    def withdraw(self, name: str) -> None:
+        """Cancels what may have been accepted of a batch."""
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Cancels jobs."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -51,9 +58,14 @@ class Difference:
     rows: Sequence[RunStatus]
     missing: Sequence[Run]
 
-    def arrays(self, settings: SlurmSettings, limit: int) -> Iterator[list[list[Run]]]:
+    @property
+    def blocked(self) -> int:
+        """Runs that have stopped in jobs which go on with others."""
+        return sum(row.job is not None and row.state in ("pending", "failed") for row in self.rows)
+
+    def arrays(self, settings: SlurmSettings, limit: int) -> list[list[list[Run]]]:
         """The missing runs as jobs of some runs each, and the jobs as arrays of at most `limit` jobs."""
-        return chunks(chunks(self.missing, settings.runs_per_job), limit)
+        return list(chunks(chunks(self.missing, settings.runs_per_job), limit))
 
 
 def difference(
@@ -64,15 +76,8 @@ def difference(
     Raises:
         UserError: a run is queued or running with other settings.
     """
+    refuse_changes(specs, results, queue)
     rows = statuses(specs, results, queue, settings.stale)
-    changed = [row for row in rows if row.job and row.job.hash not in ("", row.spec.hash)]
-    if changed:
-        listed = "".join(f"\n  {row.folder}, job {row.job_id}" for row in changed[:SHOWN])
-        more = f"\n  ... and {len(changed) - SHOWN} more" if len(changed) > SHOWN else ""
-        raise UserError(
-            f"{len(changed)} of these runs are in the queue with other settings:{listed}{more}\n"
-            "cancel them first, or undo the change"
-        )
     return Difference(rows, [Run(row.spec, row.folder) for row in rows if row.is_missing(retry_failed)])
 
 
@@ -105,20 +110,25 @@ def submit(
     """
     results = results.absolute()
     with _turn(results, note):
-        entries = cluster.queue()
-        queue = batch.queue(results, {spec.suite for spec in specs}, entries)
-        found = difference(specs, results, queue, settings, retry_failed)
+        entries = _reachable(cluster, results, note)
+        suites = {spec.suite for spec in specs}
+        given = batch.queue(results, suites, entries)
+        queue = Queue({**waiting_here(results, suites), **given.jobs}, given.alive)
+        refuse_changes(specs, results, queue)
         for path in folder.claim(specs, results, replace):
             note(f"moved aside: {path}")
+        found = difference(specs, results, queue, settings, retry_failed)
         for row in found.rows:
-            if row.state != "running":  # also what is queued, and would not start otherwise
+            if row.job is None or row.job.waits:  # also what is queued, and would not start otherwise
                 stop.allow(row.folder)
         note(counts(found.rows))
+        if found.blocked:
+            note(f"{counted(found.blocked, 'run')} stopped in jobs that go on with others; submit again when those end")
         if not found.missing:
             note("nothing to submit")
             return 0
         submitted = 0
-        arrays = list(found.arrays(settings, cluster.max_array_size()))
+        arrays = found.arrays(settings, cluster.max_array_size())
         code = snapshot.take(results)
         for jobs in arrays:
             try:
@@ -130,7 +140,7 @@ def submit(
                 ) from error
             runs = sum(map(len, jobs))
             submitted += runs
-            note(f"submitted job {id_}: {count(runs, 'run')} in {count(len(jobs), 'job')}")
+            note(f"submitted job {id_}: {counted(runs, 'run')} in {counted(len(jobs), 'job')}")
         snapshot.prune(results, {code.name, *batch.snapshots(results, entries)})
         return submitted
 
@@ -140,12 +150,25 @@ def _submit(
 ) -> str:
     """Submits one array."""
     home = batch.folder_of(results / jobs[0][0].spec.suite)
+    if "%" in str(home):
+        raise UserError(f"{home}: Slurm reads signs into a % in a path; rename the suite or the folder")
     batch.write(home, jobs, code.name)
     try:
-        return cluster.submit([SlurmJob(runs, settings) for runs in jobs], home, code, settings)
+        with deferred():  # between Slurm's consent and the last pickle an interrupt would orphan jobs
+            return cluster.submit([SlurmJob(runs, settings) for runs in jobs], home, code, settings)
     except ClusterError:
+        cluster.withdraw(home.name)
         shutil.rmtree(home, ignore_errors=True)
         raise
+
+
+def _reachable(cluster: Executor, results: Path, note: Callable[[str], None]) -> list[Entry]:
+    """Slurm's queue, without what a killed launcher has left in it half submitted: that is cancelled."""
+    entries = cluster.queue()
+    if orphans := batch.orphans(results, entries):
+        cluster.cancel([entry.job.id for entry in orphans])
+        note(f"cancelled {counted(len(orphans), 'job')} that a killed launcher had not submitted to the end")
+    return [entry for entry in entries if entry not in orphans]
 
 
 @contextmanager

@@ -52,7 +52,22 @@ def said(phase: Any, age: float = 0.0, host: str = "afar", job: str | None = Non
 def test_standing(
     state: State, held: bool, job: QueuedJob | None, alive: frozenset[str] | None, expected: Standing
 ) -> None:
-    assert judge(state, held, job, alive, patience=10.0) == expected
+    assert judge(state, held, job, cancelled=False, alive=alive, patience=10.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "held", "job", "expected"),
+    [
+        (said("pending", job="7"), False, RUNNING, "pending"),  # its neighbours go on
+        (State(), False, WAITING, "pending"),
+        (said("running", job="7"), True, RUNNING, "running"),  # about to save itself
+        (said("running", job="7"), False, RUNNING, "running"),
+        (said("running", job="6"), False, WAITING, "pending"),  # killed in an earlier job
+        (said("failed", job="7"), False, RUNNING, "failed"),
+    ],
+)
+def test_standing_of_a_cancelled_run(state: State, held: bool, job: QueuedJob, expected: Standing) -> None:
+    assert judge(state, held, job, cancelled=True, alive=NONE, patience=10.0) == expected
 
 
 def row(seed: int, standing: Standing, queued: QueuedJob | None = None, **told: Any) -> RunStatus:

@@ -14,7 +14,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         pytest.skip(f"needs Slurm: no {', '.join(missing)}; apt-get install slurm-wlm munge")
     if os.geteuid() != 0:
         pytest.skip("needs root, to run Slurm's daemons")
-    with Cluster(tmp_path_factory.mktemp("slurm") / "cluster") as running:
+    with Cluster(tmp_path_factory.mktemp("slurm") / "cluster", kill_wait=20) as running:
         yield running
 
 

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -123,8 +122,8 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def longer(uninterrupted: Path) -> Mapping[str, Any]:
     """Settings of a run that takes this machine longer than Slurm's shortest time limit leaves it."""
     lines = [json.loads(line) for line in (uninterrupted / "metrics.jsonl").read_text().splitlines()]
-    fps = statistics.median(line["time/fps"] for line in lines if "time/fps" in line)
-    return {**LONG, "steps": round(45 * fps)}
+    fps = max(line["time/fps"] for line in lines if "time/fps" in line)
+    return {**LONG, "steps": round(60 * fps)}
 
 
 def test_array_is_throttled_and_a_second_launch_submits_nothing(lab: Laboratory) -> None:
@@ -135,11 +134,22 @@ def test_array_is_throttled_and_a_second_launch_submits_nothing(lab: Laboratory)
     assert sorted(path.name for path in lab.folder.iterdir()) == before
 
     assert "submitted job" in lab.submit()
-    shown = {line.strip() for line in preview.splitlines()}
     [script] = lab.results.glob("suite/slurm/*/*_submission.sh")
-    for option in ("--cpus-per-task=1", "--signal=USR2@10", "--requeue"):
-        assert option in shown
-        assert f"#SBATCH {option}" in script.read_text().splitlines()
+    given = {line.removeprefix("#SBATCH ") for line in script.read_text().splitlines() if line.startswith("#SBATCH")}
+    shown = {line.strip() for line in preview.splitlines() if line.startswith("  --")}
+    differing = (
+        "--time",
+        "--array",
+        "--job-name",
+        "--output",
+        "--open-mode",
+        "--wckey",
+    )  # each in its own form, or fixed
+    assert {option for option in given if not option.startswith(differing)} == {
+        option for option in shown if not option.startswith(differing)
+    }
+    assert {"--time=0:06:00", "--array=0-N%2"} <= shown
+    assert {"--time=6", "--array=0-7%2"} <= given
     assert "nothing to submit" in lab.submit()
     most = 0
 
@@ -244,7 +254,7 @@ def test_time_limit_is_survived(
     assert lab.reasons(folder) == ["timed out"] * (lives - 1) + ["done"]
     attempts = lab.attempts(folder)
     for number, (before, after) in enumerate(pairwise(attempts), 1):
-        assert after["step"] == before["end_step"] > before["step"]
+        assert after["step"] == before["end_step"] >= before["step"]
         assert after["slurm"]["SLURM_RESTART_COUNT"] == str(number)
     assert len({attempt["slurm"]["SLURM_JOB_ID"] for attempt in attempts}) == 1
     assert process.wait() == 0

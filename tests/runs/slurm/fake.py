@@ -1,10 +1,12 @@
 """A cluster without Slurm: it takes submissions, starts, ends, preempts and loses jobs as it is told."""
 
 import dataclasses
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from runs import atomic, state
 from runs.folder import write_spec
@@ -19,7 +21,7 @@ NODE = "node7"
 
 
 class FakeCluster:
-    """Jobs by id, in the order of their submission; each with its name, its state and its runs."""
+    """Jobs by id, in the order of their submission; what a job does when it starts is up to the real `SlurmJob`."""
 
     def __init__(self, limit: int = 1000, refuse_after: int | None = None, delay: float = 0.0):
         """Refuses submissions after some; takes some seconds over each."""
@@ -28,8 +30,9 @@ class FakeCluster:
         self.delay = delay
         self.calls: list[int] = []  # jobs of each submission that was accepted
         self.entries: dict[str, Entry] = {}
-        self.runs: dict[str, tuple[Run, ...]] = {}
-        self.returned: set[str] = set()  # jobs that have come back
+        self.jobs: dict[str, SlurmJob] = {}
+        self.restarts: dict[str, int] = {}
+        self.withdrawn: list[str] = []
 
     def queue(self) -> list[Entry]:
         return list(self.entries.values())
@@ -48,43 +51,57 @@ class FakeCluster:
         for index, job in enumerate(jobs):
             id_ = array if len(jobs) == 1 else f"{array}_{index}"
             self.entries[id_] = Entry(QueuedJob(id_), folder.name)
-            self.runs[id_] = job.runs
+            self.jobs[id_] = job
+            self.restarts[id_] = 0
+        self.pickle(folder)
         return array
+
+    def pickle(self, folder: Path) -> None:
+        """Leaves what submitit leaves."""
+        for entry in self.entries.values():
+            if entry.name == folder.name:
+                (folder / f"{entry.job.id}_submitted.pkl").touch()
+
+    def withdraw(self, name: str) -> None:
+        self.withdrawn.append(name)
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        for id_ in ids:
+            del self.entries[id_]
+
+    def to_do(self, id_: str) -> list[Run]:
+        """What a job would train if it started now, by its own word."""
+        array, _, index = id_.partition("_")
+        variables = {"SLURM_JOB_ID": id_, "SLURM_RESTART_COUNT": str(self.restarts[id_])}
+        if index:
+            variables |= {"SLURM_ARRAY_JOB_ID": array, "SLURM_ARRAY_TASK_ID": index}
+        with mock.patch.dict(os.environ, variables):
+            return self.jobs[id_]._to_do()
 
     def start(self, id_: str) -> None:
         """A job begins, and so do those of its runs that are not over."""
         self._becomes(id_, "RUNNING", NODE)
-        for run in self.runs[id_]:
-            if self.wants(id_, run):
-                write_spec(run.spec, run.folder)
-                say(run, "running", id_)
+        for run in self.to_do(id_):
+            write_spec(run.spec, run.folder)
+            say(run, "running", id_)
 
-    def wants(self, id_: str, run: Run) -> bool:
-        """Whether a job will train a run when it starts, by what the run says then."""
-        said = state.recorded(run.folder)
-        if said.state == "done" or (said.state == "failed" and said.job == id_):
-            return False
-        return id_ not in self.returned or said.job in (None, id_)
+    def running(self, id_: str) -> list[Run]:
+        """The runs that a job trains now."""
+        said = [(run, state.recorded(run.folder)) for run in self.jobs[id_].runs]
+        return [run for run, now in said if now.state == "running" and now.job == id_]
 
     def end(self, id_: str, outcome: str = "done", **said: Any) -> None:
         """A job ends, and so do its runs."""
-        for run in self.runs[id_]:
-            if self.runs_in(id_, run):
-                say(run, outcome, id_, **said)
+        for run in self.running(id_):
+            say(run, outcome, id_, **said)
         del self.entries[id_]
 
     def requeue(self, id_: str) -> None:
         """A job is preempted; its runs have saved themselves."""
-        for run in self.runs[id_]:
-            if self.runs_in(id_, run):
-                say(run, "pending", id_)
-        self.returned.add(id_)
+        for run in self.running(id_):
+            say(run, "pending", id_)
+        self.restarts[id_] += 1
         self._becomes(id_, "PENDING", "")
-
-    def runs_in(self, id_: str, run: Run) -> bool:
-        """Whether a job trains a run now."""
-        said = state.recorded(run.folder)
-        return said.state == "running" and said.job == id_ and self.entries[id_].job.state == "RUNNING"
 
     def lose(self, id_: str) -> None:
         """A job's node dies, and nobody says anything any more."""

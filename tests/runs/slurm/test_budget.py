@@ -34,7 +34,8 @@ def attempts(*told: tuple[str, int]) -> list[dict[str, Any]]:
         ([("killed", 0), ("preempted", 10), ("killed", 10)], (10, 0), 2, "no further than step 10"),
         ([("preempted", 10)], (10, 0), 1, None),  # once may have been too early to get anywhere
         ([("killed", 0), ("killed", 10)], (10, 0), 1, None),
-        ([], (0, 0), 6, "came back 6 times"),  # though no attempt lived long enough to be noted
+        ([], (0, 0), 15, None),
+        ([], (0, 0), 16, "came back 16 times"),  # though no attempt lived long enough to be noted
     ],
 )
 def test_verdict(told: list[tuple[str, int]], position: tuple[int, int], restarts: int, why: str | None) -> None:

@@ -3,13 +3,14 @@ from typing import Any
 
 import pytest
 
-from runs import stop
+from runs import cancellation, stop
 from runs.cancellation import cancel
 from runs.dispatch import Order
 from runs.queue import Queue
 from runs.settings import SlurmSettings
 from runs.slurm import batch, cluster
 from runs.slurm.submission import submit
+from suites.errors import UserError
 from suites.plan import RunSpec
 from tests.runs.slurm.fake import FakeCluster
 from tests.runs.standin import spec
@@ -21,18 +22,9 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     found = FakeCluster()
     submit([spec(seed) for seed in range(6)], tmp_path, SlurmSettings(runs_per_job=2), found, lambda _: None)
     found.start("100_0")
-    monkeypatch.setattr(Order, "queue", lambda order: look(order, found))
-    monkeypatch.setattr(cluster.Cluster, "cancel", lambda _, ids: lose(found, ids))
+    monkeypatch.setattr(cancellation, "look", lambda results, suites: batch.queue(results, suites, found.queue()))
+    monkeypatch.setattr(cluster.Cluster, "cancel", lambda _, ids: found.cancel(ids))
     return found
-
-
-def lose(found: FakeCluster, ids: list[str]) -> None:
-    for id_ in ids:
-        found.lose(id_)
-
-
-def look(order: Order, found: FakeCluster) -> Queue:
-    return batch.queue(order.results, {"suite"}, found.queue())
 
 
 def order(results: Path, *seeds: int) -> Order:
@@ -86,3 +78,17 @@ def test_launching_again_takes_back_what_has_not_come_into_force(tmp_path: Path,
     cancel(order(tmp_path, 4))
     assert submit([spec(4)], tmp_path, SlurmSettings(), fake, lambda _: None) == 0
     assert marked(tmp_path) == []
+
+
+def test_neighbour_that_is_to_be_tried_again_keeps_its_job(tmp_path: Path, fake: FakeCluster) -> None:
+    """It has failed in another job, earlier."""
+    fake.end("100_0", "failed")
+    submit([spec(0), spec(1)], tmp_path, SlurmSettings(runs_per_job=2), fake, lambda _: None, retry_failed=True)
+    cancel(order(tmp_path, 0))
+    assert "200" in fake.entries
+
+
+def test_silent_slurm_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cancellation, "look", lambda *_: Queue(warnings=["squeue failed: no controller"]))
+    with pytest.raises(UserError, match="squeue failed: no controller; nothing was cancelled"):
+        cancel(order(tmp_path, 0))

@@ -23,7 +23,7 @@ def script(folder: Path, name: str, body: str) -> None:
 
 
 def test_queue_is_read(commands: Path) -> None:
-    answer = "16_1|PENDING|JobArrayTaskLimit||a|b c\n17|RUNNING|None|vm|mine"
+    answer = "CLUSTER: here\n16_1|PENDING|JobArrayTaskLimit||a|b c\n17|RUNNING|None|vm|mine"
     script(commands, "squeue", f"echo '{answer}'")
     assert Cluster().queue() == [
         Entry(QueuedJob("16_1", "PENDING", "JobArrayTaskLimit", ""), "a|b c"),
@@ -61,10 +61,29 @@ def test_settings_become_options() -> None:
     )  # fmt: skip
     assert set(flags(settings)) == {
         "--partition=gpu", "--account=lab", "--qos=high", "--constraint=a100", "--gpus-per-node=2", "--cpus-per-task=6",
-        "--mem=20.5G", "--time=1:01:00", "--signal=USR2@45", "--array=0-N%8", "--nice=100", "--exclusive",
-        "--mail-type=FAIL", "--requeue", "setup: module load x",
+        "--mem=20992MB", "--nodes=1", "--time=1:01:00", "--signal=USR2@45", "--array=0-N%8", "--nice=100",
+        "--exclusive", "--mail-type=FAIL", "--requeue", "setup: module load x",
     }  # fmt: skip
     given = parameters("name", Path("/a snapshot"), settings)
     assert given["slurm_setup"][0] == "module load x"
     assert "export PYTHONPATH='/a snapshot'${PYTHONPATH:+:$PYTHONPATH}" in given["slurm_setup"]
     assert "gpus_per_node" not in parameters("name", Path(), SlurmSettings(gpus=0))
+
+
+def test_environment_does_not_change_what_is_asked(commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A filter would hide jobs, which would then be submitted again; and a launcher may run within a job."""
+    script(commands, "squeue", f"env > {commands}/environment")
+    for name in ("SQUEUE_STATES", "SBATCH_JOB_NAME", "SLURM_RESTART_COUNT", "SLURM_CONF", "SURMISE"):
+        monkeypatch.setenv(name, "x")
+    Cluster().queue()
+    seen = {line.partition("=")[0] for line in (commands / "environment").read_text().splitlines()}
+    assert {"SLURM_CONF", "SURMISE"} <= seen
+    assert not {"SQUEUE_STATES", "SBATCH_JOB_NAME", "SLURM_RESTART_COUNT"} & seen
+    assert os.environ["SLURM_RESTART_COUNT"] == "x"
+    assert "--all" in (commands / "squeue.calls").read_text()
+
+
+@pytest.mark.parametrize("option", ["array=0-3", "--time=5", "", "signal=USR1@5"])
+def test_options_that_jobs_depend_on_are_refused(option: str) -> None:
+    with pytest.raises(ValueError, match="not for `options`"):
+        SlurmSettings(options=[option])

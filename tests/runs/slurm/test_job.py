@@ -3,16 +3,18 @@
 import os
 import pickle
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import cloudpickle
 import pytest
 
-from runs import provenance, state, stop
+from runs import launcher, lock, provenance, state, stop
 from runs.folder import write_spec
 from runs.launcher import Run
 from runs.settings import SlurmSettings
@@ -21,6 +23,17 @@ from runs.slurm.job import COMES_BACK, SlurmJob
 from tests.runs.standin import metrics, spec
 
 Faults = Callable[[str], None]
+# A worker in a long operation, which hears no signal for a while.
+DEAF = """
+import os, signal, sys, time
+from pathlib import Path
+for number in (signal.SIGTERM, signal.SIGUSR2):
+    signal.signal(number, signal.SIG_IGN)
+(Path(sys.argv[1]) / "deaf").touch()
+parent, end = os.getppid(), time.monotonic() + 30
+while os.getppid() == parent and time.monotonic() < end:
+    time.sleep(0.1)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -42,12 +55,13 @@ def listening() -> Iterator[Callable[[SlurmJob], None]]:
 
         signal.signal(signal.SIGUSR2, handler)
 
+    signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # a late notice must not end the tests
     yield listen
     signal.signal(signal.SIGUSR2, before)
 
 
-def runs(results: Path, count: int) -> list[Run]:
-    return [Run(spec(seed), spec(seed).folder(results)) for seed in range(count)]
+def runs(results: Path, count: int, **changes: Any) -> list[Run]:
+    return [Run(spec(seed, **changes), spec(seed).folder(results)) for seed in range(count)]
 
 
 def reasons(run: Run) -> list[str]:
@@ -56,9 +70,10 @@ def reasons(run: Run) -> list[str]:
 
 def notify_when(ready: Callable[[], bool], act: Callable[[], None]) -> threading.Thread:
     """Does something, in the background, as soon as something is true."""
+    deadline = time.monotonic() + 60
 
     def wait() -> None:
-        while not ready():
+        while not ready() and time.monotonic() < deadline:
             time.sleep(0.02)
         act()
 
@@ -95,7 +110,7 @@ def test_notice_saves_all_runs_and_requeues_the_job(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stand_in_workers('{"0": "slow", "1": "slow", "2": "raise"}')
-    packed = runs(tmp_path, 3)
+    packed = runs(tmp_path, 3, steps=2000)
     submitted = SlurmJob(packed, SlurmSettings(runs_per_job=3))
     original = pickle.dumps(submitted)
     listening(submitted)
@@ -117,7 +132,7 @@ def test_notice_saves_all_runs_and_requeues_the_job(
     assert [state.read(run.folder).state for run in packed] == ["done", "done", "failed"]
     assert [reasons(run) for run in packed[:2]] == [["preempted", "done"]] * 2
     assert len(reasons(packed[2])) == 1
-    whole = Run(spec(0), tmp_path / "whole" / "suite" / "toy_reach_1" / "standin" / "0")
+    whole = Run(spec(0, steps=2000), tmp_path / "whole" / "suite" / "toy_reach_1" / "standin" / "0")
     SlurmJob([whole], SlurmSettings())()
     assert metrics(packed[0].folder) == metrics(whole.folder)
 
@@ -186,18 +201,37 @@ def test_cancelled_run_of_a_job_is_left_alone_when_it_comes_back(
     assert [state.read(run.folder).state for run in packed] == ["pending", "done"]
 
 
-def test_run_that_a_newer_job_has_taken_over_is_left_to_it(
+def test_lock_that_outlives_its_node_brings_the_job_back(
     tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A file server may take minutes to notice that a node is gone; a run of another launcher is left to that."""
     stand_in_workers("{}")
-    packed = runs(tmp_path, 1)
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "9")
-    write_spec(packed[0].spec, packed[0].folder)
-    state.write(packed[0].folder, state.State("pending", 5, 400))
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    [run] = runs(tmp_path, 1)
+    write_spec(run.spec, run.folder)
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    SlurmJob(packed, SlurmSettings())()
-    assert state.read(packed[0].folder).state == "pending"
-    monkeypatch.delenv("SLURM_RESTART_COUNT")
-    SlurmJob(packed, SlurmSettings())()
-    assert state.read(packed[0].folder).state == "done"
+    state.write(run.folder, state.State("running", 5, 400))
+    with lock.held(run.folder), pytest.raises(SystemExit, match=str(COMES_BACK)):
+        SlurmJob([run], SlurmSettings())()
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "9")
+    with lock.held(run.folder):
+        SlurmJob([run], SlurmSettings())()
+    assert state.read(run.folder).state == "pending"
+
+
+def test_notice_before_the_job_has_begun_brings_it_back(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=str(COMES_BACK)):
+        SlurmJob(runs(tmp_path, 1), SlurmSettings()).checkpoint()
+
+
+def test_run_that_does_not_save_itself_in_time_is_not_waited_for(
+    tmp_path: Path, stand_in_workers: Faults, listening: Callable[[SlurmJob], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slurm would end the job, and not bring it back."""
+    monkeypatch.setattr(launcher, "COMMAND", (sys.executable, "-c", DEAF))
+    submitted = SlurmJob(runs(tmp_path, 1), SlurmSettings(notice=17))
+    listening(submitted)
+    notify_when(lambda: (submitted.runs[0].folder / "deaf").exists(), lambda: os.kill(os.getpid(), signal.SIGUSR2))
+    began = time.monotonic()
+    with pytest.raises(SystemExit, match=str(COMES_BACK)):
+        submitted()
+    assert time.monotonic() - began < 15

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from runs import lock, snapshot, state, stop
+from runs import lock, roster, snapshot, state, stop
 from runs.folder import write_spec
 from runs.launcher import Run
 from runs.queue import BATCHES
@@ -44,7 +44,7 @@ def states(specs: list[RunSpec], results: Path, cluster: FakeCluster) -> list[st
 
 
 def submitted(cluster: FakeCluster) -> list[int]:
-    return [run.spec.seed for runs in cluster.runs.values() for run in runs]
+    return [run.spec.seed for job in cluster.jobs.values() for run in job.runs]
 
 
 def test_only_what_is_missing_is_submitted(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_as_few_submissions_as_the_cluster_allows(
     assert cluster.calls == calls
     assert len(calls) == math.ceil(math.ceil(runs / together) / limit)
     assert submitted(cluster) == list(range(runs))
-    assert all(len(packed) <= together for packed in cluster.runs.values())
+    assert all(len(job.runs) <= together for job in cluster.jobs.values())
     assert states(specs, tmp_path, cluster) == ["queued"] * runs
 
 
@@ -96,6 +96,7 @@ def test_refusal_half_way_keeps_what_was_accepted(tmp_path: Path) -> None:
         send(specs, tmp_path, cluster)
     assert states(specs, tmp_path, cluster) == ["queued"] * 20 + ["pending"] * 5
     assert len(list((tmp_path / "suite" / BATCHES).iterdir())) == 2  # what was refused leaves nothing
+    assert len(cluster.withdrawn) == 1  # Slurm may have accepted it though it did not say so
     cluster.refuse_after = None
     assert send(specs, tmp_path, cluster) == 5
     assert submitted(cluster) == list(range(25))
@@ -135,9 +136,55 @@ def test_launcher_killed_in_the_middle_of_a_submission(tmp_path: Path, accepted:
         send(specs, tmp_path, cluster)
     assert states(specs, tmp_path, cluster) == ["queued" if accepted else "pending"] * 3
     after = FakeCluster()
-    after.entries, after.runs = cluster.entries, cluster.runs
+    after.entries, after.jobs = cluster.entries, cluster.jobs
     assert send(specs, tmp_path, after) == (0 if accepted else 3)
     assert sorted(submitted(after)) == [0, 1, 2]
+
+
+def test_jobs_without_pickles_are_cancelled_and_submitted_again(tmp_path: Path) -> None:
+    """A launcher was killed after Slurm's consent and before submitit had put the last pickle in its place."""
+    specs = [spec(seed) for seed in range(3)]
+    cluster, lines = FakeCluster(), list[str]()
+    send(specs, tmp_path, cluster)
+    [home] = (tmp_path / "suite" / BATCHES).iterdir()
+    (home / "100_1_submitted.pkl").unlink()
+    assert send(specs, tmp_path, cluster, lines) == 1
+    assert lines[0] == "cancelled 1 job that a killed launcher had not submitted to the end"
+    assert submitted(cluster) == [0, 1, 2, 1]
+    assert set(cluster.entries) == {"100_0", "100_2", "200"}
+
+
+def test_run_is_never_in_two_jobs(tmp_path: Path) -> None:
+    """One that was killed or has failed in a job that goes on with others waits for the job's end."""
+    specs = [spec(seed) for seed in range(3)]
+    cluster, lines = FakeCluster(), list[str]()
+    send(specs, tmp_path, cluster, slurm=SlurmSettings(runs_per_job=3))
+    cluster.start("100")
+    say(cluster.jobs["100"].runs[0], "failed", "100", signal="SIGKILL")
+    say(cluster.jobs["100"].runs[1], "failed", "100")
+    assert send(specs, tmp_path, cluster, lines, retry_failed=True) == 0
+    assert lines[-2:] == [
+        "2 runs stopped in jobs that go on with others; submit again when those end",
+        "nothing to submit",
+    ]
+    cluster.requeue("100")
+    assert [run.spec.seed for run in cluster.to_do("100")] == [0, 2]  # what was killed did not fail by itself
+    cluster.lose("100")
+    assert send(specs, tmp_path, cluster) == 2
+    assert send(specs, tmp_path, cluster, retry_failed=True) == 1
+
+
+def test_runs_of_a_local_launcher_are_left_to_it(tmp_path: Path) -> None:
+    cluster = FakeCluster()
+    with roster.posted(tmp_path / "suite") as post:
+        post([Run(spec(0), spec(0).folder(tmp_path))])
+        assert send([spec(0), spec(1)], tmp_path, cluster) == 1
+    assert submitted(cluster) == [1]
+
+
+def test_sign_that_slurm_reads_in_paths_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="reads signs into a %"):
+        send([spec()], tmp_path / "50%test", FakeCluster())
 
 
 def test_other_settings_are_refused_while_the_run_is_queued(tmp_path: Path) -> None:
@@ -151,7 +198,8 @@ def test_other_settings_are_refused_while_the_run_is_queued(tmp_path: Path) -> N
 def test_changed_runs_are_refused_or_moved_aside(tmp_path: Path) -> None:
     cluster = FakeCluster()
     write_spec(spec(0, steps=120), spec().folder(tmp_path))
-    with pytest.raises(UserError, match=r"steps: 120 -> 160.*"):
+    say(Run(spec(), spec().folder(tmp_path)), "done", "7")  # with the settings of then
+    with pytest.raises(UserError, match=r"steps: 120 -> 160"):
         send([spec(0, steps=160)], tmp_path, cluster)
     assert cluster.calls == []
     assert send([spec(0, steps=160)], tmp_path, cluster, replace=True) == 1
@@ -195,7 +243,8 @@ class Cluster(RuleBasedStateMachine):
         self.cluster = FakeCluster(limit=2)
         self.specs = [spec(seed) for seed in range(5)]
         self.expected = ["pending"] * 5
-        self.owner: dict[int, str] = {}  # the newest job of a seed
+        self.killed: set[int] = set()  # seeds that have failed by a signal
+        self.marked: set[int] = set()  # seeds that somebody has cancelled
 
     def teardown(self) -> None:
         self.stack.close()
@@ -204,22 +253,35 @@ class Cluster(RuleBasedStateMachine):
         ids = [id_ for id_, entry in self.cluster.entries.items() if entry.job.state == word]
         return ids[number % len(ids)] if ids else None
 
+    def seeds(self, id_: str) -> list[int]:
+        return [run.spec.seed for run in self.cluster.jobs[id_].runs]
+
+    def job(self, seed: int) -> str | None:
+        return next((id_ for id_ in self.cluster.entries if seed in self.seeds(id_)), None)
+
     def expect(self, id_: str, before: str, after: str) -> None:
-        """What becomes of the runs of a job that stand in some way; not of those that a newer job has."""
-        for run in self.cluster.runs[id_]:
-            if self.owner.get(run.spec.seed) == id_ and self.expected[run.spec.seed] == before:
-                self.expected[run.spec.seed] = after
+        for seed in self.seeds(id_):
+            if self.expected[seed] == before:
+                self.expected[seed] = after
 
     @rule(together=st.integers(1, 3), retry=st.booleans())
     def launch(self, together: int, retry: bool) -> None:
-        wanted = {"pending", "stale"} | ({"failed"} if retry else set())
-        missing = [seed for seed, standing in enumerate(self.expected) if standing in wanted]
+        missing = [
+            seed
+            for seed, standing in enumerate(self.expected)
+            if self.job(seed) is None
+            and (standing in ("pending", "stale") or (standing == "failed" and (retry or seed in self.killed)))
+        ]
         asked = SlurmSettings(runs_per_job=together)
         assert send(self.specs, self.results, self.cluster, slurm=asked, retry_failed=retry) == len(missing)
         for seed in missing:
             self.expected[seed] = "queued"
-        for id_, runs in self.cluster.runs.items():
-            self.owner |= {run.spec.seed: id_ for run in runs}
+        for seed in list(self.marked):  # what has not begun is wanted again
+            id_ = self.job(seed)
+            if id_ is None or self.cluster.entries[id_].job.waits:
+                self.marked.remove(seed)
+                if self.expected[seed] == "pending":
+                    self.expected[seed] = "queued"
 
     @precondition(lambda self: self.pick("PENDING", 0))
     @rule(number=st.integers(0, 9))
@@ -227,6 +289,10 @@ class Cluster(RuleBasedStateMachine):
         id_ = self.pick("PENDING", number) or ""
         self.cluster.start(id_)
         self.expect(id_, "queued", "running")
+        for seed in self.seeds(id_):
+            if self.expected[seed] == "failed" and seed in self.killed - self.marked:
+                self.expected[seed] = "running"
+                self.killed.remove(seed)
 
     @precondition(lambda self: self.pick("RUNNING", 0))
     @rule(number=st.integers(0, 9), outcome=st.sampled_from(["done", "failed"]))
@@ -236,13 +302,17 @@ class Cluster(RuleBasedStateMachine):
         self.expect(id_, "running", outcome)
 
     @precondition(lambda self: self.pick("RUNNING", 0))
-    @rule(number=st.integers(0, 9), outcome=st.sampled_from(["done", "failed"]))
+    @rule(number=st.integers(0, 9), outcome=st.sampled_from(["done", "failed", "killed"]))
     def one_run_ends(self, number: int, outcome: str) -> None:
         id_ = self.pick("RUNNING", number) or ""
-        run = self.cluster.runs[id_][0]
-        if self.cluster.runs_in(id_, run):
-            say(run, outcome, id_)
-            self.expected[run.spec.seed] = outcome
+        for run in self.cluster.running(id_)[:1]:
+            if outcome == "killed":
+                say(run, "failed", id_, signal="SIGKILL")
+                self.killed.add(run.spec.seed)
+            else:
+                say(run, outcome, id_)
+                self.killed.discard(run.spec.seed)
+            self.expected[run.spec.seed] = "failed" if outcome == "killed" else outcome
 
     @precondition(lambda self: self.pick("RUNNING", 0))
     @rule(number=st.integers(0, 9))
@@ -263,10 +333,20 @@ class Cluster(RuleBasedStateMachine):
     def scancel(self, number: int) -> None:
         id_ = self.pick("PENDING", number) or ""
         self.cluster.lose(id_)
-        for run in self.cluster.runs[id_]:
-            if self.owner[run.spec.seed] == id_ and self.expected[run.spec.seed] == "queued":
+        for run in self.cluster.jobs[id_].runs:
+            if self.expected[run.spec.seed] in ("queued", "pending"):
                 said = state.recorded(run.folder).state
                 self.expected[run.spec.seed] = "stale" if said == "running" else said
+
+    @rule(seed=st.integers(0, 4))
+    def cancel_one(self, seed: int) -> None:
+        if self.expected[seed] in ("queued", "running"):
+            run = Run(self.specs[seed], self.specs[seed].folder(self.results))
+            stop.cancel(run.folder)
+            if self.expected[seed] == "running":
+                say(run, "pending", self.job(seed))  # it has saved itself
+            self.expected[seed] = "pending"
+            self.marked.add(seed)
 
     @invariant()
     def every_run_stands_as_it_should(self) -> None:
@@ -274,15 +354,8 @@ class Cluster(RuleBasedStateMachine):
 
     @invariant()
     def no_run_is_in_two_jobs(self) -> None:
-        for each in self.specs:
-            jobs = [
-                id_
-                for id_, entry in self.cluster.entries.items()
-                for run in self.cluster.runs[id_]
-                if run.spec == each
-                and (self.cluster.wants(id_, run) if entry.job.waits else self.cluster.runs_in(id_, run))
-            ]
-            assert len(jobs) <= 1
+        seeds = [seed for id_ in self.cluster.entries for seed in self.seeds(id_)]
+        assert len(seeds) == len(set(seeds))
 
 
 @contextlib.contextmanager
