@@ -81,7 +81,8 @@ class SlurmJob:
         if not self._ended:
             self._signals.append(NOTICE)
         # To come back, the job has to end before Slurm ends it, also if a run has not saved itself by then.
-        deadline = time.monotonic() + max(1.0, self.settings.notice - RESERVE)
+        notice = self.settings.notice
+        deadline = time.monotonic() + notice - min(RESERVE, notice / 4)
         while not self._ended and time.monotonic() < deadline:
             time.sleep(POLL)
         if not self._to_do():

@@ -245,6 +245,8 @@ def test_runs_in_slurms_queue_are_left_to_it(
     assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
     assert states(specs, tmp_path) == ["pending", "done"]
     assert "1 of 2 runs are in Slurm's queue, and left to it" in capsys.readouterr().out
+    with pytest.raises(UserError, match="1 of these runs are in the queue with other settings"):
+        launch([spec(0, steps=160)], tmp_path, workers=1, retry_failed=False, replace=True)
     squeue.write_text("#!/bin/sh\necho 'no controller' >&2; exit 1\n")  # where it cannot be asked, nobody waits for it
     assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
     assert states(specs, tmp_path) == ["done", "done"]

@@ -228,7 +228,7 @@ def test_run_that_does_not_save_itself_in_time_is_not_waited_for(
 ) -> None:
     """Slurm would end the job, and not bring it back."""
     monkeypatch.setattr(launcher, "COMMAND", (sys.executable, "-c", DEAF))
-    submitted = SlurmJob(runs(tmp_path, 1), SlurmSettings(notice=17))
+    submitted = SlurmJob(runs(tmp_path, 1), SlurmSettings(notice=4))
     listening(submitted)
     notify_when(lambda: (submitted.runs[0].folder / "deaf").exists(), lambda: os.kill(os.getpid(), signal.SIGUSR2))
     began = time.monotonic()
