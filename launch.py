@@ -14,6 +14,7 @@ Exit codes: 0 done, 1 a run failed, 2 a mistake of the user, 130 interrupted.
 """
 
 import argparse
+import dataclasses
 import io
 import os
 import re
@@ -38,8 +39,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Prints usage and the mistake, and exits with 2."""
-        wrong = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: .*?(--?[\w-]+)", message)
-        meant = hint(wrong.group(1) or wrong.group(2), sorted(self.names)) if wrong else ""
+        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
+        option = re.search(r"unrecognized arguments: .*?(--?[\w-]+)", message)
+        meant = hint(choice.group(1), re.findall(r"[\w-]+", choice.group(2))) if choice else ""
+        meant = hint(option.group(1), sorted(self.names)) if option else meant
         super().error(message + meant)
 
 
@@ -101,24 +104,31 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--slurm goes with --executor slurm")
     if arguments.workers is not None and on_slurm:
         raise UserError("--workers goes with --executor local; runs share a Slurm job by --slurm runs_per_job=N")
-    order = _order(arguments, arguments.suite, slurm=arguments.slurm, retry_failed=arguments.retry_failed)
+    if arguments.wait and not on_slurm:
+        raise UserError("--wait goes with --executor slurm; local runs are always waited for")
+    order = dataclasses.replace(
+        _order(arguments, arguments.suite, arguments.slurm),
+        retry_failed=arguments.retry_failed,
+        replace=arguments.replace,
+    )
     if arguments.print_command:
-        print("\n".join(dispatch.commands(order, arguments.suite, arguments.set)))
+        for command in dispatch.commands(order, arguments.suite, arguments.set):
+            print(command)
         return 0
     if arguments.dry_run:
         (dispatch.preview_jobs if on_slurm else dispatch.preview)(order)
         print(_summary(order.specs))
         return 0
     if on_slurm:
-        return dispatch.submit(order, arguments.replace, arguments.wait)
+        return dispatch.submit(order, arguments.wait)
     from runs.local import launch
 
     return launch(
         order.specs,
-        arguments.results,
+        order.results,
         workers=arguments.workers or 1,
-        retry_failed=arguments.retry_failed,
-        replace=arguments.replace,
+        retry_failed=order.retry_failed,
+        replace=order.replace,
     )
 
 
@@ -258,7 +268,7 @@ def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) 
         print(f"played by {policy}{f' at step {step:,}' if step else ''}: mean return {mean:.1f}")
 
 
-def _order(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = (), retry_failed: bool = False) -> "Order":
+def _order(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = ()) -> "Order":
     from runs.dispatch import Order
     from suites.cluster import slurm_settings
     from suites.plan import plan, selection
@@ -266,7 +276,7 @@ def _order(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = (),
 
     suite = load_suite(path, arguments.set)
     specs = plan(suite, selection(arguments.only))
-    return Order(specs, arguments.results, slurm_settings(suite, slurm), retry_failed)
+    return Order(specs, arguments.results, slurm_settings(suite, slurm))
 
 
 def _summary(specs: "Sequence[RunSpec]") -> str:

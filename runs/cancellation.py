@@ -7,7 +7,7 @@ from runs.census import look
 from runs.dispatch import Order
 from runs.queue import Queue
 from runs.status import statuses
-from suites.errors import UserError
+from suites.errors import UserError, counted
 
 
 def cancel(order: Order) -> str:
@@ -16,11 +16,9 @@ def cancel(order: Order) -> str:
     A Slurm job is cancelled as a whole once all of its runs are; until then the others of its runs go on.
 
     Raises:
-        UserError: Slurm does not answer, so that nobody knows what there is to cancel.
+        UserError: Slurm does not answer; what runs or waits here is cancelled all the same.
     """
-    queue = look(order.results, {spec.suite for spec in order.specs})
-    if queue.warnings:
-        raise UserError(f"{queue.warnings[0]}; nothing was cancelled")
+    queue = look(order.results, [order.suite])
     rows = statuses(order.specs, order.results, queue, order.slurm.stale)
     wanted = {row.folder: row for row in rows if row.state in ("queued", "running")}
     doomed = _jobs(queue, set(wanted))
@@ -31,11 +29,14 @@ def cancel(order: Order) -> str:
         from runs.slurm.cluster import Cluster
 
         Cluster().cancel(doomed)
+    if queue.warnings:
+        raise UserError(f"{queue.warnings[0]}; {counted(len(wanted), 'run')} cancelled, none that only Slurm has")
     queued = sum(row.state == "queued" for row in wanted.values())
     running = len(wanted) - queued
     if not wanted:
         return "nothing to cancel: none of these runs is queued or running"
-    return f"cancelled: {queued:,} queued, {running:,} running, which save themselves first"
+    then = "; what runs saves itself first" if running else ""
+    return f"cancelled: {queued:,} queued, {running:,} running{then}"
 
 
 def _jobs(queue: Queue, wanted: set[Path]) -> list[str]:

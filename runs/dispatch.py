@@ -10,7 +10,7 @@ from pathlib import Path
 from runs import folder, tables, watch
 from runs.census import look
 from runs.launcher import ROOT
-from runs.queue import Queue
+from runs.queue import Queue, refuse_changes
 from runs.settings import SlurmSettings
 from runs.status import RunStatus, statuses
 from suites.errors import counted
@@ -26,12 +26,14 @@ class Order:
         results: Root of all results.
         slurm: What jobs ask of a cluster.
         retry_failed: Whether runs that have failed by themselves are to be tried again.
+        replace: Whether runs whose settings have changed are moved aside.
     """
 
     specs: Sequence[RunSpec]
     results: Path
     slurm: SlurmSettings
     retry_failed: bool = False
+    replace: bool = False
 
     @property
     def suite(self) -> str:
@@ -69,7 +71,9 @@ def preview_jobs(order: Order) -> None:
     from runs.slurm.cluster import Cluster, ClusterError, flags
     from runs.slurm.submission import difference
 
-    found = difference(order.specs, order.results, ask([order]), order.slurm, order.retry_failed)
+    queue = ask([order])
+    refuse_changes(order.specs, order.results, queue)
+    found = difference(order.specs, order.results, queue, order.slurm, order.retry_failed)
     tables.show(found.rows)
     jobs = ceil(len(found.missing) / order.slurm.runs_per_job)
     line = f"to submit: {counted(len(found.missing), 'run')} as {counted(jobs, 'job')}"
@@ -85,16 +89,15 @@ def preview_jobs(order: Order) -> None:
 
 
 def _warn_of_changes(order: Order) -> None:
-    if refusal := folder.refusal(order.specs, order.results):
+    if not order.replace and (refusal := folder.refusal(order.specs, order.results)):
         print(f"warning: {refusal}", file=sys.stderr)
 
 
-def submit(order: Order, replace: bool, wait: bool) -> int:
+def submit(order: Order, wait: bool) -> int:
     """Submits what is missing and returns, or follows it to the end.
 
     Args:
         order: The runs.
-        replace: Move runs aside whose settings have changed.
         wait: Follow all runs of the plan until none is queued or running.
 
     Returns:
@@ -114,7 +117,7 @@ def submit(order: Order, replace: bool, wait: bool) -> int:
         Cluster(),
         lambda line: print(line, flush=True),
         retry_failed=order.retry_failed,
-        replace=replace,
+        replace=order.replace,
     )
     if not wait:
         return 0

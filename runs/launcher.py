@@ -55,7 +55,7 @@ class Launcher:
         signals: Sequence[int],
         *,
         retry_failed: bool = False,
-        patient: bool = True,
+        patience: Callable[[Run], float] = lambda run: math.inf,
         deadline: float | None = None,
         glance: float = 1.0,
         waiting_changed: Callable[[Sequence[Run]], None] = lambda waiting: None,
@@ -68,7 +68,7 @@ class Launcher:
             display: Where it is told how they go.
             signals: Signals that ask to stop; they may be added while the launcher works.
             retry_failed: Start failed runs again from their newest checkpoint.
-            patient: Wait for runs that another launcher holds, and take them up if it ends early.
+            patience: Seconds to wait for a run that another process holds, to take it up if that ends early.
             deadline: Seconds of the epoch from which on a notice is one of a time limit.
             glance: Seconds between two looks at what the runs say of themselves.
             waiting_changed: Is told which runs wait to be started, whenever that changes.
@@ -77,17 +77,18 @@ class Launcher:
         self._workers = workers
         self._display = display
         self._signals = signals
-        self._patient = patient
+        self._patience = patience
         self._deadline = deadline
         self._glance = glance
         self._glanced = -math.inf
         self._waiting_changed = waiting_changed
         self._waiting: deque[Run] = deque()
-        self._elsewhere: list[Run] = []  # held by other launchers
+        self._elsewhere: dict[Run, float] = {}  # held by other processes, and until when to wait for them
         self._active: dict[Run, tuple[subprocess.Popen[bytes], int]] = {}  # and the place that it takes
         self._cancelled: list[Run] = []
         self.failed: dict[Run, State] = {}  # how they ended, which a full disk may not have kept
         self.stopped: list[Run] = []  # that have saved themselves, by whoever's wish
+        self.left: list[Run] = []  # to the processes that hold them
         self._done = 0
         for run in runs:
             self._sort(run, retry_failed)
@@ -147,10 +148,13 @@ class Launcher:
             self._waiting_changed(self._waiting)
 
     def _held_elsewhere(self, run: Run) -> None:
-        then = "waiting for it" if self._patient else "left to it"
+        patience = self._patience(run)
+        then = "waiting for it" if patience else "left to it"
         self._display.note(f"{run.name}: another launcher runs it; {then}")
-        if self._patient:
-            self._elsewhere.append(run)
+        if patience:
+            self._elsewhere[run] = time.monotonic() + patience
+        else:
+            self.left.append(run)
 
     def _start(self, run: Run) -> None:
         folder.write_spec(run.spec, run.folder)
@@ -173,9 +177,17 @@ class Launcher:
         self._display.note(f"{run.name}: started{from_step}")
 
     def _look_elsewhere(self) -> None:
-        for run in [run for run in self._elsewhere if not lock.is_held(run.folder)]:
-            self._elsewhere.remove(run)
-            self._sort(run, retry_failed=False)
+        before = len(self._waiting)
+        for run, end in list(self._elsewhere.items()):
+            if not lock.is_held(run.folder):
+                del self._elsewhere[run]
+                self._sort(run, retry_failed=False)
+            elif time.monotonic() > end:
+                del self._elsewhere[run]
+                self.left.append(run)
+                self._display.note(f"{run.name}: still held by another process; left to it")
+        if len(self._waiting) != before:
+            self._waiting_changed(self._waiting)
 
     def _reap(self) -> None:
         for run, (process, _) in list(self._active.items()):
@@ -211,9 +223,10 @@ class Launcher:
         self._display.note(f"{run.name}: failed: {how.error}")
 
     def _stop(self, number: int, again: bool) -> None:
-        self._display.note("killing the runs" if again else "stopping: runs save themselves")
         # Slurm's notice tells a run why it has to stop; of other signals it needs to know no more than that it has to.
         passed_on = NOTICE if number == NOTICE else signal.SIGKILL if again else signal.SIGTERM
+        how = "killing the runs" if passed_on == signal.SIGKILL else "stopping: runs save themselves"
+        self._display.note(how)
         for process, _ in self._active.values():
             process.send_signal(passed_on)
 

@@ -1,5 +1,7 @@
 """What a run has printed, and what its Slurm job has, while it happens or afterwards."""
 
+import math
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -40,13 +42,13 @@ def show(folder: Path, follow: bool) -> None:
     """
     if len(folder.absolute().parents) < 4:
         raise UserError(f"{folder}: no run folder; needed is results/<suite>/<task>/<variant>/<seed>")
-    shown: Path | None = None
+    path = shown = None
     position = 0
-    asked, more = 0.0, True
+    asked, more = -math.inf, True
     while more:
         if time.monotonic() - asked > ASK:  # before reading: what is written meanwhile is read, too
             asked, more = time.monotonic(), follow and _goes_on(folder.absolute())
-        path = find(folder)
+            path = find(folder)
         if path is None and not more:
             missing = "" if folder.is_dir() else "; there is no such folder"
             raise UserError(f"{folder} has no log: nothing of it has begun to run{missing}")
@@ -64,7 +66,8 @@ def _goes_on(folder: Path) -> bool:
     suite = folder.parents[2]
     queue = look(suite.parent, [suite.name])
     standing, _ = stand(folder, queue, SlurmSettings().stale)
-    return bool(queue.warnings) or standing in ("queued", "running")  # where nobody answers, it may
+    silent = bool(queue.warnings) and shutil.which("squeue") is not None  # for a while only, one may hope
+    return standing in ("queued", "running") or (silent and standing not in ("done", "failed"))
 
 
 def _print(path: Path, position: int) -> int:

@@ -1,23 +1,23 @@
-"""Signals that ask a launcher to stop, collected instead of died of."""
+"""Signals that ask a launcher to stop: collected, or put off."""
 
 import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the keyboard, a person, a lost terminal
+
 
 @contextmanager
 def collected() -> Iterator[list[int]]:
-    """Yields the list that signals of the keyboard, of a person or of a lost terminal are added to."""
+    """Yields the list that such signals are added to, instead of ending this process; for the main thread."""
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup sets it
-        wanted.append(signal.SIGHUP)
+    # SIGHUP is ignored under nohup, and stays so.
+    wanted = [number for number in ASKING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
     before = [signal.signal(number, note) for number in wanted]
     try:
         yield received
@@ -28,15 +28,9 @@ def collected() -> Iterator[list[int]]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Lets what it holds come to its end, and only then interrupts; handlers are the main thread's alone.
-
-    Raises:
-        KeyboardInterrupt: a signal has come meanwhile.
-    """
-    if threading.current_thread() is not threading.main_thread():
+    """Lets what it holds come to its end before such a signal counts, for this process and those that it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+    try:
         yield
-        return
-    with collected() as received:
-        yield
-    if received:
-        raise KeyboardInterrupt
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -24,6 +24,7 @@ def follow(ask: Callable[[], Queue], look: Callable[[Queue], Sequence[RunStatus]
     console, told = tables.console(), ""
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
+            began = time.monotonic()
             queue = ask()
             if not queue.warnings:
                 rows = look(queue)
@@ -35,4 +36,4 @@ def follow(ask: Callable[[], Queue], look: Callable[[Queue], Sequence[RunStatus]
             elif now != told:
                 told = now
                 print(f"{time.strftime('%H:%M:%S')} {now}", flush=True)
-            time.sleep(PERIOD)
+            time.sleep(max(PERIOD, 10 * (time.monotonic() - began)))  # thousands of runs take longer to look at

@@ -290,6 +290,7 @@ def test_eval_prints_returns(
         (["run", "small.yaml", "--results", "small.yaml"], "error: small.yaml: results cannot be written there"),
         (["schema", "--write", "nowhere/schema.json"], "error: nowhere/schema.json: cannot be written: No such file"),
         (["eval", "results/small"], "error: results/small: no such run folder"),
+        (["run", "small.yaml", "--wait"], "error: --wait goes with --executor slurm; local runs are always waited for"),
         (["run", "small.yaml", "--slurm", "gpus=1"], "error: --slurm goes with --executor slurm"),
         (["run", "small.yaml", "--executor", "slurm", "--workers", "2"], "error: --workers goes with --executor local"),
         (
@@ -326,6 +327,7 @@ def test_mistake_is_one_line_without_traceback(
             "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'cancel', 'logs', 'eval', 'discover', "
             "'schema'); did you mean run?",
         ),
+        (["run", "small.yaml", "--executor", "slrum"], "; did you mean slurm?"),
         (["run", "small.yaml", "--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?"),
         (["run", "small.yaml", "--workers", "0"], "'0' is not an integer of at least 1"),
         (["run"], "the following arguments are required: SUITE"),

@@ -4,8 +4,8 @@
       batch.json                which runs each job of the array has, their settings' hashes, and the snapshot
       <job>_submission.sh       what submitit gave to sbatch; its pickles and logs lie beside it
 
-A batch's name is also the name of its jobs in Slurm's queue. So the queue's own answer says which runs are queued, and
-nothing has to be written after a submission: a launcher killed at any moment leaves nothing that is not found again.
+A batch's name is also the name of its jobs in Slurm's queue. So the queue's own answer says which runs are queued: a
+launcher killed at any moment leaves nothing that is not found again.
 """
 
 import secrets
@@ -20,6 +20,7 @@ from runs.launcher import Run
 from runs.queue import BATCHES, Queue, QueuedJob
 
 NAME = "batch.json"
+PICKLE = "_submitted.pkl"  # what submitit puts after a job's id
 
 
 @dataclass(frozen=True)
@@ -79,17 +80,20 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
     return Queue(jobs, frozenset(entry.job.id for entry in entries))
 
 
-def orphans(results: Path, entries: Iterable[Entry]) -> list[Entry]:
-    """The jobs whose launcher was killed after Slurm had accepted them and before it wrote their pickles.
+def orphans(results: Path, entries: Iterable[Entry]) -> set[str]:
+    """The ids of jobs whose launcher was killed after Slurm had accepted them and before it wrote their pickles.
 
     Only who holds the launchers' turn can tell: another launcher may be about to write them.
     """
-    homes = {path.name: path for path in results.glob(f"*/{BATCHES}/*")}
-    return [
-        entry
-        for entry in entries
-        if entry.name in homes and not (homes[entry.name] / f"{entry.job.id}_submitted.pkl").exists()
-    ]
+    ids: dict[str, set[str]] = {}
+    for entry in entries:
+        ids.setdefault(entry.name, set()).add(entry.job.id)
+    return {
+        id_
+        for home in results.glob(f"*/{BATCHES}/*")
+        if home.name in ids
+        for id_ in ids[home.name] - {path.name.removesuffix(PICKLE) for path in home.glob(f"*{PICKLE}")}
+    }
 
 
 def snapshots(results: Path, entries: Iterable[Entry]) -> set[str]:

@@ -8,7 +8,7 @@ from runs.settings import SlurmSettings
 Attempt = Mapping[str, Any]  # as provenance.json keeps it
 Position = tuple[int, int]  # environment steps and gradient steps of the newest checkpoint
 FRUITLESS = 2  # attempts in a row without progress that are enough
-LOST = 10  # lost nodes that a job survives, which Slurm tells from nothing else that brings it back
+LOST = 10  # returns for other reasons, lost nodes mostly, that are granted besides
 
 
 def verdict(attempts: Sequence[Attempt], position: Position, restarts: int, settings: SlurmSettings) -> str | None:

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -84,9 +84,12 @@ class Cluster:
         return submitted[0].job_id.partition("_")[0]
 
     def withdraw(self, name: str) -> None:
-        """Cancels what Slurm may have accepted of a batch though it did not say so; does its best."""
-        with suppress(ClusterError):
-            _ask("scancel", "--quiet", "--me", f"--name={name}")
+        """Cancels what Slurm may have accepted of a batch though it did not say so.
+
+        Raises:
+            ClusterError: Slurm does not answer.
+        """
+        _ask("scancel", "--quiet", "--me", f"--name={name}")
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Cancels jobs; those that are over already do not matter.

@@ -2,10 +2,11 @@
 
 The runs' processes are the job's children, several where they share a job. On Slurm's notice, ahead of a preemption or
 of the time limit, they save themselves and end, and so does the job, with an exit code that makes its batch script put
-it back into the queue. Later it starts here again from the same pickle. That holds run folders and specs alone: how far
-a run has come stands in its folder only.
+it back into the queue. Later it starts here again from the same pickle. That holds run folders, specs and the job's
+settings: how far a run has come stands in its folder alone.
 """
 
+import math
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ NEWS = 600.0  # seconds between two lines of a run in the job's log: thousands o
 GLANCE = 30.0  # seconds between two looks at a run's state, which its job needs for these lines only
 RESERVE = 15.0  # seconds of the notice that are left for the requeueing
 SLACK = 90.0  # seconds that Slurm may give its notice early: 60, by its manual, and the job's own start
+PATIENCE = 1800.0  # seconds to wait for a lock that has outlived its node
 MERCY = 900.0  # seconds to wait for the end that Slurm has announced by SIGTERM
 
 
@@ -37,6 +39,7 @@ class SlurmJob:
     # Before a job begins, nothing goes on that a notice would have to wait for.
     _launcher: Launcher | None = None
     _ended = True
+    _last_moment = math.inf  # for runs to have saved themselves, once notice was given
 
     def __init__(self, runs: Sequence[Run], settings: SlurmSettings):
         """Takes the runs that share the job."""
@@ -48,7 +51,7 @@ class SlurmJob:
 
         Raises:
             RuntimeError: a run has failed, so that Slurm shows the job as failed, too.
-            SystemExit: the job is to come back, as a run cannot be trained now.
+            SystemExit: the job is to come back, as its runs were stopped and Slurm has not ended it.
         """
         self._signals: list[int] = []
         self._ended = False
@@ -64,10 +67,10 @@ class SlurmJob:
             # A job that ended by itself now would not come back.
             print("the runs were stopped from outside; waiting for Slurm to end the job", flush=True)
             time.sleep(MERCY)
-        if any(self._is_haunted(run) for run in self.runs):
-            print("a run's lock has outlived its node; coming back later", flush=True)
-            sys.exit(COMES_BACK)
-        failed = [run.name for run in self.runs if run in self._launcher.failed or _has_failed(run)]
+            if self._to_do():
+                sys.exit(COMES_BACK)
+        haunted = [run for run in self._launcher.left if _is_ours(run)]
+        failed = [run.name for run in self.runs if run in self._launcher.failed or run in haunted or _has_failed(run)]
         if failed:
             raise RuntimeError(f"failed: {', '.join(failed)}")
 
@@ -82,13 +85,13 @@ class SlurmJob:
             self._signals.append(NOTICE)
         # To come back, the job has to end before Slurm ends it, also if a run has not saved itself by then.
         notice = self.settings.notice
-        deadline = time.monotonic() + notice - min(RESERVE, notice / 4)
-        while not self._ended and time.monotonic() < deadline:
+        self._last_moment = min(self._last_moment, time.monotonic() + notice - min(RESERVE, notice / 4))
+        while not self._ended and time.monotonic() < self._last_moment:
             time.sleep(POLL)
-        if not self._to_do():
-            sys.exit(1)
-        print("going back into the queue", flush=True)
-        sys.exit(COMES_BACK)
+        if self._to_do():
+            print("going back into the queue", flush=True)
+            sys.exit(COMES_BACK)
+        sys.exit(1 if any(_has_failed(run) for run in self.runs) else 0)
 
     def _launch(self) -> None:
         try:
@@ -99,7 +102,7 @@ class SlurmJob:
                     display,
                     self._signals,
                     retry_failed=True,
-                    patient=False,
+                    patience=lambda run: PATIENCE if _is_ours(run) else 0.0,
                     deadline=time.time() + 3600 * self.settings.hours - self.settings.notice - SLACK,
                     glance=GLANCE,
                 )
@@ -124,14 +127,6 @@ class SlurmJob:
                 state.write(run.folder, State("failed", now.step, steps, now.return_, error=reason))
         return wanted
 
-    def _is_haunted(self, run: Run) -> bool:
-        """Whether a run of this job seems to go on, though this job has no process of it any more.
-
-        The lock of a process on a lost node is free only once the file server notices.
-        """
-        now = state.read(run.folder)
-        return now.state == "running" and now.job == state.slurm_job()
-
     def _verdict(self, run: Run) -> str | None:
         from runs.checkpoint import Checkpoints  # imports numpy, which who submits a job has no use for
 
@@ -144,6 +139,15 @@ class SlurmJob:
 def _restarts() -> int:
     """How often this job has come back."""
     return int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+
+
+def _is_ours(run: Run) -> bool:
+    """Whether who holds a run's lock is a process of this job's earlier life.
+
+    On a lost node it is gone, but the file server may take minutes to notice.
+    """
+    said = state.recorded(run.folder)
+    return said.state == "running" and said.job == state.slurm_job()
 
 
 def _has_failed(run: Run) -> bool:

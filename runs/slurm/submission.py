@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -71,12 +71,7 @@ class Difference:
 def difference(
     specs: Sequence[RunSpec], results: Path, queue: Queue, settings: SlurmSettings, retry_failed: bool
 ) -> Difference:
-    """Compares a plan with what is on disk and in the queue; changes nothing.
-
-    Raises:
-        UserError: a run is queued or running with other settings.
-    """
-    refuse_changes(specs, results, queue)
+    """Compares a plan with what is on disk and in the queue; changes nothing."""
     rows = statuses(specs, results, queue, settings.stale)
     return Difference(rows, [Run(row.spec, row.folder) for row in rows if row.is_missing(retry_failed)])
 
@@ -119,7 +114,9 @@ def submit(
             note(f"moved aside: {path}")
         found = difference(specs, results, queue, settings, retry_failed)
         for row in found.rows:
-            if row.job is None or row.job.waits:  # also what is queued, and would not start otherwise
+            if row.state != "running" and (
+                row.job is None or row.job.waits
+            ):  # what is queued would not start otherwise
                 stop.allow(row.folder)
         note(counts(found.rows))
         if found.blocked:
@@ -157,8 +154,9 @@ def _submit(
         with deferred():  # between Slurm's consent and the last pickle an interrupt would orphan jobs
             return cluster.submit([SlurmJob(runs, settings) for runs in jobs], home, code, settings)
     except ClusterError:
-        cluster.withdraw(home.name)
-        shutil.rmtree(home, ignore_errors=True)
+        with suppress(ClusterError):  # what cannot be withdrawn has to be found again
+            cluster.withdraw(home.name)
+            shutil.rmtree(home, ignore_errors=True)
         raise
 
 
@@ -166,9 +164,9 @@ def _reachable(cluster: Executor, results: Path, note: Callable[[str], None]) ->
     """Slurm's queue, without what a killed launcher has left in it half submitted: that is cancelled."""
     entries = cluster.queue()
     if orphans := batch.orphans(results, entries):
-        cluster.cancel([entry.job.id for entry in orphans])
+        cluster.cancel(sorted(orphans))
         note(f"cancelled {counted(len(orphans), 'job')} that a killed launcher had not submitted to the end")
-    return [entry for entry in entries if entry not in orphans]
+    return [entry for entry in entries if entry.job.id not in orphans]
 
 
 @contextmanager

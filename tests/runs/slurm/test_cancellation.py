@@ -6,7 +6,7 @@ import pytest
 from runs import cancellation, stop
 from runs.cancellation import cancel
 from runs.dispatch import Order
-from runs.queue import Queue
+from runs.queue import Queue, QueuedJob
 from runs.settings import SlurmSettings
 from runs.slurm import batch, cluster
 from runs.slurm.submission import submit
@@ -88,7 +88,11 @@ def test_neighbour_that_is_to_be_tried_again_keeps_its_job(tmp_path: Path, fake:
     assert "200" in fake.entries
 
 
-def test_silent_slurm_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cancellation, "look", lambda *_: Queue(warnings=["squeue failed: no controller"]))
-    with pytest.raises(UserError, match="squeue failed: no controller; nothing was cancelled"):
-        cancel(order(tmp_path, 0))
+def test_silent_slurm_is_an_error_and_keeps_nobody_from_cancelling_what_runs_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = {spec(1).folder(tmp_path): QueuedJob("host-7")}
+    monkeypatch.setattr(cancellation, "look", lambda *_: Queue(waiting, warnings=["squeue failed: no controller"]))
+    with pytest.raises(UserError, match="no controller; 1 run cancelled, none that only Slurm has"):
+        cancel(order(tmp_path, 0, 1))
+    assert marked(tmp_path) == [1]

@@ -1,5 +1,6 @@
 """What a job does with its runs: real processes of a stand-in agent, real signals, no Slurm."""
 
+import contextlib
 import os
 import pickle
 import signal
@@ -185,7 +186,8 @@ def test_runs_stopped_from_outside_leave_the_end_to_slurm(
         os.kill(state.read(packed[0].folder).pid or 0, signal.SIGTERM)
 
     notify_when(lambda: all_running(packed), terminate)
-    SlurmJob(packed, SlurmSettings())()
+    with pytest.raises(SystemExit, match=str(COMES_BACK)):  # Slurm has not ended it
+        SlurmJob(packed, SlurmSettings())()
     assert time.time() - (state.read(packed[0].folder).heartbeat or 0) > 1.5
     assert reasons(packed[0]) == ["stopped by SIGTERM"]
 
@@ -201,21 +203,35 @@ def test_cancelled_run_of_a_job_is_left_alone_when_it_comes_back(
     assert [state.read(run.folder).state for run in packed] == ["pending", "done"]
 
 
-def test_lock_that_outlives_its_node_brings_the_job_back(
+def test_lock_that_outlives_its_node_is_waited_for(
     tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file server may take minutes to notice that a node is gone; a run of another launcher is left to that."""
+    """A file server may take minutes to notice that a node is gone; the job's other runs go on meanwhile."""
     stand_in_workers("{}")
+    packed = runs(tmp_path, 2)
+    write_spec(packed[0].spec, packed[0].folder)
+    state.write(packed[0].folder, state.State("running", 5, 400))
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock.held(packed[0].folder))
+        notify_when(lambda: state.read(packed[1].folder).state == "done", stack.close)
+        SlurmJob(packed, SlurmSettings())()
+    assert [state.read(run.folder).state for run in packed] == ["done", "done"]
+
+
+def test_lock_that_is_never_released_ends_the_job(
+    tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in_workers("{}")
+    monkeypatch.setattr(job, "PATIENCE", 0.5)
     [run] = runs(tmp_path, 1)
     write_spec(run.spec, run.folder)
-    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     state.write(run.folder, state.State("running", 5, 400))
-    with lock.held(run.folder), pytest.raises(SystemExit, match=str(COMES_BACK)):
+    with lock.held(run.folder), pytest.raises(RuntimeError, match=r"failed: toy_reach_1/standin/0$"):
         SlurmJob([run], SlurmSettings())()
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "9")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "9")  # a run that another job trains is left to it
     with lock.held(run.folder):
         SlurmJob([run], SlurmSettings())()
-    assert state.read(run.folder).state == "pending"
 
 
 def test_notice_before_the_job_has_begun_brings_it_back(tmp_path: Path) -> None:

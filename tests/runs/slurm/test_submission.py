@@ -264,6 +264,13 @@ class Cluster(RuleBasedStateMachine):
             if self.expected[seed] == before:
                 self.expected[seed] = after
 
+    def forget(self, id_: str) -> None:
+        """What a job has not touched stands again by what it says of itself."""
+        for run in self.cluster.jobs[id_].runs:
+            if self.expected[run.spec.seed] in ("queued", "pending"):
+                said = state.recorded(run.folder).state
+                self.expected[run.spec.seed] = "stale" if said == "running" else said
+
     @rule(together=st.integers(1, 3), retry=st.booleans())
     def launch(self, together: int, retry: bool) -> None:
         missing = [
@@ -292,7 +299,8 @@ class Cluster(RuleBasedStateMachine):
         for seed in self.seeds(id_):
             if self.expected[seed] == "failed" and seed in self.killed - self.marked:
                 self.expected[seed] = "running"
-                self.killed.remove(seed)
+            if self.expected[seed] == "running":
+                self.killed.discard(seed)
 
     @precondition(lambda self: self.pick("RUNNING", 0))
     @rule(number=st.integers(0, 9), outcome=st.sampled_from(["done", "failed"]))
@@ -300,6 +308,7 @@ class Cluster(RuleBasedStateMachine):
         id_ = self.pick("RUNNING", number) or ""
         self.cluster.end(id_, outcome)
         self.expect(id_, "running", outcome)
+        self.forget(id_)
 
     @precondition(lambda self: self.pick("RUNNING", 0))
     @rule(number=st.integers(0, 9), outcome=st.sampled_from(["done", "failed", "killed"]))
@@ -327,16 +336,14 @@ class Cluster(RuleBasedStateMachine):
         id_ = self.pick("RUNNING", number) or ""
         self.cluster.lose(id_)
         self.expect(id_, "running", "stale")
+        self.forget(id_)
 
     @precondition(lambda self: self.pick("PENDING", 0))
     @rule(number=st.integers(0, 9))
     def scancel(self, number: int) -> None:
         id_ = self.pick("PENDING", number) or ""
         self.cluster.lose(id_)
-        for run in self.cluster.jobs[id_].runs:
-            if self.expected[run.spec.seed] in ("queued", "pending"):
-                said = state.recorded(run.folder).state
-                self.expected[run.spec.seed] = "stale" if said == "running" else said
+        self.forget(id_)
 
     @rule(seed=st.integers(0, 4))
     def cancel_one(self, seed: int) -> None:
