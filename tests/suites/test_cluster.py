@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import pytest
+
+from runs.settings import SlurmSettings
+from suites.cluster import slurm_settings, user_file
+from suites.errors import UserError
+from suites.schema import Suite, load_suite
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Suite:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    path = tmp_path / "suite.yaml"
+    path.write_text("name: s\ntasks: toy_reach_1\nslurm: {cpus: 2, hours: 2, partition: theirs}\n")
+    return load_suite(path)
+
+
+def write_defaults(text: str) -> None:
+    user_file().parent.mkdir(parents=True)
+    user_file().write_text(text)
+
+
+def test_command_line_wins_over_the_suite_and_that_over_the_users_defaults(suite: Suite) -> None:
+    assert slurm_settings(suite) == SlurmSettings(cpus=2, hours=2, partition="theirs")
+    write_defaults("account: lab\ncpus: 1\nhours: 1\n")
+    found = slurm_settings(suite, ["hours=3", "setup=[module load a, module load b]"])
+    setup = ["module load a", "module load b"]
+    assert found == SlurmSettings(account="lab", cpus=2, hours=3, partition="theirs", setup=setup)
+
+
+def test_default_of_one_may_go_with_a_setting_of_the_other(suite: Suite) -> None:
+    """A notice of the user's, which leaves time of a limit that the usual notice would not."""
+    write_defaults("notice: 10\n")
+    assert slurm_settings(suite, ["hours=0.02"]).notice == 10
+    user_file().unlink()
+    with pytest.raises(UserError, match=r"^--slurm hours=0.02: slurm settings: a notice of 90 s leaves nothing"):
+        slurm_settings(suite, ["hours=0.02"])
+
+
+def test_mistake_in_the_defaults_has_its_place(suite: Suite) -> None:
+    write_defaults("account: lab\ncpus: many\n")
+    with pytest.raises(UserError, match=r"slurm.yaml:2:7: cpus is the text 'many'; allowed: an integer"):
+        slurm_settings(suite)
+
+
+def test_every_setting_is_documented() -> None:
+    rows = [line for line in (ROOT / "docs" / "cluster.md").read_text().splitlines() if line.startswith("| `")]
+    documented = {name for row in rows for name in row.split("|")[1].replace("`", "").replace(" ", "").split(",")}
+    assert set(SlurmSettings.model_fields) <= documented
