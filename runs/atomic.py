@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,26 @@ def write_file(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def temporary(path: Path) -> Path:
+    """Where this process makes what is to appear under a path."""
+    return path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+
+
+def remove_folder(path: Path) -> None:
+    """Deletes a folder; renamed first, so that a kill leaves no half of it under its name."""
+    doomed = temporary(path)
+    path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Replaces a file in one step."""
-    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
+    fresh = temporary(path)
     try:
-        write_file(temporary, data)
-        temporary.replace(path)
+        write_file(fresh, data)
+        fresh.replace(path)
     finally:
-        temporary.unlink(missing_ok=True)
+        fresh.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 

@@ -16,7 +16,6 @@ import hashlib
 import io
 import json
 import logging
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -63,7 +62,8 @@ class Checkpoints:
 
     def save(self, step: int, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint, then drops the ones that are too old."""
-        temporary = self.folder / f"{atomic.TEMPORARY}{os.getpid()}-{step}"
+        target = self.folder / str(step)
+        temporary = atomic.temporary(target)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
         files = {
@@ -75,7 +75,6 @@ class Checkpoints:
         for name, data in files.items():
             atomic.write_file(temporary / name, data)
         atomic.sync_folder(temporary)
-        target = self.folder / str(step)
         old = self.folder / f"{step}.old"
         if target.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -104,6 +103,11 @@ class Checkpoints:
             if progress is not None:
                 yield progress
 
+    def position(self) -> tuple[int, int]:
+        """Environment steps and gradient steps of the newest one whose counters can be read; zeros without any."""
+        counters = next(self.progresses(), {})
+        return counters.get("step", 0), counters.get("updates", 0)
+
     def clear(self, after: int) -> None:
         """Sets aside the checkpoints beyond a step, which are damaged, and deletes what kills left behind."""
         for path in self._paths():
@@ -124,10 +128,7 @@ class Checkpoints:
 
     def _prune(self) -> None:
         for path in self._paths()[self.keep :]:
-            # Renamed first, so that a kill leaves no half-deleted folder that looks like a checkpoint.
-            doomed = path.with_name(f"{atomic.TEMPORARY}{path.name}")
-            path.rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
+            atomic.remove_folder(path)
 
 
 def step_of(path: Path) -> int:

@@ -236,7 +236,7 @@ def _write(found: Discovery, origin: dict[str, Any]) -> Discovery:
         provenance.NAME: json.dumps(origin, indent=2) + "\n",
     }
     folder = found.folder
-    temporary = _temporary(folder)
+    temporary = atomic.temporary(folder)
     try:
         temporary.mkdir()
         for name, text in files.items():
@@ -251,10 +251,6 @@ def _write(found: Discovery, origin: dict[str, Any]) -> Discovery:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return found
-
-
-def _temporary(folder: Path) -> Path:
-    return folder.with_name(f"{atomic.TEMPORARY}{os.getpid()}-{folder.name}")
 
 
 def _derived(found: Discovery) -> dict[str, str]:
@@ -303,9 +299,7 @@ def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | N
             _ = found.pictures  # names that are no pixels of a picture are damage too
     except (OSError, ValueError, IndexError, csv.Error) as error:
         logger.warning("%s is damaged (%s): discovering anew", folder, error)
-        doomed = _temporary(folder)  # renamed first, so that a kill leaves no half of it
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+        atomic.remove_folder(folder)
         return None
     _renew(found)
     return found

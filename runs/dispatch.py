@@ -75,7 +75,7 @@ def preview_jobs(order: Order) -> None:
     refuse_changes(order.specs, order.results, queue)
     found = difference(order.specs, order.results, queue, order.slurm, order.retry_failed)
     tables.show(found.rows)
-    jobs = ceil(len(found.missing) / order.slurm.runs_per_job)
+    jobs = len(found.jobs(order.slurm))
     line = f"to submit: {counted(len(found.missing), 'run')} as {counted(jobs, 'job')}"
     try:
         limit = Cluster().max_array_size()

@@ -83,6 +83,7 @@ class Launcher:
         self._glanced = -math.inf
         self._waiting_changed = waiting_changed
         self._waiting: deque[Run] = deque()
+        self._posted: list[Run] = []  # what waited when it was said last
         self._elsewhere: dict[Run, float] = {}  # held by other processes, and until when to wait for them
         self._active: dict[Run, tuple[subprocess.Popen[bytes], int]] = {}  # and the place that it takes
         self._cancelled: list[Run] = []
@@ -99,7 +100,7 @@ class Launcher:
             f"{counted(len(self._runs), 'run')}: {self._done} done, {len(self.failed)} failed earlier, "
             f"{len(self._waiting)} to do, {self._workers} side by side"
         )
-        self._waiting_changed(self._waiting)
+        self._post()
         asked = 0
         while self._active or ((self._waiting or self._elsewhere) and not self._signals):
             if len(self._signals) > asked:
@@ -108,10 +109,17 @@ class Launcher:
             if not self._signals:
                 self._start_more()
                 self._look_elsewhere()
+                self._post()
             time.sleep(POLL)
             self._reap()
             self._show()
         self._report()
+
+    def _post(self) -> None:
+        """Says which runs wait, if others do than before."""
+        if self._posted != (waiting := list(self._waiting)):
+            self._posted = waiting
+            self._waiting_changed(waiting)
 
     def _show(self) -> None:
         """Shows now and then how runs go on; a shared file system is slow, and may hiccup."""
@@ -131,7 +139,6 @@ class Launcher:
             self._waiting.append(run)
 
     def _start_more(self) -> None:
-        before = len(self._waiting)
         while self._waiting and len(self._active) < self._workers:
             run = self._waiting.popleft()
             if stop.is_cancelled(run.folder):
@@ -144,8 +151,6 @@ class Launcher:
                     self._start(run)
                 except (UserError, OSError) as error:  # one that cannot start does not stop the others
                     self._fail(run, State("failed", error=f"it cannot be started: {error}"))
-        if len(self._waiting) != before:
-            self._waiting_changed(self._waiting)
 
     def _held_elsewhere(self, run: Run) -> None:
         patience = self._patience(run)
@@ -177,7 +182,6 @@ class Launcher:
         self._display.note(f"{run.name}: started{from_step}")
 
     def _look_elsewhere(self) -> None:
-        before = len(self._waiting)
         for run, end in list(self._elsewhere.items()):
             if not lock.is_held(run.folder):
                 del self._elsewhere[run]
@@ -186,8 +190,6 @@ class Launcher:
                 del self._elsewhere[run]
                 self.left.append(run)
                 self._display.note(f"{run.name}: still held by another process; left to it")
-        if len(self._waiting) != before:
-            self._waiting_changed(self._waiting)
 
     def _reap(self) -> None:
         for run, (process, _) in list(self._active.items()):

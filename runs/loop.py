@@ -102,8 +102,8 @@ class Attempt:
 
     def run(self) -> None:
         """Trains to the end, and says in state.json and provenance.json how it ended."""
-        begun = next(Checkpoints(self.folder / "checkpoints").progresses(), {})
-        provenance.begin(self.folder, begun.get("step", 0), begun.get("updates", 0), state.read(self.folder).heartbeat)
+        position = Checkpoints(self.folder / "checkpoints").position()
+        provenance.begin(self.folder, *position, state.read(self.folder).heartbeat)
         self._tell("running")
         try:
             with self._assembled() as parts:

@@ -33,7 +33,7 @@ def take(results: Path) -> Path:
     target = results.absolute() / FOLDER / digest.hexdigest()[:16]
     if target.is_dir():
         return target
-    temporary = target.with_name(f"{atomic.TEMPORARY}{os.getpid()}-{target.name}")
+    temporary = atomic.temporary(target)
     shutil.rmtree(temporary, ignore_errors=True)
     for name, content in contents.items():
         path = temporary / name
@@ -49,12 +49,11 @@ def prune(results: Path, needed: Iterable[str]) -> None:
     """Deletes the snapshots that are not among the needed ones, by name, and what kills left behind."""
     keep = set(needed)
     for path in (results / FOLDER).glob("*"):
-        if path.is_dir() and path.name not in keep:
-            # Renamed first, so that a kill leaves no half-deleted folder that looks like a snapshot.
-            doomed = path.with_name(f"{atomic.TEMPORARY}{path.name.removeprefix(atomic.TEMPORARY)}")
+        if path.name.startswith(atomic.TEMPORARY):
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.is_dir() and path.name not in keep:
             with suppress(OSError):  # the next launch tries again
-                path.rename(doomed)
-            shutil.rmtree(doomed, ignore_errors=True)
+                atomic.remove_folder(path)
 
 
 def _names() -> list[str]:

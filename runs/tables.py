@@ -54,9 +54,7 @@ def show(rows: Sequence[RunStatus]) -> None:
 
 def counts(rows: Sequence[RunStatus]) -> str:
     """How many runs are in each state, in words."""
-    found = Counter(row.state for row in rows)
-    listed = ", ".join(f"{found[state]:,} {state}" for state in STANDINGS if state in found)
-    return f"{counted(len(rows), 'run')}: {listed}"
+    return f"{counted(len(rows), 'run')}: {_states(rows)}"
 
 
 def groups(rows: Sequence[RunStatus]) -> list[list[RunStatus]]:
@@ -125,13 +123,11 @@ def _cells(rows: Sequence[RunStatus]) -> list[str]:
     returns = [row.said.return_ for row in rows if row.said.return_ is not None]
     speeds = [row.fps for row in rows if row.fps]
     etas = [row.eta for row in rows if row.eta is not None]
-    found = Counter(row.state for row in rows)
-    states = ", ".join(f"{found[state]:,} {state}" for state in STANDINGS if state in found)
     return [
         first.spec.task,
         first.spec.variant,
         ranges(sorted(row.spec.seed for row in rows)),
-        _state(first) if len(rows) == 1 else states,
+        _state(first) if len(rows) == 1 else _states(rows),
         f"{sum(row.said.step for row in rows):,}",
         f"{sum(row.steps for row in rows):,}",
         f"{sum(speeds):,.1f}" if speeds else "-",
@@ -140,6 +136,11 @@ def _cells(rows: Sequence[RunStatus]) -> list[str]:
         _listed([row.node for row in rows]),
         _listed([row.job_id for row in rows]),
     ]
+
+
+def _states(rows: Sequence[RunStatus]) -> str:
+    found = Counter(row.state for row in rows)
+    return ", ".join(f"{found[state]:,} {state}" for state in STANDINGS if state in found)
 
 
 def _state(row: RunStatus) -> str:

@@ -16,7 +16,7 @@ import launch
 from runs import tables
 from runs.launcher import Run
 from runs.slurm import batch
-from runs.slurm.submission import chunks
+from runs.slurm.batch import chunks
 from suites.plan import RunSpec, plan
 from suites.schema import load_suite
 

@@ -9,16 +9,17 @@ launcher killed at any moment leaves nothing that is not found again.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runs import atomic
 from runs.launcher import Run
 from runs.queue import BATCHES, Queue, QueuedJob
 
+T = TypeVar("T")
 NAME = "batch.json"
 PICKLE = "_submitted.pkl"  # what submitit puts after a job's id
 
@@ -29,6 +30,12 @@ class Entry:
 
     job: QueuedJob
     name: str
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Consecutive items, `size` at a time."""
+    for first in range(0, len(items), size):
+        yield list(items[first : first + size])
 
 
 def folder_of(suite: Path) -> Path:

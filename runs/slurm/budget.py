@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runs.settings import SlurmSettings
+from suites.errors import counted
 
 Attempt = Mapping[str, Any]  # as provenance.json keeps it
 Position = tuple[int, int]  # environment steps and gradient steps of the newest checkpoint
@@ -26,11 +27,9 @@ def verdict(attempts: Sequence[Attempt], position: Position, restarts: int, sett
         ("preempted", settings.preemptions, "preemptions"),
     ):
         if reasons.count(reason) > budget:
-            times = reasons.count(reason)
-            return f"it {_was(reason)} {times} time{'s' if times != 1 else ''}, and slurm.{name} is {budget}"
-    if (
-        restarts > settings.timeouts + settings.preemptions + LOST
-    ):  # also where no attempt lived long enough to be noted
+            return f"it {_was(reason)} {counted(reasons.count(reason), 'time')}, and slurm.{name} is {budget}"
+    # Also where no attempt lived long enough to be noted.
+    if restarts > settings.timeouts + settings.preemptions + LOST:
         return f"its job came back {restarts} times, more than slurm.timeouts, slurm.preemptions and {LOST} lost nodes"
     begun = [(attempt.get("step"), attempt.get("updates")) for attempt in attempts[-FRUITLESS:]]
     if begun == [position] * FRUITLESS:

@@ -13,7 +13,7 @@ from typing import Any
 
 from runs.queue import QueuedJob
 from runs.settings import SlurmSettings
-from runs.slurm.batch import Entry
+from runs.slurm.batch import Entry, chunks
 from runs.slurm.job import COMES_BACK, SlurmJob
 from suites.errors import UserError
 
@@ -97,8 +97,8 @@ class Cluster:
         Raises:
             ClusterError: Slurm does not answer.
         """
-        for first in range(0, len(ids), IDS):
-            _ask("scancel", "--quiet", *ids[first : first + IDS])
+        for some in chunks(ids, IDS):
+            _ask("scancel", "--quiet", *some)
 
 
 def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, Any]:

@@ -132,13 +132,8 @@ class SlurmJob:
 
         id_ = os.environ.get("SLURM_JOB_ID")
         attempts = [attempt for attempt in provenance.attempts_of(run.folder) if _job(attempt) == id_]
-        counters = next(Checkpoints(run.folder / "checkpoints").progresses(), {})
-        return verdict(attempts, (counters.get("step", 0), counters.get("updates", 0)), _restarts(), self.settings)
-
-
-def _restarts() -> int:
-    """How often this job has come back."""
-    return int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+        restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+        return verdict(attempts, Checkpoints(run.folder / "checkpoints").position(), restarts, self.settings)
 
 
 def _is_ours(run: Run) -> bool:

@@ -4,9 +4,8 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from runs import folder, lock, snapshot, stop
 from runs.census import waiting_here
@@ -15,7 +14,7 @@ from runs.queue import Queue, refuse_changes
 from runs.settings import SlurmSettings
 from runs.signals import deferred
 from runs.slurm import batch
-from runs.slurm.batch import Entry
+from runs.slurm.batch import Entry, chunks
 from runs.slurm.cluster import ClusterError
 from runs.slurm.job import SlurmJob
 from runs.status import RunStatus, statuses
@@ -23,7 +22,6 @@ from runs.tables import counts
 from suites.errors import UserError, counted
 from suites.plan import RunSpec
 
-T = TypeVar("T")
 PATIENCE = 600.0  # seconds that another launcher may take to submit
 
 
@@ -63,9 +61,9 @@ class Difference:
         """Runs that have stopped in jobs which go on with others."""
         return sum(row.job is not None and row.state in ("pending", "failed") for row in self.rows)
 
-    def arrays(self, settings: SlurmSettings, limit: int) -> list[list[list[Run]]]:
-        """The missing runs as jobs of some runs each, and the jobs as arrays of at most `limit` jobs."""
-        return list(chunks(chunks(self.missing, settings.runs_per_job), limit))
+    def jobs(self, settings: SlurmSettings) -> list[list[Run]]:
+        """The missing runs as jobs of some runs each."""
+        return list(chunks(self.missing, settings.runs_per_job))
 
 
 def difference(
@@ -125,7 +123,7 @@ def submit(
             note("nothing to submit")
             return 0
         submitted = 0
-        arrays = found.arrays(settings, cluster.max_array_size())
+        arrays = list(chunks(found.jobs(settings), cluster.max_array_size()))
         code = snapshot.take(results)
         for jobs in arrays:
             try:
@@ -184,10 +182,3 @@ def _turn(results: Path, note: Callable[[str], None]) -> Iterator[None]:
             yield
     except lock.BusyError:
         raise UserError(f"another launcher has been submitting to {results} for {PATIENCE:.0f} s; try again") from None
-
-
-def chunks(items: Sequence[T] | Iterator[T], size: int) -> Iterator[list[T]]:
-    """Consecutive items, `size` at a time."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk

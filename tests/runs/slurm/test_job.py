@@ -65,6 +65,12 @@ def runs(results: Path, count: int, **changes: Any) -> list[Run]:
     return [Run(spec(seed, **changes), spec(seed).folder(results)) for seed in range(count)]
 
 
+def say_running(run: Run) -> None:
+    """As this job's earlier life has left it."""
+    write_spec(run.spec, run.folder)
+    state.write(run.folder, state.State("running", 5, 400))
+
+
 def reasons(run: Run) -> list[str]:
     return [attempt["reason"] for attempt in provenance.attempts_of(run.folder)]
 
@@ -209,8 +215,7 @@ def test_lock_that_outlives_its_node_is_waited_for(
     """A file server may take minutes to notice that a node is gone; the job's other runs go on meanwhile."""
     stand_in_workers("{}")
     packed = runs(tmp_path, 2)
-    write_spec(packed[0].spec, packed[0].folder)
-    state.write(packed[0].folder, state.State("running", 5, 400))
+    say_running(packed[0])
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock.held(packed[0].folder))
@@ -225,8 +230,7 @@ def test_lock_that_is_never_released_ends_the_job(
     stand_in_workers("{}")
     monkeypatch.setattr(job, "PATIENCE", 0.5)
     [run] = runs(tmp_path, 1)
-    write_spec(run.spec, run.folder)
-    state.write(run.folder, state.State("running", 5, 400))
+    say_running(run)
     with lock.held(run.folder), pytest.raises(RuntimeError, match=r"failed: toy_reach_1/standin/0$"):
         SlurmJob([run], SlurmSettings())()
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "9")  # a run that another job trains is left to it
