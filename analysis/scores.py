@@ -1,24 +1,48 @@
-"""Evaluation returns and model errors of many runs, as tidy tables, from run folders or from score files."""
+"""All that was measured in many runs, as one tidy table beside a table of the runs, whatever it was read from."""
 
-import gzip
-import json
+import difflib
+import fnmatch
+import itertools
 import math
 import re
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import union_categoricals
 
 from analysis.errors import AnalysisError
 
-EVALUATIONS = ["task", "variant", "seed", "step", "score"]
-MODEL_ERRORS = ["task", "variant", "seed", "step", "measure", "horizon", "value", "sequences"]
-RUNS = ["task", "variant", "seed", "planned", "state", "renderer", "episodes", "torn"]
 RUN = ["task", "variant", "seed"]  # what names a run
 ERROR = [*RUN, "measure", "horizon"]  # what names a model error of a run
+TABLE = ["suite", *RUN, "step", "metric", "value", "episodes"]
+CATEGORICAL = ["suite", "task", "variant", "metric"]
+MODEL_ERRORS = [*RUN, "step", "measure", "horizon", "value", "sequences"]
+# Column of the table of runs -> what stands there if nothing is known.
+RUNS: Mapping[str, Any] = {
+    "suite": "",
+    "task": "",
+    "variant": "",
+    "seed": 0,
+    "folder": "",
+    "planned": math.nan,
+    "state": "",
+    "renderer": "",
+    "action_repeat": math.nan,
+    "settings": "",
+    "commit": "",
+    "dirty": "",
+    "device": "",
+    "versions": "",
+    "attempts": math.nan,
+    "torn": 0,
+}
+HOURS = "time/hours"
+SEQUENCES = "model_error/sequences"
 MODEL_ERROR = re.compile(r"model_error/(image|reward|kl)/([1-9][0-9]{0,8})")
 
 
@@ -33,193 +57,257 @@ class ExpectedRun:
     steps: int  # planned environment steps
 
 
+class Values(NamedTuple):
+    """What was measured in one run, in the order of reading: arrays of one length."""
+
+    steps: NDArray[np.float64]  # environment steps
+    metrics: NDArray[np.object_]  # names
+    values: NDArray[np.float64]  # NaN where a file has none
+    episodes: NDArray[np.float64]  # that a value is averaged over, NaN if unknown
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[Any]]) -> "Values":
+        """From rows step, metric, value, episodes."""
+        return cls.columns(*(tuple(zip(*rows, strict=True)) or ((),) * 4))
+
+    @classmethod
+    def columns(cls, steps: Any, metrics: Any, values: Any, episodes: Any) -> "Values":
+        """From anything that can be made arrays of."""
+        dtypes = (float, object, float, float)
+        return cls(*(np.array(c, d) for c, d in zip((steps, metrics, values, episodes), dtypes, strict=True)))
+
+    def part(self, rows: slice) -> "Values":
+        """Some of the rows."""
+        return Values(self.steps[rows], self.metrics[rows], self.values[rows], self.episodes[rows])
+
+    @classmethod
+    def joined(cls, parts: Iterable["Values"]) -> "Values":
+        """One after another."""
+        return cls(*map(np.concatenate, zip(cls.of([]), *parts, strict=True)))
+
+
+class Run(NamedTuple):
+    """One run as a reader finds it."""
+
+    about: Mapping[str, Any]  # its row of `Scores.runs`; what is absent is unknown
+    values: Values
+
+
 @dataclass(frozen=True)
 class Scores:
     """What was read, before anything is left out.
 
+    A run's name is its task, variant and seed. Variants of one name from several suites are one variant, unless two of
+    them have a run of the same task and seed: then every variant of that name is called `suite/variant`.
+
     Attributes:
-        table: One row an evaluation: task, variant, seed, step (environment steps), score (the mean return of the
-            evaluation's episodes, NaN where the file has none).
-        model_errors: One row a measure and horizon of an evaluation: task, variant, seed, step, measure (`image`,
-            `reward` or `kl`), horizon (agent steps ahead), value (NaN where the file has no number), sequences (that
-            it is averaged over, NaN if unknown). Empty if no run has a world model that was measured.
-        runs: One row a run: task, variant, seed, planned (environment steps, NaN if unknown), state (`missing` if
-            there is no folder, empty if unknown), renderer (empty if unknown), episodes (of an evaluation, NaN if
-            unknown), torn (lines that are no JSON object).
+        table: One row a value: suite, task, variant, seed, step (environment steps), metric, value (NaN where the file
+            has none), episodes (that the value is averaged over, NaN if unknown). Suite, task, variant and metric are
+            categorical. All of a run is there, in the order of reading: what was measured twice, and NaN.
+        runs: One row a run: suite, task, variant, seed, folder (empty if none), planned (environment steps, NaN if
+            unknown), state (`missing` if there is no folder, empty if unknown), renderer, action_repeat (NaN if
+            unknown), settings (JSON object: dotted key -> value), commit, dirty (`clean` or `dirty`), device, versions
+            (JSON object: package -> version), attempts (NaN if unknown), torn (lines that are no JSON object, and
+            event files that end within an event). What is text is empty if unknown.
         source: Where the scores come from, for captions.
         unplanned: Run folders that were found beside the planned ones, and were not read.
+        renamed: Variants that are called `suite/variant`.
     """
 
     table: pd.DataFrame
-    model_errors: pd.DataFrame
     runs: pd.DataFrame
     source: str
     unplanned: tuple[Path, ...] = ()
+    renamed: tuple[str, ...] = ()
 
 
-def read_runs(expected: Sequence[ExpectedRun], suite: str, root: Path) -> Scores:
-    """Reads the folders of all planned runs.
+def from_runs(runs: Sequence[Run], source: str, unplanned: Iterable[Path] = ()) -> Scores:
+    """Runs that were read one by one, as scores; no two of a suite have the same name."""
+    about = runs_frame(pd.DataFrame([run.about for run in runs]))
+    index = np.repeat(np.arange(len(runs)), [len(run.values.steps) for run in runs])
+    joined = Values.joined(run.values for run in runs)
+    names = {name: pd.Categorical(about[name])[index] for name in ("suite", "task", "variant")}
+    table = pd.DataFrame(
+        {
+            **names,
+            "seed": about["seed"].to_numpy()[index],
+            "step": joined.steps,
+            "metric": pd.Categorical(joined.metrics),
+            "value": joined.values,
+            "episodes": joined.episodes,
+        }
+    )
+    return _named(Scores(table, about, source, tuple(unplanned)))
+
+
+def from_table(table: pd.DataFrame, source: str) -> Scores:
+    """A tidy table that was read as a whole, as scores; its columns are those of `Scores.table`."""
+    categories = {name: table[name].astype(object).astype("category") for name in CATEGORICAL}
+    table = table.assign(**categories).astype({"seed": int, "step": float, "value": float, "episodes": float})[TABLE]
+    runs = table[["suite", *RUN]].drop_duplicates(ignore_index=True).astype(dict.fromkeys(CATEGORICAL[:3], object))
+    return _named(Scores(table, runs_frame(runs), source))
+
+
+def runs_frame(known: pd.DataFrame) -> pd.DataFrame:
+    """The table of runs, from some of its columns; what is absent or NaN is unknown."""
+    frame = known.reindex(columns=list(RUNS)).fillna(
+        {name: default for name, default in RUNS.items() if default == default}
+    )
+    return frame.astype({name: object if default == "" else type(default) for name, default in RUNS.items()})
+
+
+def join(parts: Iterable[Scores]) -> Scores:
+    """Several scores as one, their variants named by the rule of `Scores`.
+
+    Runs of one suite, task, variant and seed in two parts are two runs: the later part's suite is then called
+    `<suite> (2)`, and so on.
+    """
+    plain = [_plain(part) for part in parts]
+    if not plain:
+        return from_runs([], "no source")
+    tables, runs = [], []
+    before: dict[str, set[Any]] = {}
+    for part in plain:
+        names = _told_apart(part.runs, before)
+        tables.append(part.table.assign(suite=part.table["suite"].cat.rename_categories(names)))
+        runs.append(part.runs.assign(suite=part.runs["suite"].map(names)))
+    table = pd.concat([table.drop(columns=CATEGORICAL) for table in tables], ignore_index=True)
+    for name in CATEGORICAL:
+        table[name] = union_categoricals([table[name] for table in tables])
+    unplanned = tuple(folder for part in plain for folder in part.unplanned)
+    source = ", ".join(dict.fromkeys(part.source for part in plain))
+    return _named(Scores(table[TABLE], pd.concat(runs, ignore_index=True), source, unplanned))
+
+
+def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
+    """Some of the runs.
 
     Args:
-        expected: The planned runs.
-        suite: The suite's name.
-        root: The suite's folder, `<root>/<task>/<variant>/<seed>`; runs in it that nobody planned are listed.
-    """
-    evaluations: list[tuple[Any, ...]] = []
-    errors: list[tuple[Any, ...]] = []
-    runs: list[tuple[Any, ...]] = []
-    for run in expected:
-        name = (run.task, run.variant, run.seed)
-        lines, torn = _read_evaluations(run.folder / "metrics.jsonl")
-        evaluations += [(*name, line["step"], _number(line["eval/return"])) for line in lines]
-        errors += [(*name, line["step"], *error) for line in lines for error in _model_errors(line)]
-        episodes = _number(lines[-1].get("eval/episodes")) if lines else math.nan
-        state = _read_object(run.folder / "state.json").get("state", "") if run.folder.is_dir() else "missing"
-        renderer = _read_object(run.folder / "provenance.json").get("renderer") or ""
-        runs.append((*name, run.steps, str(state), str(renderer), episodes, torn))
-    planned = {run.folder for run in expected}
-    found = (path.parent for path in root.glob("*/*/*/metrics.jsonl") if path.parent.name.isdigit())
-    unplanned = tuple(sorted(folder for folder in found if folder not in planned))
-    return _scores(evaluations, errors, runs, f"suite {suite}", unplanned)
-
-
-def read_score_files(paths: Sequence[Path]) -> Scores:
-    """Reads score files of the Dreamer family: a JSON list of {task, method, seed, xs, ys}, plain or gzip.
+        scores: All of them.
+        only: `task`, `variant` or `seed` -> names, or shell-style patterns with commas between, of what is kept.
 
     Raises:
-        AnalysisError: If a file cannot be read or is not of that form, or two entries are of one run.
+        AnalysisError: For another selector, or a pattern that matches nothing.
     """
-    evaluations: list[tuple[Any, ...]] = []
-    names: dict[tuple[str, str, int], Path] = {}
-    for path in paths:
-        for name, points in _read_score_file(path):
-            if name in names:
-                raise AnalysisError(
-                    f"{path}: a second entry of task {name[0]}, method {name[1]}, seed {name[2]}, after one in "
-                    f"{names[name]}; a run is one entry"
-                )
-            names[name] = path
-            evaluations += [(*name, step, score) for step, score in points]
-    runs = [(*name, math.nan, "", "", math.nan, 0) for name in names]
-    return _scores(evaluations, [], runs, "score files " + ", ".join(path.name for path in paths))
+    kept = {"table": scores.table, "runs": scores.runs}
+    for selector, wanted in only.items():
+        if selector not in RUN:
+            near = difflib.get_close_matches(selector, RUN, n=1)
+            hint = f". Did you mean {near[0]}?" if near else ""
+            raise AnalysisError(f"--only: unknown selector {selector}; allowed: {', '.join(RUN)}{hint}")
+        names = list(dict.fromkeys(scores.runs[selector].astype(str)))
+        chosen = {name for entry in wanted for name in _matching(entry, names, selector)}
+        kept = {name: frame[frame[selector].astype(str).isin(chosen)] for name, frame in kept.items()}
+    return replace(scores, table=kept["table"].reset_index(drop=True), runs=kept["runs"].reset_index(drop=True))
 
 
-def usable(scores: Scores) -> pd.DataFrame:
-    """The evaluations that statistics are made from, sorted by task, variant, seed and step.
+def usable(scores: Scores, metric: str) -> pd.DataFrame:
+    """The evaluations that statistics are made from.
 
-    The rule: an evaluation without a finite return is left out; of several at one step of a run, the last counts.
+    The rule: an evaluation without a finite value is left out; of several at one step of a run, the last counts.
+
+    Returns:
+        Rows task, variant, seed, step, score (the metric's value), episodes, hours (that the run had taken, NaN if
+        unknown), sorted by task, variant, seed and step.
     """
-    return _usable(scores.table, "score", RUN)
+    evaluations = _last(scores.table, lambda name: name == metric).rename(columns={"value": "score"})
+    hours = _last(scores.table, lambda name: name == HOURS).rename(columns={"value": "hours"})
+    found = evaluations.merge(hours[[*RUN, "step", "hours"]], how="left", on=[*RUN, "step"])
+    return _sorted(found, [*RUN, "step"])[[*RUN, "step", "score", "episodes", "hours"]]
 
 
 def usable_model_errors(scores: Scores) -> pd.DataFrame:
-    """The model errors that statistics are made from, by the same rule, sorted by run, measure, horizon and step."""
-    return _usable(scores.model_errors, "value", ERROR)
+    """The model errors that statistics are made from, by the same rule.
+
+    Returns:
+        Rows task, variant, seed, step, measure (`image`, `reward` or `kl`), horizon (agent steps ahead), value,
+        sequences (that it is averaged over, NaN if unknown), sorted by run, measure, horizon and step. None if no run
+        has a world model that was measured.
+    """
+    errors = _last(scores.table, lambda name: MODEL_ERROR.fullmatch(name) is not None)
+    sequences = _last(scores.table, lambda name: name == SEQUENCES).rename(columns={"value": "sequences"})
+    found = errors.merge(sequences[[*RUN, "step", "sequences"]], how="left", on=[*RUN, "step"])
+    names = found["metric"].cat.categories
+    parts = [match.groups() if (match := MODEL_ERROR.fullmatch(name)) else ("", "0") for name in names]
+    codes = found["metric"].cat.codes
+    found["measure"] = np.array([measure for measure, _ in parts], object)[codes]
+    found["horizon"] = np.array([horizon for _, horizon in parts], int)[codes]
+    return _sorted(found, [*ERROR, "step"])[MODEL_ERRORS]
 
 
-def _usable(table: pd.DataFrame, value: str, series: list[str]) -> pd.DataFrame:
-    finite = table[table[value].abs() < math.inf]
-    return finite.drop_duplicates([*series, "step"], keep="last").sort_values([*series, "step"], ignore_index=True)
+def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
+    """The names that an entry of the command line means: itself, or what matches its patterns."""
+    found = []
+    for pattern in [entry] if entry in names else entry.split(","):
+        matches = [pattern] if pattern in names else fnmatch.filter(names, pattern)
+        if not matches:
+            near = difflib.get_close_matches(pattern, names, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise AnalysisError(f"--only {selector}={pattern}: no such {selector}; there are {', '.join(names)}.{hint}")
+        found += matches
+    return found
 
 
-def _scores(
-    evaluations: list[Any], errors: list[Any], runs: list[Any], source: str, unplanned: tuple[Path, ...] = ()
-) -> Scores:
-    table = pd.DataFrame(evaluations, columns=EVALUATIONS).astype({"seed": int, "step": float, "score": float})
-    model_errors = pd.DataFrame(errors, columns=MODEL_ERRORS).astype(
-        {"seed": int, "step": float, "horizon": int, "value": float, "sequences": float}
+def _last(table: pd.DataFrame, wanted: Callable[[str], bool]) -> pd.DataFrame:
+    """The finite values of some metrics, the last of each run, metric and step."""
+    codes = np.flatnonzero([wanted(name) for name in table["metric"].cat.categories])
+    rows = table[np.isin(table["metric"].cat.codes, codes) & np.isfinite(table["value"])]
+    return rows.drop_duplicates([*RUN, "metric", "step"], keep="last")
+
+
+def _sorted(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Sorted by names, which are plain text from then on."""
+    names = {name: table[name].cat.reorder_categories(sorted(table[name].cat.categories)) for name in RUN[:2]}
+    ordered = table.assign(**names).sort_values(keys, ignore_index=True)
+    return ordered.astype(dict.fromkeys(RUN[:2], object))
+
+
+def _named(scores: Scores) -> Scores:
+    """The scores with variants named by the rule, from scores in which they have their plain names."""
+    runs = scores.runs
+    shared = runs[runs.duplicated(RUN, keep=False)]
+    renamed = tuple(dict.fromkeys(shared["variant"]))
+    if not renamed:
+        return scores
+    return _relabelled(scores, lambda suite, variant: f"{suite}/{variant}" if variant in renamed else variant, renamed)
+
+
+def _plain(scores: Scores) -> Scores:
+    """The scores with the names that variants had before the rule."""
+
+    def label(suite: str, variant: str) -> str:
+        name = variant.removeprefix(f"{suite}/")
+        return name if name in scores.renamed else variant
+
+    return _relabelled(scores, label, ()) if scores.renamed else scores
+
+
+def _relabelled(scores: Scores, label: Callable[[str, str], str], renamed: tuple[str, ...]) -> Scores:
+    runs, table = scores.runs, scores.table
+    suites, variants = table["suite"].cat, table["variant"].cat
+    pairs, codes = np.unique(
+        suites.codes.to_numpy(np.int64) * len(variants.categories) + variants.codes, return_inverse=True
     )
-    frame = pd.DataFrame(runs, columns=RUNS).astype({"seed": int, "planned": float, "episodes": float, "torn": int})
-    return Scores(table, model_errors, frame, source, unplanned)
+    labels = [
+        label(suites.categories[pair // len(variants.categories)], variants.categories[pair % len(variants.categories)])
+        for pair in pairs
+    ]
+    named = [label(suite, variant) for suite, variant in zip(runs["suite"], runs["variant"], strict=True)]
+    return Scores(
+        table.assign(variant=pd.Categorical(labels)[codes]),
+        runs.assign(variant=named),
+        scores.source,
+        scores.unplanned,
+        renamed,
+    )
 
 
-def _read_evaluations(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The lines of a run's metrics that hold an evaluation, and the number of torn lines."""
-    lines, torn = [], 0
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        return [], 0
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror}") from error
-    for text in raw.splitlines():
-        if not text.strip() or (b'"eval/return"' not in text and text.endswith(b"}")):
-            continue  # most lines hold training metrics: they need no parsing
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            torn += 1
-            continue
-        if not isinstance(line, dict) or not math.isfinite(_number(line.get("step"))):
-            torn += 1
-        elif "eval/return" in line:
-            lines.append(line)
-    return lines, torn
-
-
-def _model_errors(line: Mapping[str, Any]) -> Iterator[tuple[str, int, float, float]]:
-    """Measure, horizon, value and number of sequences of every model error of an evaluation."""
-    sequences = _number(line.get("model_error/sequences"))
-    for key, value in line.items():
-        if match := MODEL_ERROR.fullmatch(key):
-            yield match[1], int(match[2]), _number(value), sequences if sequences < math.inf else math.nan
-
-
-def _read_object(path: Path) -> Mapping[str, Any]:
-    """A JSON object, or an empty one where there is none: what it tells is helpful, not necessary."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _read_score_file(path: Path) -> Iterator[tuple[tuple[str, str, int], list[tuple[float, float]]]]:
-    expected = "a score file is a JSON list of {task, method, seed, xs, ys}, plain or gzip"
-    try:
-        raw = path.read_bytes()
-        content = json.loads(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}; {expected}") from error
-    except (ValueError, EOFError, RecursionError, zlib.error) as error:
-        raise AnalysisError(f"{path}: not JSON ({error}); {expected}") from error
-    if not isinstance(content, list):
-        raise AnalysisError(f"{path}: holds {type(content).__name__} at its top; {expected}")
-    for index, entry in enumerate(content):
-        where = f"{path}: entry {index}"
-        if not isinstance(entry, dict):
-            raise AnalysisError(f"{where} is {type(entry).__name__}, not an object; {expected}")
-        if absent := [key for key in ("task", "method", "seed", "xs", "ys") if key not in entry]:
-            raise AnalysisError(f"{where} lacks {', '.join(absent)}; {expected}")
-        xs, ys = entry["xs"], entry["ys"]
-        if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
-            raise AnalysisError(f"{where}: xs and ys must be lists of the same length")
-        if not all(math.isfinite(_number(x)) for x in xs):
-            raise AnalysisError(f"{where}: xs must be finite numbers, the environment steps")
-        if not all(y is None or _is_number(y) for y in ys):
-            raise AnalysisError(f"{where}: ys must be numbers, the returns; null where there is none")
-        for key in ("task", "method"):
-            if not isinstance(entry[key], str) or not entry[key].isprintable() or not entry[key].strip():
-                raise AnalysisError(f"{where}: the {key} must be a name, not {entry[key]!r}")
-        name = (entry["task"], entry["method"], _seed(entry["seed"], where))
-        yield name, [(_number(x), _number(y)) for x, y in zip(xs, ys, strict=True)]
-
-
-def _seed(value: object, where: str) -> int:
-    """A seed as an integer; writers of score files also put it down as text or as a float without a fraction."""
-    number = _number(int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value)
-    if not number.is_integer() or not 0 <= number < 2**53:
-        raise AnalysisError(f"{where}: the seed must be an integer from 0 on, not {value!r}")
-    return int(number)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: Any) -> float:
-    """The value as a float: NaN for what is no number, infinite for what no float can hold."""
-    try:
-        return float(value) if _is_number(value) else math.nan
-    except OverflowError:
-        return math.inf
+def _told_apart(runs: pd.DataFrame, before: dict[str, set[Any]]) -> dict[str, str]:
+    """Suite -> its name, another one if it has runs of the same names as `before`, to which they are added."""
+    names = {}
+    for suite, rows in runs.groupby("suite", sort=False):
+        found = set(rows[RUN].itertuples(index=False, name=None))
+        candidates = (f"{suite} ({number})" if number > 1 else str(suite) for number in itertools.count(1))
+        names[str(suite)] = name = next(name for name in candidates if not found & before.get(name, set()))
+        before.setdefault(name, set()).update(found)
+    return names

@@ -1,18 +1,22 @@
 """Synthetic results, as run folders and as score files of the same numbers."""
 
 import json
+import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+import yaml
 
-from analysis.scores import EVALUATIONS, MODEL_ERRORS, RUNS, ExpectedRun, Scores
+from analysis.scores import ExpectedRun, Run, Scores, Values, from_runs
 from analysis.settings import AnalysisSettings
 
 Entry = dict[str, Any]
+COST = {"parameters/world_model": 3000, "parameters/actor": 2000, "parameters/value": 1000, "flops/update": 5_000_000}
+STEPS_PER_HOUR = 10_000
 
 
 @pytest.fixture
@@ -61,39 +65,36 @@ def write_folders(curves: Iterable[Entry], root: Path) -> list[ExpectedRun]:
     for curve in curves:
         folder = root / curve["task"] / curve["method"] / str(curve["seed"])
         folder.mkdir(parents=True)
-        with (folder / "metrics.jsonl").open("w") as file:
-            for step, score, errors in zip(curve["xs"], curve["ys"], _errors(curve), strict=True):
-                file.write(json.dumps({"step": step - 1, "loss/model": 1.5, "train/return": 3.0}) + "\n")
-                line = {"step": step, "eval/return": score, "eval/returns": [score] * 2, "eval/episodes": 2} | errors
-                file.write(json.dumps(line) + "\n")
+        lines: list[Entry] = [{"step": 0} | COST]
+        for step, score, errors in zip(curve["xs"], curve["ys"], _errors(curve), strict=True):
+            lines += [
+                {"step": step - 1, "train/return": 3.0, "train/length": 1000},
+                {"step": step, "eval/return": score, "eval/returns": [score] * 2, "eval/episodes": 2} | errors,
+                {"step": step, "loss/model": 1.5, "train/updates": step / 10, "time/hours": step / STEPS_PER_HOUR},
+            ]
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         (folder / "state.json").write_text(json.dumps({"state": "done"}))
-        (folder / "provenance.json").write_text(json.dumps({"renderer": "raycast"}))
+        provenance = {"commit": "c0ffee", "dirty": False, "device": "a GPU", "renderer": "raycast"}
+        provenance |= {"versions": {"numpy": "2.4.6"}, "attempts": [{"reason": "done"}]}
+        (folder / "provenance.json").write_text(json.dumps(provenance))
+        spec = {"suite": root.name, "task": curve["task"], "variant": curve["method"], "seed": curve["seed"]}
+        settings = {"steps": curve["xs"][-1], "action_repeat": 2, "train": {"batch_size": 50}, "agent": curve["method"]}
+        (folder / "spec.yaml").write_text(yaml.safe_dump({**spec, "settings": settings}))
         expected.append(ExpectedRun(curve["task"], curve["method"], curve["seed"], folder, curve["xs"][-1]))
     return expected
 
 
-def as_scores(curves: Iterable[Entry], **runs: Any) -> Scores:
+def as_scores(curves: Iterable[Entry], episodes: float = math.nan, **runs: Any) -> Scores:
     """The curves as they look when read; `runs` sets columns of the table of runs."""
-    curves = list(curves)
-    names = [(curve["task"], curve["method"], curve["seed"]) for curve in curves]
-    rows = [
-        (*name, x, y)
-        for name, curve in zip(names, curves, strict=True)
-        for x, y in zip(curve["xs"], curve["ys"], strict=True)
-    ]
-    table = pd.DataFrame(rows, columns=EVALUATIONS).astype({"step": float, "score": float})
-    errors = [
-        (*name, x, *key.split("/")[1:], value, line["model_error/sequences"])
-        for name, curve in zip(names, curves, strict=True)
-        for x, line in zip(curve["xs"], _errors(curve), strict=True)
-        for key, value in line.items()
-        if key != "model_error/sequences"
-    ]
-    model_errors = pd.DataFrame(errors, columns=MODEL_ERRORS).astype(
-        {"seed": int, "step": float, "horizon": int, "value": float, "sequences": float}
-    )
-    frame = pd.DataFrame([(*name, np.nan, "", "", np.nan, 0) for name in names], columns=RUNS).assign(**runs)
-    return Scores(table, model_errors, frame, "a test")
+    read = []
+    for curve in curves:
+        rows = [(float(x), "eval/return", y, episodes) for x, y in zip(curve["xs"], curve["ys"], strict=True)]
+        for x, line in zip(curve["xs"], _errors(curve), strict=True):
+            rows += [(float(x), name, value, math.nan) for name, value in line.items()]
+        about = {"suite": "test", "task": curve["task"], "variant": curve["method"], "seed": curve["seed"]}
+        read.append(Run(about, Values.of(rows)))
+    scores = from_runs(read, "a test")
+    return replace(scores, runs=scores.runs.assign(**runs))
 
 
 def _errors(curve: Entry) -> list[Entry]:

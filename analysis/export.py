@@ -1,0 +1,59 @@
+"""What was read, written for others: the tidy table, and score files of the Dreamer family."""
+
+import gzip
+import json
+import math
+from pathlib import Path
+
+from analysis import files
+from analysis.errors import AnalysisError
+from analysis.scores import RUN, Scores
+
+
+def write(scores: Scores, metric: str, path: Path) -> None:
+    """Writes the scores to a file, in the form that its ending asks for.
+
+    Raises:
+        AnalysisError: For another ending than .parquet, .csv, .csv.gz, .json and .json.gz.
+    """
+    name = path.name.lower()
+    plain = name.removesuffix(".gz")
+    if name.endswith(".parquet"):
+        content = to_parquet(scores)
+    elif plain.endswith(".csv"):
+        content = to_csv(scores)
+    elif plain.endswith(".json"):
+        content = to_score_file(scores, metric)
+    else:
+        raise AnalysisError(f"{path}: scores are written to .parquet, .csv or .json, the latter two also with .gz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write(path, content if plain == name else gzip.compress(content, mtime=0))
+
+
+def to_parquet(scores: Scores) -> bytes:
+    """The tidy table as Parquet."""
+    return scores.table.to_parquet(index=False)
+
+
+def to_csv(scores: Scores) -> bytes:
+    """The tidy table as CSV, every number in full."""
+    return scores.table.to_csv(index=False, lineterminator="\n").encode()
+
+
+def to_score_file(scores: Scores, metric: str) -> bytes:
+    """One metric as a JSON list of {task, method, seed, xs, ys}, in the order of the runs; null for NaN.
+
+    Runs without a value of the metric are left out.
+    """
+    rows = scores.table[scores.table["metric"] == metric]
+    entries = [
+        {
+            "task": run["task"].iloc[0],
+            "method": run["variant"].iloc[0],
+            "seed": int(run["seed"].iloc[0]),
+            "xs": run["step"].tolist(),
+            "ys": [None if math.isnan(value) else value for value in run["value"].tolist()],
+        }
+        for _, run in rows.groupby(RUN, observed=True, sort=False)
+    ]
+    return json.dumps(entries).encode()

@@ -1,0 +1,94 @@
+"""Where runs lie: `<task>/<variant>/<seed>/` under the folder of a suite, or under a folder of such folders."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+METRICS = "metrics.jsonl"
+EVENTS = "tfevents"  # in the names of TensorBoard's files
+RECORDS = ("state.json", "provenance.json", "spec.yaml")  # what else a run folder of ours has to tell
+NO_TASKS = {"analysis", "slurm"}  # folders of ours beside those of tasks
+
+
+class Place(NamedTuple):
+    """A run's name, and its folder."""
+
+    suite: str
+    task: str
+    variant: str
+    seed: int
+    folder: str
+
+
+class File(NamedTuple):
+    """One state of a file, as far as that shows without reading it."""
+
+    path: str
+    size: int  # bytes
+    changed: int  # nanoseconds
+
+
+def find(root: Path) -> list[Place]:
+    """The runs under a folder, sorted by name.
+
+    The folder itself is a run if it has metrics.jsonl or event files; else it is a suite if there are runs three levels
+    below it; else each folder in it is a suite. A run's folder is called by the number of its seed.
+    """
+    root = Path(normal(root))
+    if is_run(str(root)):
+        suite, task, variant, seed = ("", "", "", *root.parts)[-4:]
+        return [Place(suite, task, variant, int(seed) if _is_seed(seed) else 0, str(root))]
+    return list(_suite(root.name, str(root))) or [
+        place for name, folder in _folders(str(root)) for place in _suite(name, folder)
+    ]
+
+
+def files(folder: str) -> list[File]:
+    """The files that a run is read from: metrics.jsonl and our records, or event files by age; none if it has none."""
+    entries = {entry.name: entry for entry in _entries(folder)}
+    events = sorted(name for name in entries if EVENTS in name)
+    found = []
+    for name in events if events and METRICS not in entries else (METRICS, *RECORDS):
+        if name in entries and entries[name].is_file():
+            status = entries[name].stat()
+            found.append(File(entries[name].path, status.st_size, status.st_mtime_ns))
+    return found
+
+
+def normal(path: Path) -> str:
+    """An absolute path without dots; links are not followed, as the place of a run decides what it is called."""
+    return os.path.normpath(path.absolute())
+
+
+def is_run(folder: str) -> bool:
+    """Whether a folder holds a run."""
+    return any(entry.name == METRICS or EVENTS in entry.name for entry in _entries(folder))
+
+
+def _suite(suite: str, root: str) -> Iterator[Place]:
+    for task, tasks in _folders(root):
+        if task in NO_TASKS:
+            continue
+        for variant, variants in _folders(tasks):
+            for seed, folder in _folders(variants):
+                if _is_seed(seed) and is_run(folder):
+                    yield Place(suite, task, variant, int(seed), folder)
+
+
+def _folders(root: str) -> list[tuple[str, str]]:
+    """Name and path of the folders in a folder; hidden ones, and names that cannot be printed, are left out."""
+    found = (entry for entry in _entries(root) if entry.name[0] != "." and entry.name.isprintable() and entry.is_dir())
+    return sorted((entry.name, entry.path) for entry in found)
+
+
+def _entries(folder: str) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _is_seed(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and len(name) < 16 and str(int(name)) == name

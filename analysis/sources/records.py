@@ -1,0 +1,100 @@
+"""What a run has recorded in its folder: metrics.jsonl, and what else it tells of itself if it is one of ours."""
+
+import functools
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from analysis.errors import AnalysisError
+from analysis.scores import Run, Values
+from analysis.sources.fields import is_number, number
+from analysis.sources.layout import METRICS
+from analysis.sources.metrics import parse, parse_line
+
+
+def read_run(folder: str, metric: str) -> Run:
+    """What a run folder holds; whatever is odd or torn in it is passed over.
+
+    Raises:
+        AnalysisError: If its metrics cannot be opened.
+    """
+    rows, torn = parse(_bytes(Path(folder) / METRICS), metric)
+    return Run({"folder": folder, **_records(folder), "torn": torn}, Values.of(rows))
+
+
+def names(folder: str) -> set[str]:
+    """The names of all numbers in a run's metrics."""
+    found: set[str] = set()
+    for text in _bytes(Path(folder) / METRICS).splitlines():
+        found |= {name for name, value in (parse_line(text) or {}).items() if is_number(value)}
+    return found - {"step"}
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _records(folder: str) -> dict[str, Any]:
+    """What a run's records tell, by column of the table of runs."""
+    provenance = _object(Path(folder) / "provenance.json")
+    settings = _settings(Path(folder) / "spec.yaml")
+    versions, attempts, dirty = provenance.get("versions"), provenance.get("attempts"), provenance.get("dirty")
+    return {
+        "state": _text(_object(Path(folder) / "state.json").get("state")),
+        "renderer": _text(provenance.get("renderer")),
+        "action_repeat": number(settings.get("action_repeat")),
+        "settings": json.dumps(settings, default=str) if settings else "",
+        "commit": _text(provenance.get("commit")),
+        "dirty": {True: "dirty", False: "clean"}[dirty] if isinstance(dirty, bool) else "",
+        "device": _text(provenance.get("device")),
+        "versions": json.dumps(versions) if isinstance(versions, dict) and versions else "",
+        "attempts": float(len(attempts)) if isinstance(attempts, list) else math.nan,
+    }
+
+
+def _object(path: Path) -> Mapping[str, Any]:
+    """A JSON object, or an empty one where there is none: what it tells is helpful, not necessary."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _settings(path: Path) -> Mapping[str, Any]:
+    """Dotted key -> value of a run's settings."""
+    try:
+        raw = path.read_bytes()
+    except OSError:
+        return {}
+    return _flat_settings(raw[raw.find(b"\nsettings:") + 1 :])  # what stands before it names the run
+
+
+@functools.lru_cache(maxsize=1000)  # the runs of a variant have the same
+def _flat_settings(raw: bytes) -> Mapping[str, Any]:
+    try:
+        content = yaml.load(raw, yaml.CSafeLoader)
+        settings = content.get("settings") if isinstance(content, dict) else None
+        return _flat(settings) if isinstance(settings, dict) else {}
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+
+
+def _flat(settings: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        found |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) and value else {f"{prefix}{key}": value}
+    return found
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) and value.isprintable() else ""

@@ -1,0 +1,104 @@
+"""Score files of the Dreamer family, and tables of scores that papers printed: JSON, plain or gzip."""
+
+import gzip
+import json
+import math
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analysis.errors import AnalysisError
+from analysis.scores import Run, Scores, Values, from_runs
+from analysis.sources.fields import is_name, is_number, number, seed
+
+EXPECTED = (
+    "a score file is a JSON list of {task, method, seed, xs, ys}, plain or gzip; "
+    "a table of published scores a JSON object {method, steps, scores: {task: score}}"
+)
+
+
+def read_score_file(path: Path, metric: str) -> Scores:
+    """Reads a score file, or a published table as one evaluation of one run a task.
+
+    Args:
+        path: The file; its stem is the suite.
+        metric: What its numbers are called.
+
+    Raises:
+        AnalysisError: If it cannot be read or is not of such a form, or two entries are of one run.
+    """
+    content = _content(path)
+    if isinstance(content, dict):
+        runs = list(_published(path, content, metric))
+    elif isinstance(content, list):
+        runs = list(_entries(path, content, metric))
+    else:
+        raise AnalysisError(f"{path}: holds {type(content).__name__} at its top; {EXPECTED}")
+    return from_runs(runs, path.name)
+
+
+def _content(path: Path) -> object:
+    try:
+        raw = path.read_bytes()
+        return json.loads(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}; {EXPECTED}") from error
+    except (ValueError, EOFError, RecursionError, zlib.error) as error:
+        raise AnalysisError(f"{path}: not JSON ({error}); {EXPECTED}") from error
+
+
+def _entries(path: Path, content: list[Any], metric: str) -> Iterator[Run]:
+    names = set()
+    for index, entry in enumerate(content):
+        where = f"{path}: entry {index}"
+        if not isinstance(entry, dict):
+            raise AnalysisError(f"{where} is {type(entry).__name__}, not an object; {EXPECTED}")
+        if absent := [key for key in ("task", "method", "seed", "xs", "ys") if key not in entry]:
+            raise AnalysisError(f"{where} lacks {', '.join(absent)}; {EXPECTED}")
+        xs, ys = entry["xs"], entry["ys"]
+        if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
+            raise AnalysisError(f"{where}: xs and ys must be lists of the same length")
+        steps = [number(x) for x in xs]
+        if not all(map(math.isfinite, steps)):
+            raise AnalysisError(f"{where}: xs must be finite numbers, the environment steps")
+        if not all(y is None or is_number(y) for y in ys):
+            raise AnalysisError(f"{where}: ys must be numbers, the returns; null where there is none")
+        for key in ("task", "method"):
+            if not is_name(entry[key]):
+                raise AnalysisError(f"{where}: the {key} must be a name, not {entry[key]!r}")
+        run = _run(path, entry["task"], entry["method"], seed(entry["seed"], where), metric, steps, map(number, ys))
+        name = (run.about["task"], run.about["variant"], run.about["seed"])
+        if name in names:
+            raise AnalysisError(
+                f"{where}: a second entry of task {name[0]}, method {name[1]}, seed {name[2]}; a run is one entry"
+            )
+        names.add(name)
+        yield run
+
+
+def _published(path: Path, content: Mapping[str, Any], metric: str) -> Iterator[Run]:
+    method, steps, scores = (content.get(key) for key in ("method", "steps", "scores"))
+    if not is_name(method):
+        raise AnalysisError(f"{path}: the method must be a name, not {method!r}; {EXPECTED}")
+    if not math.isfinite(number(steps)):
+        raise AnalysisError(f"{path}: steps must be a number, the environment steps, not {steps!r}; {EXPECTED}")
+    if not isinstance(scores, dict):
+        raise AnalysisError(f"{path}: scores must be an object {{task: score}}, not {scores!r}; {EXPECTED}")
+    for task, score in scores.items():
+        if not is_name(task) or not (score is None or is_number(score)):
+            raise AnalysisError(f"{path}: scores must be numbers by task, not {task!r}: {score!r}")
+        yield _run(path, task, str(method), 0, metric, [number(steps)], [number(score)])
+
+
+def _run(path: Path, task: str, method: str, seed: int, metric: str, steps: list[float], values: Any) -> Run:
+    about = {"suite": stem(path), "task": task, "variant": method, "seed": seed}
+    size = len(steps)
+    return Run(about, Values.columns(steps, [metric] * size, list(values), np.full(size, math.nan)))
+
+
+def stem(path: Path) -> str:
+    """The name of a file without any of its endings, by which its suite goes."""
+    return path.name.split(".")[0] or path.name
