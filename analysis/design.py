@@ -1,6 +1,6 @@
 """How the variants of a suite belong together: as points of a sweep, and in comparisons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -55,3 +55,37 @@ def swept(tasks: pd.DataFrame, design: Design) -> pd.DataFrame:
         rows += [{**row, "key": key, "value": point.value, "variant": point.line} for point, row in found]
     table = pd.DataFrame(rows, columns=SWEPT)
     return table.assign(value=pd.Series([row["value"] for row in rows], dtype=object))  # 3 is not written as 3.0
+
+
+def renamed(design: Design, suite: str, names: Collection[str]) -> Design:
+    """The design of one suite where some of its variants go by `suite/variant`, since another suite has their names."""
+
+    def name(variant: str) -> str:
+        return f"{suite}/{variant}" if variant in names else variant
+
+    return Design(
+        {name(variant): family for variant, family in design.families.items()},
+        {key: {name(variant): point for variant, point in points.items()} for key, points in design.sweeps.items()},
+        {title: [name(variant) for variant in variants] for title, variants in design.comparisons.items()},
+    )
+
+
+def joined(designs: Mapping[str, Design]) -> Design:
+    """The design of several suites together; comparisons are named by their suite where there is more than one suite.
+
+    Args:
+        designs: Suite -> its design, its variants called as in the scores.
+    """
+    sweeps: dict[str, dict[str, Point]] = {}
+    for design in designs.values():
+        for key, points in design.sweeps.items():
+            sweeps.setdefault(key, {}).update(points)
+    return Design(
+        {variant: family for design in designs.values() for variant, family in design.families.items()},
+        sweeps,
+        {
+            title if len(designs) == 1 else f"{suite}_{title}": variants
+            for suite, design in designs.items()
+            for title, variants in design.comparisons.items()
+        },
+    )

@@ -65,7 +65,8 @@ def summarize(table: pd.DataFrame, settings: AnalysisSettings) -> ModelErrors | 
     runs = protocol.final_scores(scores, settings, ERROR)
     runs = runs.merge(_sequences(protocol.final_evaluations(scores, settings, ERROR), ERROR), on=ERROR)
     finals = statistics.task_means(runs, settings, SERIES).merge(_sequences(runs, SERIES), on=SERIES)
-    curves = statistics.curves(scores[scores["horizon"] == curve_horizon(table)], settings, SERIES)
+    plain = settings.model_copy(update={"x": "steps", "bin": None, "band": "interval"})  # those are for returns
+    curves = statistics.curves(scores[scores["horizon"] == curve_horizon(table)], plain, SERIES)
     finals = finals.assign(sequences=finals["sequences"].round().astype("Int64"))
     described = protocol.describe_model_errors(settings, runs)
     return ModelErrors(finals, curves, described, protocol.intervals(settings, runs))

@@ -1,13 +1,29 @@
-"""What random play and a human reach on the games of Atari: the ends of the scale that agents are compared on."""
+"""The ends of the scales that agents are compared on: random play and a human on Atari, or what a file says."""
 
+import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from analysis.errors import AnalysisError
+
 FILE = Path(__file__).parents[1] / "results" / "published" / "references" / "atari.json"
+
+
+SCALE = ("task", "low", "high")  # columns of a file of scales
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The returns of a task that count as 0 and as 1."""
+
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -31,3 +47,54 @@ class References:
 def references() -> References:
     """The scores in results/published/references/atari.json."""
     return TypeAdapter(References).validate_json(FILE.read_bytes())
+
+
+def read_scales(path: Path) -> dict[str, Scale]:
+    """Task -> its scale, from a CSV file with the columns task, low and high; others are not read.
+
+    Raises:
+        AnalysisError: The file cannot be read or lacks a column; a task stands twice; its ends are equal or no finite
+            numbers.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            lines, columns = list(reader), list(reader.fieldnames or [])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        nearest = get_close_matches(path.name, [other.name for other in path.parent.glob("*.csv")], n=1)
+        hint = "".join(f"; did you mean {path.parent / name}?" for name in nearest if name != path.name)
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise AnalysisError(
+            f"normalization {path}: cannot be read ({reason}); expected a CSV file with the columns task, low, high"
+            + hint
+        ) from error
+    for column in SCALE:
+        if column not in columns:
+            nearest = get_close_matches(column, columns, n=1)
+            hint = "".join(f"; did you mean {name}?" for name in nearest)
+            raise AnalysisError(
+                f"normalization {path}: no column {column}; its columns are {', '.join(columns) or 'none'}{hint}"
+            )
+    scales: dict[str, Scale] = {}
+    for number, line in enumerate(lines, 2):
+        where, task = f"normalization {path}, line {number}", (line["task"] or "").strip()
+        if task in scales:
+            raise AnalysisError(f"{where}: {task} stands there a second time; each task has one line")
+        scales[task] = Scale(_number(line, "low", where), _number(line, "high", where))
+        if scales[task].low == scales[task].high:
+            raise AnalysisError(
+                f"{where}: low and high of {task} are both {scales[task].low:g}; they are the returns that count as 0 "
+                "and as 1, and so differ"
+            )
+    return scales
+
+
+def _number(line: Mapping[str, str | None], column: str, where: str) -> float:
+    text = line[column] or ""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise AnalysisError(f"{where}: {column} of {line['task']} is {text or 'empty'}; expected a finite number")
+    return number

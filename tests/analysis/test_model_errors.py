@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from analysis import model_errors, statistics
-from analysis.scores import ExpectedRun, read_runs, usable_model_errors
+from analysis.scores import ExpectedRun, usable_model_errors
 from analysis.settings import AnalysisSettings
+from analysis.sources import read_expected
 from tests.analysis.conftest import as_scores, entries, with_model_errors
 
 TASKS = ["dmc_walker_walk", "dmc_hopper_hop"]
@@ -40,7 +41,7 @@ def test_from_lines_to_finals_and_curves_by_hand(settings: AnalysisSettings, tmp
         write_run(tmp_path / "0", [line(50, 9, 9), {"step": 60, "loss": 1.0}, line(70, 1, 4), line(100, 2, 6)]),
         write_run(tmp_path / "1", [line(50, 9, 1), line(70, 3, 8), line(100, 4, 10)]),
     ]
-    table = usable_model_errors(read_runs(expected, "suite", tmp_path))
+    table = usable_model_errors(read_expected(expected, "suite", tmp_path, "eval/return"))
     found = summarize(table, settings.model_copy(update={"final_window": 0.4}))
     rows = found.finals.set_index(["measure", "horizon"])
     assert list(found.finals.columns[:4]) == ["task", "variant", "measure", "horizon"]

@@ -1,0 +1,61 @@
+"""rliable's stratified bootstrap (Agarwal et al. 2021), from a seed of its own each time.
+
+Whoever calls it once a variant gets equal numbers for equal scores, and another variant moves none of them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rliable import library
+
+from analysis.settings import AnalysisSettings
+
+Array = NDArray[np.float64]
+
+BAND_REPETITIONS = 2000  # enough for a drawn band, which has many intervals and not one; rliable's own for profiles
+
+
+def interval(
+    scores: Sequence[NDArray[Any]], function: Callable[..., Array], settings: AnalysisSettings
+) -> tuple[Array, Array]:
+    """A statistic and its percentile interval, runs being drawn anew within each task.
+
+    Args:
+        scores: Runs x tasks; several such arrays are resampled independently of each other.
+        function: From arrays of these shapes to K values.
+        settings: `repetitions`, `confidence` and `seed`.
+
+    Returns:
+        The values (K) and their lower and upper bounds (2 x K). The bounds are NaN if any array has a single run,
+        which has no spread to resample.
+    """
+    if min(map(len, scores)) == 1:
+        values_K = function(*scores)
+        return values_K, np.full((2, len(values_K)), np.nan)
+    with global_seed(settings.seed):
+        values, bounds = library.get_interval_estimates(
+            {"": scores[0] if len(scores) == 1 else list(scores)},
+            function,
+            reps=settings.repetitions,
+            confidence_interval_size=settings.confidence,
+        )
+    return values[""], bounds[""]
+
+
+def for_bands(settings: AnalysisSettings) -> AnalysisSettings:
+    """The same with no more repetitions than a band needs."""
+    return settings.model_copy(update={"repetitions": min(settings.repetitions, BAND_REPETITIONS)})
+
+
+@contextmanager
+def global_seed(seed: int) -> Iterator[None]:
+    """Seeds numpy's global generator for a while: rliable 1.2.0 draws from it, whatever its `random_state`."""
+    state = np.random.get_state()  # noqa: NPY002
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        np.random.set_state(state)  # noqa: NPY002

@@ -1,0 +1,60 @@
+"""What each run measured in the course of training, as arrays: split from a table, binned, thinned."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+class Series(NamedTuple):
+    """One run's evaluations, ascending."""
+
+    places: Array  # environment steps, or hours
+    values: Array
+
+
+def groups(table: pd.DataFrame, by: Sequence[str], x: str = "step") -> Iterator[tuple[tuple[Any, ...], list[Series]]]:
+    """The runs of each group, by seed; groups in the order in which they first appear.
+
+    Args:
+        table: Evaluations: the columns `by`, seed, score and `x`, finite.
+        by: The columns that name a group.
+        x: The column that a run's evaluations are ordered by.
+    """
+    names = table[[*by]].drop_duplicates().itertuples(index=False, name=None)
+    runs: dict[tuple[Any, ...], list[Series]] = {name: [] for name in names}
+    ordered = table[[*by, "seed", x, "score"]].sort_values(["seed", x], kind="stable")
+    for (*of_group, _), run in ordered.groupby([*by, "seed"], sort=False):
+        runs[tuple(of_group)].append(Series(run[x].to_numpy(float), run["score"].to_numpy(float)))
+    yield from runs.items()
+
+
+def binned(table: pd.DataFrame, width: float, by: Sequence[str]) -> pd.DataFrame:
+    """Each run's evaluations as one mean a bin, which stands at the bin's middle.
+
+    Bin k holds the steps from k times the width, without it, to (k + 1) times the width, so that evaluations after
+    every 10,000 steps make ten to a bin of 100,000; step 0 belongs to the first.
+
+    Args:
+        table: Evaluations: the columns `by`, seed, step, score, hours.
+        width: Environment steps of a bin.
+        by: The columns that, with the seed, name a run.
+    """
+    bins = np.maximum(np.ceil(table["step"] / width) - 1, 0)
+    keys = [*by, "seed", "step"]
+    return table.assign(step=(bins + 0.5) * width).groupby(keys, as_index=False, sort=False)[["score", "hours"]].mean()
+
+
+def thinned(places_N: Array, most: int) -> Array:
+    """Distinct places, ascending; of more than `most`, those that are nearest to so many evenly spaced ones."""
+    distinct_N = np.unique(places_N)
+    if len(distinct_N) <= most:
+        return distinct_N
+    even_S = np.linspace(distinct_N[0], distinct_N[-1], most)
+    above_S = np.searchsorted(distinct_N, even_S).clip(1, len(distinct_N) - 1)
+    nearer_below_S = even_S - distinct_N[above_S - 1] <= distinct_N[above_S] - even_S
+    return distinct_N[np.unique(above_S - nearer_below_S)]
