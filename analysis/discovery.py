@@ -1,6 +1,7 @@
 """Figures of a discovery of action groups: what each action moves, and how the groups came about."""
 
-import textwrap
+import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, groupby
@@ -9,14 +10,26 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import seaborn as sns
+import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis import files
-from analysis.figures import KINDS, STYLE, render
+from analysis.errors import AnalysisError
+from analysis.figures import panels
+from analysis.figures.style import ONE, SMALL, STYLE, TWO, render, wrapped
 
+DRAWN = ("png", "pdf")  # kinds of files in a discovery's folder
+CORRELATIONS, MERGES, GROUPS = "correlations.csv", "merges.csv", "groups.yaml"
+NAME = re.compile(r"(state|pixels)_\d+_eta-?[\d.]+_seed\d+")  # of a discovery's folder
+PIXEL = re.compile(r"pixel\[(\d+),(\d+),(\d+)\]")
+PICTURE = (64, 64, 3)  # as the environments draw them
 COLORS = "rocket_r"
+ROW = 0.16  # inches of an action
+FEW = 24  # state dimensions that one column of a paper has room for
 Color = str | tuple[float, float, float]
 LONE = "0.45"  # the colour of an action that is a group of its own
 
@@ -55,6 +68,65 @@ class Drawing:
         }
 
 
+def find(root: Path) -> list[Path]:
+    """The folders of discoveries of a root of results, or of the folder `sd2` in it, sorted."""
+    files = [*root.glob(f"*/*/{CORRELATIONS}"), *root.glob(f"sd2/*/*/{CORRELATIONS}")]
+    return sorted(path.parent for path in files if NAME.fullmatch(path.parent.name))
+
+
+def read(folder: Path) -> Drawing:
+    """What is drawn of a discovery, from its files.
+
+    Raises:
+        AnalysisError: A file is absent, or does not hold what a discovery's does.
+    """
+    try:
+        found = yaml.safe_load((folder / GROUPS).read_text(encoding="utf-8"))
+        (_, *states), *rows = _table(folder / CORRELATIONS)
+        _, *merges = _table(folder / MERGES)
+        source = found["source"]
+        correlations = np.array([row[1:] for row in rows], float).reshape(len(rows), len(states))
+        if source["input"] == "pixels":
+            correlations = _at_their_places(correlations, states)
+        return Drawing(
+            f"{found['task']}, {source['input']}, {source['steps']:,} random steps, seed {source['seed']}",
+            [row[0] for row in rows],
+            states,
+            correlations,
+            [(_indices(a), _indices(b), float(rela)) for a, b, rela in merges],
+            found["groups"],
+            float(found["eta"]),
+        )
+    except OSError as error:
+        raise AnalysisError(
+            f"{error.filename}: cannot be read: {error.strerror}; a discovery has {CORRELATIONS}, {MERGES} and {GROUPS}"
+        ) from None
+    except (ValueError, KeyError, TypeError, IndexError, csv.Error, yaml.YAMLError) as error:
+        raise AnalysisError(
+            f"{folder}: is no discovery, or a damaged one ({type(error).__name__}: {error}); "
+            "remove it and discover anew with `launch.py discover`"
+        ) from None
+
+
+def _table(path: Path) -> list[list[str]]:
+    return list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+
+
+def _indices(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split()))
+
+
+def _at_their_places(correlations: NDArray[np.float64], states: Sequence[str]) -> NDArray[np.float64]:
+    """Correlations (A, V) of pixels as pictures (A, H, W, C); NaN where a pixel never changed."""
+    matches = [PIXEL.fullmatch(name) for name in states]
+    if None in matches:
+        raise ValueError("a state dimension is no pixel")
+    pictures = np.full((len(correlations), *PICTURE), np.nan)
+    rows, columns, channels = np.array([match.groups() for match in matches if match], int).T
+    pictures[:, rows, columns, channels] = correlations
+    return pictures
+
+
 def draw(found: Drawing, folder: Path) -> list[Path]:
     """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF into a folder that lacks them.
 
@@ -64,7 +136,7 @@ def draw(found: Drawing, folder: Path) -> list[Path]:
     figures = {"correlations": correlations, **({"dendrogram": dendrogram} if found.merges else {})}
     drawn = []
     for name, figure in figures.items():
-        absent = {kind: path for kind in KINDS if not (path := folder / f"{name}.{kind}").exists()}
+        absent = {kind: path for kind in DRAWN if not (path := folder / f"{name}.{kind}").exists()}
         if not absent:
             continue
         picture = figure(found)
@@ -88,12 +160,13 @@ def dendrogram(found: Drawing) -> Figure:
     relas = [rela for *_, rela in found.merges]
     low, high = min([*relas, found.eta]), max([*relas, found.eta])
     start = high + 0.15 * max(high - low, 0.1)
+    end = low - 0.05 * (start - low)
     place: dict[tuple[int, ...], tuple[float, float]] = {
         (action,): (start, float(row)) for row, action in enumerate(order)
     }
     made = {action: tuple(group) for group in found.groups for action in group}
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(4.8, 1.2 + 0.22 * len(order)), layout="constrained")
+        figure = Figure(figsize=(ONE, 0.85 + ROW * len(order)))
         axis = figure.subplots()
         for a, b, rela in found.merges:
             (left, top), (right, bottom) = place[a], place[b]
@@ -103,23 +176,25 @@ def dendrogram(found: Drawing) -> Figure:
             axis.plot([left, rela, rela, right], [top, top, bottom, bottom], color=color, solid_joinstyle="miter")
             place[whole] = (rela, (top + bottom) / 2)
         axis.axvline(found.eta, color="0.1", linestyle="--", linewidth=0.8)
-        axis.text(found.eta, len(order) - 0.4, f" eta {found.eta:g}", fontsize="small", va="bottom")
-        axis.set_xlim(start, low - 0.05 * (start - low))
-        axis.set_ylim(len(order) - 0.4, -0.6)
+        side = "left" if start - found.eta < 0.7 * (start - end) else "right"  # so that the text is inside
+        axis.text(found.eta, len(order) - 0.3, f" eta {found.eta:g} ", va="bottom", ha=side)
+        axis.set_xlim(start, end)
+        axis.set_ylim(len(order) - 0.3, -0.6)
         axis.grid(visible=False, axis="y")
         axis.set_xlabel("Rela")
+        panels.ticks(axis, "x")
         _label_rows(axis, found, order)
-        axis.set_title(found.title, fontsize="small", loc="left")
         sns.despine(fig=figure, left=True)
+        _title(figure, found.title)
     return figure
 
 
 def _rows(found: Drawing) -> Figure:
     order = [action for group in found.groups for action in group]
-    columns = len(found.states)
     spans = list(_spans(found.states))
+    width = ONE if len(found.states) <= FEW else TWO
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(max(4.8, 2.0 + 0.11 * columns), 1.5 + 0.2 * len(order)), layout="constrained")
+        figure = Figure(figsize=(width, 1.0 + ROW * len(order)))
         axis = figure.subplots()
         image = axis.imshow(found.correlations[order], cmap=COLORS, vmin=0, aspect="auto", interpolation="nearest")
         for _, _, end in spans[:-1]:
@@ -132,20 +207,19 @@ def _rows(found: Drawing) -> Figure:
         axis.set_xticks(middles, [name for name, *_ in spans], rotation=35, ha="right", rotation_mode="anchor")
         axis.tick_params(length=0)
         _label_rows(axis, found, order)
-        axis.set_title(found.title, fontsize="small", loc="left")
-        figure.colorbar(image, ax=axis, label="|correlation|", pad=0.02)
+        _colorbar(figure, image, [axis])
+        _title(figure, found.title)
     return figure
 
 
 def _pictures(found: Drawing) -> Figure:
     order = [action for group in found.groups for action in group]
     pictures = _mean_over_channels(found.correlations)
-    columns = min(len(order), 6)
+    width, columns = (ONE, len(order)) if len(order) <= 2 else (TWO, min(len(order), 6))
     rows = -(-len(order) // columns)
-    width = 1.3 * columns + 0.9
-    title = textwrap.wrap(f"{found.title}; mean over channels, white: never changed", int(width * 14))
+    room = (width - 0.6) / columns
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
-        figure = Figure(figsize=(width, 1.45 * rows + 0.25 + 0.15 * len(title)), layout="constrained")
+        figure = Figure(figsize=(width, (min(room, 1.4) + 0.2) * rows + 0.1))
         axes = figure.subplots(rows, columns, squeeze=False)
         top = float(np.nanmax(pictures))
         for axis in axes.flat[len(order) :]:
@@ -154,10 +228,26 @@ def _pictures(found: Drawing) -> Figure:
             image = axis.imshow(pictures[action], cmap=COLORS, vmin=0, vmax=top, interpolation="nearest")
             axis.set_xticks([])
             axis.set_yticks([])
-            axis.set_title(_label(found.actions[action], action), fontsize="small", color=found.colors[action], pad=2)
-        figure.suptitle("\n".join(title), fontsize="small", x=0.01, ha="left")
-        figure.colorbar(image, ax=axes, label="|correlation|", pad=0.02)
+            title = wrapped(_label(found.actions[action], action), room, SMALL)
+            axis.set_title(title, fontsize=SMALL, color=found.colors[action], pad=2)
+        _colorbar(figure, image, figure.axes)
+        _title(figure, f"{found.title}; mean over channels, white: never changed")
     return figure
+
+
+def _colorbar(figure: Figure, image: AxesImage, axes: Sequence[Axes]) -> None:
+    ticks = MaxNLocator(3, steps=[1, 2, 5, 10])
+    bar = figure.colorbar(image, ax=axes, label="|correlation|", pad=0.02, aspect=15, ticks=ticks)
+    bar.outline.set_visible(False)
+
+
+def _title(figure: Figure, title: str) -> None:
+    """Writes the title over the figure's width, which grows by its height, and finds the layout."""
+    width, height = figure.get_size_inches()
+    lines = wrapped(title, width - 0.2, SMALL)
+    figure.set_size_inches(width, height + 0.15 * (lines.count("\n") + 1))
+    figure.suptitle(lines, x=0.02, ha="left", fontsize=SMALL)
+    panels.settle(figure)
 
 
 def _mean_over_channels(pictures: NDArray[np.float64]) -> NDArray[np.float64]:

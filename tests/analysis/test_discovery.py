@@ -6,10 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from analysis.discovery import Drawing, correlations, dendrogram, draw
+from agents.settings import DiscoverySettings
+from analysis.discovery import Drawing, correlations, dendrogram, draw, find, read
+from analysis.errors import AnalysisError
+from analysis.figures import ONE, TWO
+from runs import discovery
+from tests.analysis.plots import visible_texts
 
 STATES = np.array([[0.1, 0.2, 0.3, 0.4], [0, 0.9, 0, 0], [0.5, 0.6, 0.7, 0.8], [0, 0, 0.25, 0]])
 FOUND = Drawing(
@@ -121,14 +125,72 @@ def test_titles_are_whole(actions: int, pixels: bool) -> None:
     )
     figures = [correlations(found), *([dendrogram(found)] if actions == 2 else [])]
     for figure in figures:
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        texts = [text for text in (*figure.texts, figure._suptitle) if text]  # type: ignore[attr-defined]
-        texts += [text for axis in figure.axes for text in (axis.title, axis._left_title)]  # type: ignore[attr-defined]
-        boxes = [text.get_window_extent(canvas.get_renderer()) for text in texts if text.get_text()]
-        for box in boxes:
-            assert 0 <= box.x0 < box.x1 <= figure.bbox.x1
-            assert 0 <= box.y0 < box.y1 <= figure.bbox.y1
+        assert figure.get_figwidth() in (ONE, TWO)
+        shown = visible_texts(figure)
+        for i, (name, box) in enumerate(shown):
+            assert 0 <= box.x0 < box.x1 <= figure.bbox.x1, name
+            assert 0 <= box.y0 < box.y1 <= figure.bbox.y1, name
+            assert not any(box.padded(-0.5).overlaps(other.padded(-0.5)) for _, other in shown[:i]), name
+
+
+def test_wide_heat_maps_take_two_columns() -> None:
+    wide = replace(FOUND, states=[f"velocity[{i}]" for i in range(60)], correlations=np.full((4, 60), 0.3))
+    assert [correlations(found).get_figwidth() for found in (FOUND, wide)] == [ONE, TWO]
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_what_is_read_is_what_was_found(pixels: bool, tmp_path: Path) -> None:
+    """As `launch.py discover` draws it from what it has in memory."""
+    rng = np.random.default_rng(5)
+    states = ["height", "velocity[0]", "pixel"] if not pixels else ["pixel[0,1,2]", "pixel[63,5,1]", "pixel[10,11,0]"]
+    settings = DiscoverySettings(input="pixels" if pixels else "state", steps=12_000, eta=0.01, seed=7)
+    folder = tmp_path / "sd2" / "toy_reach_4" / discovery.key(settings)
+    numbers = rng.uniform(0, 1, (4, 3))
+    names = [f"lane {i}" for i in range(4)]
+    found = discovery.Discovery(
+        "toy_reach_4", settings, folder, names, states, numbers, discovery.sd2.merge_path(numbers)
+    )
+    folder.parent.mkdir(parents=True)
+    discovery._write(found, {})
+    drawing = read(folder)
+    assert (drawing.title, drawing.eta) == (found.title, 0.01)
+    assert (drawing.actions, drawing.states) == (names, states)
+    assert drawing.groups == [list(group) for group in found.groups]
+    assert [(merge.a, merge.b, merge.rela) for merge in found.merges] == list(drawing.merges)
+    np.testing.assert_array_equal(drawing.correlations, found.pictures if pixels else numbers)
+    (folder.parent / "stability_state_20000_eta0_seeds0-2.csv").touch()
+    (tmp_path / "suite" / "task" / "variant").mkdir(parents=True)
+    assert find(tmp_path) == find(tmp_path / "sd2") == [folder]
+    assert find(tmp_path / "nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("groups.yaml", None),
+        ("groups.yaml", "task: [dmc_made_up"),
+        ("groups.yaml", "task: dmc_made_up\n"),
+        ("merges.csv", "a,b\n0,1\n"),
+        ("correlations.csv", "action,height\nhip,high\n"),
+        ("correlations.csv", "action,height,velocity\nhip,0.5\n"),
+        ("correlations.csv", ""),
+    ],
+)
+def test_what_is_damaged_is_said(name: str, text: str | None, tmp_path: Path) -> None:
+    files = {
+        "correlations.csv": "action,height\nhip,0.5\n",
+        "merges.csv": "a,b,rela\n",
+        "groups.yaml": "task: t\ngroups: [[0]]\neta: 0.0\nsource: {input: state, steps: 100, seed: 0}\n",
+    }
+    for each, content in files.items():
+        (tmp_path / each).write_text(content)
+    assert read(tmp_path).actions == ["hip"]
+    if text is None:
+        (tmp_path / name).unlink()
+    else:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(AnalysisError, match=str(tmp_path)):
+        read(tmp_path)
 
 
 def test_one_action_has_no_dendrogram(tmp_path: Path) -> None:
