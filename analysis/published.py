@@ -1,10 +1,11 @@
 """Scores that papers printed, to draw beside one's own."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from analysis.errors import AnalysisError
@@ -20,19 +21,19 @@ class Published:
         method: The method's name in print.
         source: The paper, and the table in it.
         unit: What a score is.
-        steps: Environment steps of training behind a score.
-        observations: What the agent saw.
         scores: Task -> score, tasks that were not measured absent.
+        steps: Environment steps of training behind a score; None if unknown.
+        observations: What the agent saw; nothing if unknown.
         note: What to know before comparing.
     """
 
     method: str
     source: str
     unit: str
-    steps: int
-    observations: str
     scores: Mapping[str, float]
-    note: str
+    steps: int | None = None
+    observations: str = ""
+    note: str = ""
 
     def score(self, task: str) -> float | None:
         """The method's score on a task, by either of the names of dm_control's ball in cup."""
@@ -41,7 +42,9 @@ class Published:
     @property
     def label(self) -> str:
         """How a legend names it."""
-        return f"{self.method}, published ({self.observations}, {self.steps:.0e} steps)".replace("e+0", "e")
+        steps = "" if self.steps is None else f"{self.steps:.0e} steps".replace("e+0", "e")
+        known = ", ".join(filter(None, (self.observations, steps)))
+        return f"{self.method}, published ({known})" if known else f"{self.method}, published"
 
 
 def published_names() -> list[str]:
@@ -49,22 +52,67 @@ def published_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
-def read_published(name: str) -> Published:
-    """The published scores of a method.
+def read_published(names: Sequence[str]) -> list[Published]:
+    """The published scores of methods, in the order of their names.
+
+    Args:
+        names: Each is a method of results/published, or a file of one's own: a .json of their form, or a .csv table
+            with a row a task, a column `task` and a column a method, empty where a method was not measured.
 
     Raises:
-        AnalysisError: If there are none under that name, or the file does not hold what `Published` says.
+        AnalysisError: There are none under a name, or a file does not hold what it should.
     """
-    names = published_names()
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        known = ", ".join(names) or "none"
-        raise AnalysisError(f"no published scores named {name!r} in {FOLDER}; there are {known}.{hint}")
-    path = FOLDER / f"{name}.json"
+    methods: list[Published] = []
+    for name in names:
+        if name.endswith(".csv"):
+            methods += _read_table(Path(name))
+        elif name.endswith(".json"):
+            methods.append(_read_object(Path(name)))
+        elif name in (known := published_names()):
+            methods.append(_read_object(FOLDER / f"{name}.json"))
+        else:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise AnalysisError(
+                f"no published scores named {name!r} in {FOLDER}; there are {', '.join(known) or 'none'}, and any "
+                f".json or .csv file can be named." + (f" Did you mean {near[0]!r}?" if near else "")
+            )
+    return methods
+
+
+def _read_object(path: Path) -> Published:
     try:
         return TypeAdapter(Published).validate_json(path.read_bytes())
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise AnalysisError(f"{path}: {where}: {first['msg']}") from None
+
+
+def _read_table(path: Path) -> list[Published]:
+    expected = "a table of published scores has a column task, and a column of numbers for each method"
+    try:
+        table = pd.read_csv(path)
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read: {error.strerror}; {expected}") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise AnalysisError(f"{path}: no CSV ({error}); {expected}") from None
+    if "task" not in table or len(table.columns) < 2:
+        raise AnalysisError(f"{path}: has the columns {', '.join(map(str, table.columns))}; {expected}")
+    if doubled := sorted(set(table["task"][table["task"].duplicated()])):
+        raise AnalysisError(f"{path}: two rows of {doubled[0]}; a task is one row")
+    methods = []
+    for method in table.columns.drop("task"):
+        if not pd.api.types.is_numeric_dtype(table[method]):
+            raise AnalysisError(f"{path}: the column {method} holds other things than numbers; {expected}")
+        scores = table.set_index("task")[method].dropna()
+        methods.append(
+            Published(
+                str(method),
+                path.name,
+                "score as the table has it",
+                {str(task): float(score) for task, score in scores.items()},
+            )
+        )
+    return methods

@@ -14,7 +14,7 @@ AVERAGES = {"a3c": (18, 243.70), "d4pg": (18, 786.32), "planet": (20, 332.97), "
 
 @pytest.mark.parametrize("name", published_names())
 def test_averages_are_the_printed_ones(name: str) -> None:
-    published = read_published(name)
+    [published] = read_published([name])
     tasks, average = AVERAGES[name]
     assert len(published.scores) == tasks
     assert np.mean(list(published.scores.values())) == pytest.approx(average, abs=0.01)
@@ -28,28 +28,28 @@ def test_all_methods_of_the_table_are_there() -> None:
 
 
 def test_averages_over_the_common_tasks_are_the_noted_ones() -> None:
-    common = set(read_published("d4pg").scores)
-    for name in ("dreamer", "planet"):
-        published = read_published(name)
+    d4pg, *others = read_published(["d4pg", "dreamer", "planet"])
+    common = set(d4pg.scores)
+    for published in others:
         average = np.mean([score for task, score in published.scores.items() if task in common])
         assert f"{average:.2f}" in published.note
 
 
 def test_ball_in_cup_has_two_names() -> None:
-    published = read_published("dreamer")
+    [published] = read_published(["dreamer"])
     assert published.score("dmc_ball_in_cup_catch") == published.score("dmc_cup_catch") == 962.48
     assert published.score("dmc_dog_run") is None
 
 
 def test_unknown_method_names_the_nearest() -> None:
     with pytest.raises(AnalysisError, match=r"'plannet'.*a3c, d4pg, dreamer, planet.*mean 'planet'"):
-        read_published("plannet")
+        read_published(["plannet"])
 
 
 def test_no_methods_at_all_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.published.FOLDER", tmp_path / "nowhere")
-    with pytest.raises(AnalysisError, match=r"'dreamer'.*there are none\.$"):
-        read_published("dreamer")
+    with pytest.raises(AnalysisError, match=r"'dreamer'.*there are none, and"):
+        read_published(["dreamer"])
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,37 @@ def test_wrong_file_is_explained(
     (tmp_path / "torn.json").write_text("{")
     monkeypatch.setattr("analysis.published.FOLDER", tmp_path)
     with pytest.raises(AnalysisError, match=rf"own\.json: {expected}"):
-        read_published("own")
+        read_published(["own"])
     with pytest.raises(AnalysisError, match=r"torn\.json: the file: Invalid JSON"):
-        read_published("torn")
+        read_published(["torn"])
+
+
+def test_own_tables_and_files_are_read_beside_the_known_ones(tmp_path: Path) -> None:
+    table, file = tmp_path / "table.csv", tmp_path / "mine.json"
+    table.write_text("task,Ours,Theirs\ndmc_cup_catch,900.5,\ndmc_dog_run,12,-3\n")
+    file.write_text(json.dumps({"method": "Mine", "source": "a note", "unit": "return", "scores": {"dmc_dog_run": 1}}))
+    ours, theirs, mine, dreamer = read_published([str(table), str(file), "dreamer"])
+    assert (ours.method, ours.scores, ours.source) == ("Ours", {"dmc_cup_catch": 900.5, "dmc_dog_run": 12}, "table.csv")
+    assert theirs.scores == {"dmc_dog_run": -3}
+    assert theirs.label == "Theirs, published"
+    assert mine.score("dmc_dog_run") == 1
+    assert dreamer.label == "Dreamer, published (pixels, 5e6 steps)"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "no CSV"),
+        ("tasks,A\nx,1\n", "has the columns tasks, A; .* a column task"),
+        ("task\nx\n", "has the columns task; "),
+        ("task,A\nx,high\n", "the column A holds other things than numbers"),
+        ("task,A\nx,1\nx,2\n", "two rows of x"),
+        (None, "cannot be read"),
+    ],
+)
+def test_wrong_table_is_explained(text: str | None, expected: str, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(AnalysisError, match=rf"table\.csv: {expected}"):
+        read_published([str(path)])

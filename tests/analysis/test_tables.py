@@ -1,115 +1,157 @@
-import shutil
-import subprocess
+"""Tables against files that were checked by hand, and the rule of bold against its words."""
+
+import difflib
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from analysis import tables
+from analysis.latex import to_latex
+from analysis.published import Published, read_published
+from analysis.tables import Table
+
+GOLDEN = Path(__file__).parent / "golden"
+NAN = math.nan
+NOTE = "Seeds: 1 to 5; 95 % intervals."
 
 AGGREGATES = pd.DataFrame(
     [
         ("dreamer", "iqm", 0.81234, 0.7, 0.9, 5, 20),
         ("dreamer", "optimality_gap", 0.2, 0.15, 0.25, 5, 20),
-        ("a|b_c", "iqm", 0.5, np.nan, np.nan, 1, 20),
-        ("a|b_c", "optimality_gap", 0.5, np.nan, np.nan, 1, 20),
+        ("a|b_c", "iqm", 0.5, NAN, NAN, 1, 20),  # one seed
+        ("a|b_c", "optimality_gap", 0.25, NAN, NAN, 1, 20),  # at the end of the best one's interval
+        ("_x_", "iqm", 0.7, 0.65, 0.75, 5, 20),
     ],
     columns=["variant", "statistic", "value", "low", "high", "runs", "tasks"],
 )
 TASKS = pd.DataFrame(
     [
-        ("dmc_cup_catch", "dreamer", 962.48, 950, 970, 5),
-        ("dmc_cup_catch", "x", 1, 1, 1, 2),
-        ("dmc_dog_run", "x", 3, 2, 4, 2),
+        ("dmc_cheetah_run", "dreamer", 812.34, 790.06, 830.2, 5),
+        ("dmc_cheetah_run", "no_value|x", 790.0, 700.0, 812.0, 5),  # its interval ends below the best value
+        (
+            "dmc_cheetah_run",
+            "ed2",
+            813.0,
+            813.0,
+            820.0,
+            2,
+        ),  # the best, and its interval holds no other; that of dreamer holds it
+        ("dmc_quadruped_walk", "dreamer", 931.6, 900.0, 950.0, 5),  # one agent, and a better published one
+        ("dmc_walker_walk", "dreamer", 5.0, NAN, NAN, 1),  # a tie of single seeds
+        ("dmc_walker_walk", "no_value|x", 5.0, NAN, NAN, 1),
+        ("dmc_walker_walk", "ed2", -1.25, -3.0, 2.0, 5),
+        ("toy_%_reach", "ed2", -20.0, -30.0, -10.0, 5),
     ],
     columns=["task", "variant", "mean", "low", "high", "seeds"],
 )
+PUBLISHED = [
+    Published("D4PG", "a paper", "return", {"dmc_cheetah_run": 523.8, "dmc_walker_walk": 968.3}, int(1e8), "pixels"),
+    Published("Dreamer", "a paper", "return", {"dmc_cheetah_run": 894.56, "dmc_quadruped_walk": 945.0}),
+    Published("Elsewhere", "a paper", "return", {"atari_pong": 20.0}),
+]
+IMPROVEMENT = pd.DataFrame(
+    [("ed2", "dreamer", 0.61, 0.5, 0.7, 5, 4, 20), ("no_value", "dreamer", 0.25, NAN, NAN, 1, 1, 20)],
+    columns=["variant", "reference", "value", "low", "high", "runs", "reference_runs", "tasks"],
+)
+COMPUTE = pd.DataFrame(
+    [
+        ("dmc_cheetah_run", "dreamer", 5, 99.96, 2.7789, 1_234_567.0, 31.46e9, 500_000.0),
+        ("dmc_cheetah_run", "random_$", 1, 1234.5, 0.2251, NAN, NAN, 0.0),
+        ("toy_reach", "dreamer", 2, 999.6, 0.27789, 999_900.0, 512.0, 20.5),
+    ],
+    columns=[
+        "task", "variant", "seeds", "steps_per_second", "hours_per_million", "parameters", "flops", "updates",
+    ],
+)  # fmt: skip
+ERRORS = pd.DataFrame(
+    [
+        ("dmc_dog_run", "dreamer", "image", 1, 0.0012, 0.00094567, 0.002, 3),
+        ("dmc_dog_run", "dreamer", "image", 15, 123.4, 99.96, 1234.0, 2),
+        ("dmc_dog_run", "ed2", "image", 1, 0.5, NAN, NAN, 1),
+        ("dmc_dog_run", "dreamer", "kl", 1, 5.0, 4.0, 6.0, 3),
+        ("dmc_dog_run", "ed2", "kl", 1, 5.0, 4.0, 6.0, 3),
+        ("dmc_cat_run", "ed2", "image", 1, 2e-5, 1e-5, 3e-5, 3),
+    ],
+    columns=["task", "variant", "measure", "horizon", "mean", "low", "high", "seeds"],
+)
+TABLES: dict[str, Callable[[], Table]] = {
+    "aggregates": lambda: tables.aggregate_table(AGGREGATES, NOTE),
+    "tasks": lambda: tables.task_table(TASKS, NOTE),
+    "appendix": lambda: tables.appendix_table(TASKS, PUBLISHED, NOTE),
+    "improvement": lambda: tables.improvement_table(IMPROVEMENT, NOTE),
+    "compute": lambda: tables.compute_table(COMPUTE, "Device: a GPU."),
+    "model_error_image": lambda: tables.model_error_table(ERRORS, "image", NOTE),
+    "model_error_kl": lambda: tables.model_error_table(ERRORS, "kl", NOTE),
+}
 
 
-def test_aggregates_in_markdown() -> None:
-    assert tables.to_markdown(tables.aggregate_table(AGGREGATES, "The protocol.")) == (
-        "## Aggregate scores (normalised)\n"
-        "\n"
-        "| variant | IQM                  | Optimality gap       | runs per task | tasks |\n"
-        "|---------|----------------------|----------------------|---------------|-------|\n"
-        "| dreamer | 0.812 [0.700, 0.900] | 0.200 [0.150, 0.250] | 5             | 20    |\n"
-        "| a\\|b_c  | 0.500                | 0.500                | 1             | 20    |\n"
-        "\n"
-        "The protocol.\n"
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize(("kind", "write"), [("md", tables.to_markdown), ("tex", to_latex)])
+def test_tables_are_those_that_were_checked(
+    name: str, kind: str, write: Callable[[Table], str], tmp_path: Path
+) -> None:
+    _compare(f"{name}.{kind}", write(TABLES[name]()), tmp_path)
+
+
+def test_the_appendix_in_numbers_is_that_which_was_checked(tmp_path: Path) -> None:
+    _compare("appendix.csv", tables.appendix(TASKS, PUBLISHED).to_csv(index=False, na_rep="nan"), tmp_path)
+
+
+def test_averages_of_published_scores_are_those_that_the_paper_prints() -> None:
+    methods = read_published(["a3c", "d4pg", "planet", "dreamer"])
+    own = pd.DataFrame(
+        [(task, "own", 1.0, NAN, NAN, 1) for task in methods[-1].scores],
+        columns=["task", "variant", "mean", "low", "high", "seeds"],
     )
+    scores = tables.appendix(own, methods)
+    averages = scores[scores["task"] == tables.AVERAGE].set_index("method").loc[[method.label for method in methods]]
+    assert averages["mean"].tolist() == pytest.approx([243.70, 786.32, 332.97, 823.39], abs=0.01)
+    assert averages["tasks"].tolist() == [18, 18, 20, 20]
+    common = scores[scores["task"] == tables.COMMON].set_index("method")
+    assert common["mean"].round(1).tolist() == [1.0, 243.7, 786.3, 341.1, 813.8]
+    assert set(common["tasks"]) == {18}
 
 
-def test_tasks_in_markdown_leave_gaps_where_nothing_was_run() -> None:
-    lines = tables.to_markdown(tables.task_table(TASKS, "")).splitlines()
-    assert lines[0] == "## Final returns by task (raw, not normalised)"
-    assert [cell.strip() for cell in lines[4].split("|")[1:-1]] == [
-        "dmc_cup_catch", "962.5 [950.0, 970.0], n=5", "1.0 [1.0, 1.0], n=2",
-    ]  # fmt: skip
-    assert [cell.strip() for cell in lines[5].split("|")[1:-1]] == ["dmc_dog_run", "-", "3.0 [2.0, 4.0], n=2"]
+def test_averages_of_common_tasks_stand_where_they_say_more() -> None:
+    whole = TASKS[TASKS["task"] == "dmc_cheetah_run"]
+    assert list(dict.fromkeys(tables.appendix(whole, PUBLISHED[:1])["task"])) == ["dmc_cheetah_run", "average"]
+    apart = TASKS[TASKS["task"] != "dmc_cheetah_run"]  # and now no task is in every column
+    assert tables.COMMON not in set(tables.appendix(apart, PUBLISHED)["task"])
 
 
-def test_model_errors_have_a_row_a_variant_and_a_column_a_horizon() -> None:
-    finals = pd.DataFrame(
-        [
-            ("dmc_dog_run", "dreamer", "image", 1, 0.0012, 0.00094567, 0.002, 3),
-            ("dmc_dog_run", "dreamer", "image", 15, 123.4, 99.96, 1234, 2),
-            ("dmc_dog_run", "ed2", "image", 1, 0.5, np.nan, np.nan, 1),
-            ("dmc_dog_run", "dreamer", "kl", 1, 5, 4, 6, 3),
-        ],
-        columns=["task", "variant", "measure", "horizon", "mean", "low", "high", "seeds"],
-    )
-    table = tables.model_error_table(finals, "image", "The note.")
-    assert table.heading == "Image error (MSE), h agent steps ahead"
-    assert table.columns == ["task", "variant", "h=1", "h=15", "seeds"]
-    assert table.rows == [
-        ["dmc_dog_run", "dreamer", "0.00120 [0.000946, 0.00200]", "123 [100, 1.23e+03]", "2 to 3"],
-        ["dmc_dog_run", "ed2", "0.500", "-", "1"],
-    ]
-    assert "\\begin{tabular}{llrrr}" in tables.to_latex(table)
+def test_tasks_that_would_be_printed_alike_keep_their_names() -> None:
+    rows = TASKS.head(1).loc[[0, 0]].assign(task=["dmc_cheetah_run", "toy_cheetah_run"])
+    assert [row[0] for row in tables.task_table(rows).rows] == ["dmc_cheetah_run", "toy_cheetah_run"]
 
 
-def test_latex_is_booktabs() -> None:
-    text = tables.to_latex(tables.aggregate_table(AGGREGATES, "In the last 10 % of steps."))
-    assert text == (
-        "\\begin{table}[htbp]\n"
-        "\\centering\\small\n"
-        "\\caption{Aggregate scores (normalised). In the last 10 \\% of steps.}\n"
-        "\\resizebox*{!}{\\ifdim\\totalheight>.8\\textheight .8\\textheight\\else\\totalheight\\fi}{%\n"
-        "\\resizebox{\\ifdim\\width>\\linewidth \\linewidth\\else\\width\\fi}{!}{%\n"
-        "\\begin{tabular}{lrrrr}\n"
-        "\\toprule\n"
-        "variant & IQM & Optimality gap & runs per task & tasks \\\\\n"
-        "\\midrule\n"
-        "dreamer & 0.812 {[}0.700, 0.900{]} & 0.200 {[}0.150, 0.250{]} & 5 & 20 \\\\\n"
-        "a\\textbar{}b\\_c & 0.500 & 0.500 & 1 & 20 \\\\\n"
-        "\\bottomrule\n"
-        "\\end{tabular}}}\n"
-        "\\end{table}\n"
-    )
+Interval = tuple[float, float, float]
+small = st.integers(-4, 4).map(float)  # few values, so that there are ties and values at the ends of intervals
+whole = st.tuples(small, st.integers(0, 3), st.integers(0, 3)).map(lambda v: (v[0], v[0] - v[1], v[0] + v[2]))
+single = small.map(lambda value: (value, NAN, NAN))
+absent = st.just((NAN, NAN, NAN))
 
 
-def test_every_special_character_is_escaped_once() -> None:
-    assert tables.escape_latex("äλ→") == "äU+03BBU+2192"
-    assert tables.escape_latex(r"\{}_") == r"\textbackslash{}\{\}\_"
-    assert tables.escape_latex("a<b>c~d^e&f%g$h#i") == (
-        r"a\textless{}b\textgreater{}c\textasciitilde{}d\textasciicircum{}e\&f\%g\$h\#i"
-    )
+@given(st.lists(st.one_of(whole, single, absent), max_size=6), st.booleans())
+def test_bold_is_the_best_and_what_an_interval_does_not_tell_from_it(cells: list[Interval], lowest: bool) -> None:
+    values, low, high = np.array(cells, float).reshape(-1, 3).T
+    flags = tables.leaders(values, low, high, lowest)
+    known = [cell for cell in cells if not math.isnan(cell[0])]
+    best = sorted(known, reverse=not lowest)[0][0] if known else NAN
+    for (value, least, most), flag in zip(cells, flags, strict=True):
+        in_best = any(other[1] <= value <= other[2] for other in known if other[0] == best)
+        assert flag == (len(known) > 1 and (value == best or in_best or least <= best <= most))
 
 
-@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex here to compile with")
-def test_latex_compiles(tmp_path: Path) -> None:
-    odd = AGGREGATES.assign(variant=[r"[x] \{}_&%$#~^<>|", "horizon=5+kind=ed2", "äßéłŒ", "λ→±"])
-    wide = pd.concat([TASKS.assign(variant=f"horizon={horizon}") for horizon in range(30)])
-    high = pd.concat([TASKS.assign(task=f"task_{i}") for i in range(100)])
-    texts = [
-        tables.aggregate_table(odd.assign(statistic="iqm"), "10 % of steps."),
-        tables.task_table(wide, "note"),
-        tables.task_table(high, "A note of several lines. " * 30),
-    ]
-    (tmp_path / "tables.tex").write_text(tables.latex_document(texts))
-    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"]
-    compiled = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert compiled.returncode == 0, compiled.stdout[-2000:]
-    assert "Overfull" not in compiled.stdout
-    assert "too large" not in compiled.stdout
+def _compare(name: str, text: str, folder: Path) -> None:
+    """Fails with the difference to a golden file, and leaves the new text to be looked at and copied."""
+    wanted = (GOLDEN / name).read_text() if (GOLDEN / name).exists() else ""
+    if text != wanted:
+        (folder / name).write_text(text)
+        lines = difflib.unified_diff(wanted.splitlines(), text.splitlines(), f"golden/{name}", "now", lineterm="")
+        pytest.fail("\n".join([*lines, f"If this is right: cp {folder / name} {GOLDEN / name}"]), pytrace=False)
