@@ -1,0 +1,116 @@
+"""What makes variants hard to compare: too few seeds, other seeds, other tasks, unknown scales, names in common."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks.data import Data
+from analysis.checks.finding import Finding, grouped, listed, names, plural
+from analysis.protocol import NORMALIZATIONS, lacking, scale
+from analysis.statistics import PAIR, compared_tasks
+
+
+def check(data: Data) -> Iterator[Finding]:
+    """All checks of seeds, tasks and names."""
+    yield from _seeds(data)
+    yield _absent_pairs(data)
+    yield from _scales(data)
+    yield from _names(data)
+
+
+def _seeds(data: Data) -> Iterator[Finding]:
+    """Seeds that are too few, or not the same."""
+    runs = data.compared
+    seeds = {f"{task}, {variant}": frozenset(group) for (task, variant), group in runs.groupby([*PAIR])["seed"]}
+    single = tuple(f"{pair}: seed {next(iter(found))}" for pair, found in seeds.items() if len(found) == 1)
+    yield Finding(
+        "single seeds", "serious", len(single),
+        f"a single seed on {len(single):,} of {plural(len(seeds), 'pair')} of task and variant",
+        "no interval is given (nan): one seed does not show how much seeds differ", single,
+    )  # fmt: skip
+    every = frozenset().union(*seeds.values())
+    missing = sum(len(every - found) for found in seeds.values())
+    places = grouped((tuple(sorted(every - found)), pair) for pair, found in seeds.items() if found != every)
+    items = (
+        f"without seed{'s' if len(absent) > 1 else ''} {listed(absent)}: {'; '.join(pairs)}"
+        for absent, pairs in places.items()
+    )
+    yield Finding(
+        "missing seeds", "serious", missing,
+        f"seeds are missing or differ between variants or tasks: {missing:,} of "
+        f"{len(every) * len(seeds):,} are not there",
+        "means by task use all seeds; an aggregate takes equally many of each task, the lowest, as many as the "
+        "variant's poorest task has",
+        (*_left_out(runs), *items),
+    )  # fmt: skip
+
+
+def _left_out(runs: pd.DataFrame) -> Iterator[str]:
+    """How many runs of each variant do not fit into the matrix of its aggregates."""
+    if runs.empty:
+        return
+    for variant, group in runs[runs["task"].isin(compared_tasks(runs))].groupby("variant", sort=False):
+        seeds = group.groupby("task").size()
+        if surplus := int((seeds - seeds.min()).sum()):
+            yield f"{variant}: {surplus} of {seeds.sum()} runs are left out of its aggregates"
+
+
+def _absent_pairs(data: Data) -> Finding:
+    """Tasks that a variant has no score on."""
+    runs, variants = data.compared, list(dict.fromkeys(data.runs["variant"]))
+    present = set(zip(runs["task"], runs["variant"], strict=True))
+    absent = [[variant for variant in variants if (task, variant) not in present] for task in data.tasks]
+    common = compared_tasks(runs) if present else []
+    rule = (
+        f"aggregates are over the tasks that every variant with a score has, {len(common)} of {len(data.tasks)}"
+        if common
+        else "no task is common to all variants: each aggregate is over its variant's own tasks, and they must not be "
+        "compared"
+    )
+    count = sum(map(len, absent))
+    return Finding(
+        "missing tasks", "serious", count, f"scores are missing for {plural(count, 'pair')} of task and variant", rule,
+        tuple(f"{task}: no {listed(without)}" for task, without in zip(data.tasks, absent, strict=True) if without),
+    )  # fmt: skip
+
+
+def _scales(data: Data) -> Iterator[Finding]:
+    """Tasks that the normalisation knows nothing of, and returns that it does not fit."""
+    settings = data.settings
+    scales = {task: scale(task, settings) for task in data.tasks} if settings.normalization != "none" else {}
+    unknown = tuple(task for task, ends in scales.items() if ends is None)
+    yield Finding(
+        "unknown scales", "serious", len(unknown), f"{plural(len(unknown), 'task')} of unknown {lacking(settings)}",
+        f"left out of the aggregates; {NORMALIZATIONS}", unknown,
+    )  # fmt: skip
+    # On the scale of random play and a human, agents may well lie beyond both.
+    best = {task: ends.high for task, ends in scales.items() if ends and settings.normalization == "dmc"}
+    rows = data.usable
+    high = data.runs["task"].map(best).to_numpy(float)[rows["run"]]
+    beyond = data.count(rows[~np.isnan(high) & ((rows["value"] < 0) | (rows["value"] > high))])
+    yield Finding(
+        "returns beyond their scale", "minor", int(beyond.sum()),
+        f"{plural(int(beyond.sum()), 'return')} below 0 or above the best of their task",
+        "kept, though normalised they lie outside [0, 1]; the optimality gap cuts them at 1",
+        tuple(f"{name}: {size}" for name, size in zip(names(data.runs.loc[beyond.index]), beyond, strict=True)),
+    )  # fmt: skip
+
+
+def _names(data: Data) -> Iterator[Finding]:
+    """Variants of one name in several suites."""
+    suites = data.runs.groupby("variant", sort=False)["suite"].unique()
+    pooled = tuple(f"{variant}: {listed(sorted(found))}" for variant, found in suites.items() if len(found) > 1)
+    yield Finding(
+        "pooled variants", "minor", len(pooled), f"{plural(len(pooled), 'variant')} with runs from several suites",
+        "of no task and seed are there two runs of it, so all runs count as one variant", pooled,
+    )  # fmt: skip
+    renamed = data.scores.renamed
+    yield Finding(
+        "renamed variants", "note", len(renamed), f"{plural(len(renamed), 'name')} of variants in several suites",
+        "two suites have a run of the same task and seed, so they are different variants, called suite/variant",
+        tuple(
+            f"{name}: {listed(variant for variant in suites.index if str(variant).endswith(f'/{name}'))}"
+            for name in renamed
+        ),
+    )  # fmt: skip

@@ -1,0 +1,108 @@
+"""The rows that all checks look at, each with the number of its run, so that a million of them are soon counted."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.scores import HOURS, MODEL_ERROR, Scores
+from analysis.settings import AnalysisSettings
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is checked.
+
+    Attributes:
+        scores: What was read.
+        settings: How it is analysed.
+        swept: The last parts of the settings that variants are meant to differ in.
+        raw: The analysed metric as read: run (position in `runs`), step, value, episodes.
+        finite: Whether each row of `raw` has a finite value.
+        again: Whether each row of `raw` is finite, and a later one of the same run and step counts in its place.
+        runs: `scores.runs` with the columns evaluations (usable ones) and end (step of the last of them, NaN if none).
+    """
+
+    scores: Scores
+    settings: AnalysisSettings
+    swept: frozenset[str]
+    raw: pd.DataFrame
+    finite: Mask
+    again: Mask
+    runs: pd.DataFrame
+
+    @classmethod
+    def of(cls, scores: Scores, settings: AnalysisSettings, swept: Collection[str]) -> Self:
+        """Numbers the runs and marks the rows that do not count."""
+        raw = _rows(scores, [settings.metric])
+        finite = np.isfinite(raw["value"].to_numpy())
+        again = np.zeros(len(raw), bool)
+        again[finite] = raw.loc[finite, ["run", "step"]].duplicated(keep="last")
+        counted = raw[finite & ~again]
+        runs = scores.runs.reset_index(drop=True)
+        runs = runs.assign(
+            evaluations=np.bincount(counted["run"], minlength=len(runs)), end=counted.groupby("run")["step"].max()
+        )
+        return cls(scores, settings, frozenset(key.rpartition(".")[2] for key in swept), raw, finite, again, runs)
+
+    @cached_property
+    def usable(self) -> pd.DataFrame:
+        """The rows of `raw` that statistics are made from."""
+        return self.raw[self.finite & ~self.again]
+
+    @cached_property
+    def compared(self) -> pd.DataFrame:
+        """The runs that statistics are made from: those with an evaluation."""
+        return self.runs[self.runs["evaluations"] > 0]
+
+    @cached_property
+    def tasks(self) -> list[str]:
+        """The tasks of compared runs, sorted."""
+        return sorted(set(self.compared["task"]))
+
+    @cached_property
+    def model_errors(self) -> pd.DataFrame:
+        """Model errors as read: run, step, metric (categorical), value."""
+        names = self.scores.table["metric"].cat.categories
+        return _rows(self.scores, [name for name in names if MODEL_ERROR.fullmatch(name)])
+
+    @cached_property
+    def hours(self) -> pd.DataFrame:
+        """Known hours of runs: run, step, value."""
+        rows = _rows(self.scores, [HOURS])
+        return rows[np.isfinite(rows["value"])]
+
+    def count(self, rows: pd.DataFrame) -> pd.Series:
+        """How many of the rows each run has, for the runs that have any, by their position."""
+        counts = np.bincount(rows["run"], minlength=len(self.runs))
+        return pd.Series(counts)[counts > 0]
+
+
+def _rows(scores: Scores, metrics: Collection[str]) -> pd.DataFrame:
+    """The rows of some metrics: run (position of its row in `scores.runs`), step, metric, value, episodes."""
+    table = scores.table
+    names = table["metric"].cat
+    at = np.flatnonzero(np.isin(names.codes, names.categories.get_indexer(pd.Index(list(metrics), dtype=object))))
+    tasks, variants = table["task"].cat.categories, table["variant"].cat.categories
+    seeds = np.unique(scores.runs["seed"])
+
+    def key(task: NDArray[Any], variant: NDArray[Any], seed: NDArray[Any]) -> NDArray[np.int64]:
+        return (task.astype(np.int64) * len(variants) + variant) * len(seeds) + np.searchsorted(seeds, seed)
+
+    runs = key(
+        tasks.get_indexer(pd.Index(scores.runs["task"])),
+        variants.get_indexer(pd.Index(scores.runs["variant"])),
+        scores.runs["seed"].to_numpy(),
+    )
+    order = np.argsort(runs)
+    task_at, variant_at = (table[name].cat.codes.to_numpy()[at] for name in ("task", "variant"))
+    keys = key(task_at, variant_at, table["seed"].to_numpy()[at])
+    columns = {name: table[name].array[at] for name in ("step", "metric", "value", "episodes")}
+    found = order[np.searchsorted(runs, keys, sorter=order)] if len(at) else np.empty(0, int)
+    return pd.DataFrame({"run": found, **columns}, copy=False)

@@ -1,0 +1,117 @@
+"""Evaluations that cannot be used, or that tell less than others."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from analysis.checks.data import Data
+from analysis.checks.finding import Finding, mixed, names, plural
+from analysis.protocol import final_scores
+
+
+def check(data: Data) -> Iterator[Finding]:
+    """All checks of evaluations, model errors among them."""
+    bad = data.raw[~data.finite]
+    yield Finding(
+        "NaN", "minor", len(bad), f"{plural(len(bad), 'evaluation')} without a finite value (NaN)", "left out",
+        _by_run(data, bad),
+    )  # fmt: skip
+    again = data.raw[data.again]
+    yield Finding(
+        "repeated steps", "minor", len(again), f"{plural(len(again), 'evaluation')} at a step that a run reached again",
+        "the last evaluation at a step counts", _by_run(data, again),
+    )  # fmt: skip
+    errors = data.model_errors[~np.isfinite(data.model_errors["value"])]
+    yield Finding(
+        "NaN model errors", "minor", len(errors), f"{plural(len(errors), 'model error')} without a finite value (NaN)",
+        "left out", _by_run(data, errors),
+    )  # fmt: skip
+    yield _missing_model_errors(data)
+    yield _episodes(data)
+    yield _single(data)
+    yield _hours(data)
+
+
+def _missing_model_errors(data: Data) -> Finding:
+    """Evaluations that lack model errors which others of their task and variant have."""
+    errors, runs = data.model_errors, data.runs
+    metrics = len(errors["metric"].cat.categories)
+    pair = runs.groupby(["task", "variant"]).ngroup().to_numpy()
+    series = pd.unique(pair[errors["run"]] * metrics + errors["metric"].cat.codes)
+    expected = np.bincount(series // metrics, minlength=len(runs))[pair]
+    evaluations = data.raw.loc[expected[data.raw["run"]] > 0, ["run", "step"]].drop_duplicates()
+    # One number for the run, step and metric of each of perhaps ten million errors: tuples would take seconds.
+    steps, known = pd.factorize(errors["step"])
+    measured = pd.unique((errors["run"].to_numpy() * len(known) + steps) * metrics + errors["metric"].cat.codes)
+    found = pd.Series(measured // max(metrics, 1)).value_counts(sort=False)
+    at = known.get_indexer(pd.Index(evaluations["step"]))
+    found = found.reindex(np.where(at < 0, -1, evaluations["run"] * len(known) + at), fill_value=0)
+    lacking = data.count(evaluations[found.to_numpy() < expected[evaluations["run"]]])
+    of = data.count(evaluations)[lacking.index]
+    return Finding(
+        "missing model errors", "minor", int(lacking.sum()),
+        f"model errors are missing at {plural(int(lacking.sum()), 'evaluation')} of {plural(len(lacking), 'run')}",
+        "left out: a final error is that of the last evaluations which have it",
+        tuple(
+            f"{name}: {some} of {all_}"
+            for name, some, all_ in zip(names(runs.loc[lacking.index]), lacking, of, strict=True)
+        ),
+    )  # fmt: skip
+
+
+def _episodes(data: Data) -> Finding:
+    """Compared runs whose evaluations are means of unequal numbers of episodes."""
+    episodes = data.usable.groupby("run")["episodes"].agg(["min", "max"])
+    known = data.compared.join(episodes).dropna(subset=["max"])
+    text = [
+        f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        for low, high in zip(known["min"], known["max"], strict=True)
+    ]
+    count, items = mixed(known.assign(episodes=text), "episodes", "{} an evaluation".format)
+    return Finding(
+        "mixed numbers of episodes", "minor", count,
+        f"compared runs were evaluated on unequal numbers of episodes on {plural(count, 'task')}",
+        "compared all the same: an evaluation of fewer episodes is noisier, not biased", items,
+    )  # fmt: skip
+
+
+def _single(data: Data) -> Finding:
+    """Runs whose final score is one evaluation."""
+    scores = final_scores(data.usable.rename(columns={"value": "score"}), data.settings, ["run"])
+    runs = data.runs.loc[scores.loc[scores["evaluations"] == 1, "run"]]
+    rule = (
+        "as `final: last` asks for; the mean over a window is steadier"
+        if data.settings.final == "last"
+        else "kept; a wider `final_window` would average over more"
+    )
+    return Finding(
+        "scores of one evaluation", "note", len(runs),
+        f"the final score of {len(runs):,} of {plural(len(data.compared), 'run')} is a single evaluation", rule,
+        tuple(f"{task}: {plural(size, 'run')}" for task, size in runs.groupby("task").size().items()),
+    )  # fmt: skip
+
+
+def _hours(data: Data) -> Finding:
+    """Runs that cannot be drawn against hours, or not wholly, though that is asked for or others can."""
+    asked = data.settings.x == "hours"
+    lacking = pd.Series(dtype=int)
+    if asked or not data.hours.empty:
+        known = data.hours[["run", "step"]].drop_duplicates().assign(known=True)
+        evaluations = data.usable[["run", "step"]].merge(known, how="left", on=["run", "step"])
+        lacking = data.count(evaluations[evaluations["known"].isna()])
+    runs = data.runs.loc[lacking.index]
+    return Finding(
+        "unknown hours", "minor" if asked else "note", len(runs),
+        f"{plural(len(runs), 'run')} with evaluations whose hours are unknown",
+        "these evaluations are left out of curves against hours",
+        tuple(
+            f"{name}: {some} of {all_} evaluations"
+            for name, some, all_ in zip(names(runs), lacking, runs["evaluations"], strict=True)
+        ),
+    )  # fmt: skip
+
+
+def _by_run(data: Data, rows: pd.DataFrame) -> tuple[str, ...]:
+    counts = data.count(rows)
+    return tuple(f"{name}: {count}" for name, count in zip(names(data.runs.loc[counts.index]), counts, strict=True))

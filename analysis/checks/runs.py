@@ -1,0 +1,79 @@
+"""Runs that are not there, not finished, of unequal length, interrupted, or torn."""
+
+from collections.abc import Iterator
+
+from analysis.checks.data import Data
+from analysis.checks.finding import Finding, by_variant, names, plural
+
+
+def check(data: Data) -> Iterator[Finding]:
+    """All checks of single runs."""
+    runs = data.runs
+    missing = runs["state"] == "missing"
+    gone = names(runs[missing])
+    yield Finding(
+        "missing runs", "serious", len(gone), f"{len(gone):,} of {plural(len(runs), 'run')} are missing",
+        "they have no folder and are left out", gone,
+    )  # fmt: skip
+    silent = runs[~missing & (runs["evaluations"] == 0)]
+    yield Finding(
+        "runs without an evaluation", "serious", len(silent), f"{plural(len(silent), 'run')} without any evaluation",
+        "left out", names(silent),
+    )  # fmt: skip
+    yield _unfinished(data)
+    yield _ragged(data)
+    unplanned = tuple(map(str, data.scores.unplanned))
+    yield Finding(
+        "unplanned runs", "minor", len(unplanned),
+        f"{plural(len(unplanned), 'run folder')} that the suite does not plan", "not read", unplanned,
+    )  # fmt: skip
+    torn = runs[runs["torn"] > 0]
+    lines = int(torn["torn"].sum())
+    yield Finding(
+        "torn lines", "minor", lines, f"{plural(lines, 'torn line')} in the metrics of {plural(len(torn), 'run')}",
+        "passed over", tuple(f"{name}: {lines}" for name, lines in zip(names(torn), torn["torn"], strict=True)),
+    )  # fmt: skip
+    resumed = runs[runs["attempts"] > 1]
+    attempts = zip(names(resumed), resumed["attempts"], strict=True)
+    yield Finding(
+        "resumed runs", "note", len(resumed), f"{plural(len(resumed), 'run')} interrupted and resumed",
+        "kept: a run goes on from where it was; commit and device are those of its last attempt",
+        tuple(f"{name}: {count:.0f} attempts" for name, count in attempts),
+    )  # fmt: skip
+
+
+def _unfinished(data: Data) -> Finding:
+    runs = data.compared
+    short = (runs["state"] == "") & (runs["end"] <= (1 - data.settings.final_window) * runs["planned"])
+    found = runs[short | ~runs["state"].isin(["done", "missing", ""])]
+    columns = (names(found), found["state"], found["end"], found["planned"])
+    items = (
+        f"{name}: {state or 'state unknown'}, evaluated up to step {end:,.0f}"
+        + (f" of {planned:,.0f}" if planned == planned else "")
+        for name, state, end, planned in zip(*columns, strict=True)
+    )
+    return Finding(
+        "unfinished runs", "serious", len(found), f"{plural(len(found), 'run')} unfinished",
+        "they count with the last evaluations that they have, so their scores are those of younger agents",
+        tuple(items),
+    )  # fmt: skip
+
+
+def _ragged(data: Data) -> Finding:
+    """Runs that end before the final window of their task's longest run."""
+    runs = data.compared
+    longest = runs.groupby("task")["end"].transform("max")
+    short = runs[runs["end"] <= (1 - data.settings.final_window) * longest]
+    items = []
+    for task, group in short.groupby("task"):
+        ends = runs.loc[runs["task"] == task, "end"]
+        items.append(
+            f"{task}: from {ends.min():,.0f} to {ends.max():,.0f} steps; {len(group):,} of {plural(len(ends), 'run')} "
+            f"end early ({by_variant(group)})"
+        )
+    return Finding(
+        "unequal lengths", "serious", len(short),
+        f"ragged runs, of unequal length: {len(short):,} of {plural(len(runs), 'run')} "
+        "end early beside the longest of their task",
+        "each run's final score is taken at its own end; a curve is dotted where it rests on fewer seeds", tuple(items),
+    )  # fmt: skip
