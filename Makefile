@@ -33,6 +33,7 @@ bench: $(READY)  ## measure every speed claim against its floor
 	$(BIN)/python -m benchmarks.collection
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.launching
+	$(BIN)/python -m benchmarks.analysis
 	$(BIN)/python -m benchmarks.learning
 
 lock: $(READY)  ## pin all dependencies anew from pyproject.toml

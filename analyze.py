@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""What came out? The command line over analysis/: statistics, figures and tables from run folders or score files."""
+"""What came out? The command line over analysis/: statistics, figures, tables and a report of scores from anywhere."""
 
 import argparse
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +17,18 @@ if TYPE_CHECKING:
     from analysis.scores import Scores
     from suites.schema import Suite
 
+EPILOG = """\
+A SOURCE is the YAML file of a suite; a folder of runs, <task>/<variant>/<seed> with metrics.jsonl or TensorBoard
+events; a score file, a JSON list of {task, method, seed, xs, ys}, plain or gzip; a table of published scores (.json);
+a .csv or .parquet of task, variant, seed, step, value; or a folder of SD2's discoveries, drawn beside the scores.
+What stands on the command line overrides a suite's own `analysis` settings."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one analysis and returns the exit code: 0, or 2 for a mistake that was explained, or 130 interrupted."""
     arguments = _parse(argv)
     try:
-        _analyze(arguments)
+        _analyze(arguments, shlex.join(["analyze.py", *(sys.argv[1:] if argv is None else argv)]))
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -34,75 +41,114 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="analyze.py",
-        description="Statistics, figures and tables of a suite's runs, or of score files.",
-        epilog="A suite's analysis goes to RESULTS/<suite>/analysis/. What stands on the command line overrides "
-        "the suite's own `analysis` settings.",
+        description="Statistics, figures, tables and a report of suites' runs, or of scores from elsewhere.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("suite", nargs="?", type=Path, metavar="SUITE", help="the YAML file of a suite")
-    parser.add_argument("--results", type=Path, metavar="DIR", help="where its runs are (default: results)")
+    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="where scores come from, see below")
     parser.add_argument(
-        "--scores", type=Path, nargs="+", action="extend", metavar="FILE",
-        help="score files instead: a JSON list of {task, method, seed, xs, ys}, plain or gzip",
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="where suites' runs are (default: results)"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help="where the analysis goes (default: the folder `analysis` beside the runs of the one suite or folder)",
     )  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the analysis of score files goes")
+    parser.add_argument(
+        "--only", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
+        help="keep some: task=..., variant=..., seed=...; commas and * allowed",
+    )  # fmt: skip
     parser.add_argument(
         "--published", nargs="+", action="extend", metavar="NAME",
-        help="published scores to draw as lines, from results/published (default: those that the suite names)",
+        help="published scores to show beside: methods of results/published, or own .json or .csv files "
+        "(default: those that the suites name)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--export", nargs="+", action="extend", default=[], type=Path, metavar="FILE",
+        help="also write the scores: .parquet or .csv with all metrics, .json or .json.gz as a score file",
     )  # fmt: skip
     settings = parser.add_argument_group("protocol")
     for name, field in AnalysisSettings.model_fields.items():
         flag, text = f"--{name.replace('_', '-')}", f"{field.description} (default: {field.default})"
         settings.add_argument(flag, metavar=name.split("_")[-1].upper(), help=text.replace("%", "%%"))
-    arguments = parser.parse_args(argv)
-    if (arguments.suite is None) == (arguments.scores is None):
-        parser.error("give either a SUITE or --scores FILE...")
-    if arguments.scores and (arguments.out is None or arguments.results is not None):
-        parser.error("--scores goes with --out DIR, and without --results")
-    if arguments.suite and arguments.out is not None:
-        parser.error("--out goes with --scores; a suite's analysis is written to RESULTS/<suite>/analysis/")
-    return arguments
+    return parser.parse_args(argv)
 
 
-def _analyze(arguments: argparse.Namespace) -> None:
+def _analyze(arguments: argparse.Namespace, command: str) -> None:
     from rich.console import Console
 
-    from analysis import report
-    from analysis.design import Design
+    from analysis import console, discovery, export, report, sources
+    from analysis.design import joined, renamed
     from analysis.published import read_published
-    from analysis.scores import read_score_files
+    from analysis.scores import join, select
+    from analysis.study import Context, Study
+    from suites.plan import selection
 
-    own: dict[str, Any] = {}
-    published: Sequence[str] = []
-    if arguments.suite:
-        from suites.schema import load_suite
+    suites = _suites(arguments.sources)
+    settings = _settings(suites.values(), arguments)
+    named = arguments.published or dict.fromkeys(name for suite in suites.values() for name in suite.published)
+    published = read_published(list(named))
+    folder = _out(arguments, suites)
+    terminal = Console()
+    with terminal.status("Reading scores"):
+        cache = sources.Cache(folder / ".cache")
+        discoveries = {path: discovery.find(path) for path in arguments.sources if path.is_dir()}
+        scores = join(
+            _read_suite(suites[path], arguments.results, settings.metric, cache)
+            if path in suites
+            else sources.read(path, settings.metric, cache)
+            for path in arguments.sources
+            if not discoveries.get(path)
+        )
+        scores = select(scores, selection(arguments.only))
+    for path in arguments.export:
+        export.write(scores, settings.metric, path)
+    designs = {suite.name: renamed(_design(suite), suite.name, scores.renamed) for suite in suites.values()}
+    drawings = [discovery.read(place) for places in discoveries.values() for place in places]
+    with terminal.status(f"Statistics and figures of {scores.source}"):
+        study = Study.of(scores, Context(settings, joined(designs), published, drawings, command))
+        paths = report.write(study, folder)
+    console.show(study.findings, study.tables.values(), paths, terminal)
 
-        suite = load_suite(arguments.suite)
-        root = (arguments.results or Path("results")) / suite.name
-        if not root.is_dir():
-            raise UserError(f"{root}: no results of suite {suite.name}; first run it: launch.py run {arguments.suite}")
-        scores, design, folder = _read_runs(suite, root), _design(suite), root / "analysis"
-        own, published = suite.analysis.model_dump(), suite.published
-    else:
-        scores, design, folder = read_score_files(arguments.scores), Design(), arguments.out
-    settings = _settings(own, arguments)
-    methods = [read_published(name) for name in arguments.published or published]
-    console = Console()
-    with console.status(f"Statistics and figures of {scores.source}"):
-        analysis = report.analyze(scores, settings, design)
-        paths = report.write(analysis, scores.source, folder, methods)
-    report.show(analysis, paths, console)
+
+def _suites(sources: Sequence[Path]) -> dict[Path, "Suite"]:
+    """The suites among the sources."""
+    suites: dict[Path, Suite] = {}
+    for path in sources:
+        if path.suffix in (".yaml", ".yml"):
+            from suites.schema import load_suite
+
+            suites[path] = load_suite(path)
+    return suites
 
 
-def _read_runs(suite: "Suite", root: Path) -> "Scores":
+def _out(arguments: argparse.Namespace, suites: Mapping[Path, "Suite"]) -> Path:
+    """Where the analysis goes.
+
+    Raises:
+        UserError: Nobody said, and it does not follow from the sources.
+    """
+    if arguments.out:
+        return arguments.out
+    places = [arguments.results / suites[path].name if path in suites else path for path in arguments.sources]
+    if len(places) > 1 or not (places[0].is_dir() or suites):
+        raise UserError("--out DIR is missing: say where the analysis of these sources goes")
+    return places[0] / "analysis"
+
+
+def _read_suite(suite: "Suite", results: Path, metric: str, cache: Any) -> "Scores":
     """The scores of a suite's planned runs, which lie under its folder."""
-    from analysis.scores import ExpectedRun, read_runs
+    from analysis import sources
+    from analysis.scores import ExpectedRun
     from suites.plan import plan
 
+    root = results / suite.name
+    if not root.is_dir():
+        raise UserError(f"{root}: no results of suite {suite.name}; first run it: launch.py run {suite.place.source}")
     expected = [
-        ExpectedRun(spec.task, spec.variant, spec.seed, spec.folder(root.parent), spec.settings.steps)
+        ExpectedRun(spec.task, spec.variant, spec.seed, spec.folder(results), spec.settings.steps)
         for spec in plan(suite)
     ]
-    return read_runs(expected, suite.name, root)
+    return sources.read_expected(expected, suite.name, root, metric, cache)
 
 
 def _design(suite: "Suite") -> "Design":
@@ -124,19 +170,29 @@ def _design(suite: "Suite") -> "Design":
     return Design(families, sweeps, suite.comparisons)
 
 
-def _settings(own: dict[str, Any], arguments: argparse.Namespace) -> AnalysisSettings:
-    """The suite's settings with those of the command line over them."""
+def _settings(suites: Collection["Suite"], arguments: argparse.Namespace) -> AnalysisSettings:
+    """The suites' settings with those of the command line over them.
+
+    Raises:
+        AnalysisError: Suites disagree where the command line says nothing, or a value is not allowed.
+    """
     from pydantic import ValidationError
 
     given = {name: getattr(arguments, name) for name in AnalysisSettings.model_fields}
+    given = {name: value for name, value in given.items() if value is not None}
+    own: dict[str, Any] = {}
+    for suite in suites:
+        for name, value in suite.analysis.model_dump().items():
+            if own.setdefault(name, value) != value and name not in given:
+                flag = f"--{name.replace('_', '-')}"
+                raise AnalysisError(f"suites differ in analysis.{name}, {own[name]} and {value}: choose one by {flag}")
     try:
-        return AnalysisSettings.model_validate(
-            own | {name: value for name, value in given.items() if value is not None}
-        )
+        return AnalysisSettings.model_validate(own | given)
     except ValidationError as error:
-        first = error.errors()[0]
-        flag = f"--{str(first['loc'][0]).replace('_', '-')}"
-        raise AnalysisError(f"{flag} {first['input']}: {first['msg'][0].lower()}{first['msg'][1:]}") from None
+        field, wrong = error.errors()[0]["loc"][0], error.errors()[0]["input"]
+        messages = [each["msg"].removeprefix("Value error, ") for each in error.errors() if each["loc"][0] == field]
+        message = " or ".join(text[0].lower() + text[1:] for text in messages)
+        raise AnalysisError(f"--{str(field).replace('_', '-')} {wrong}: {message}") from None
 
 
 if __name__ == "__main__":

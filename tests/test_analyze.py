@@ -6,23 +6,35 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from rliable import library, metrics
 
 import analyze
 from analysis import figures
 from suites.plan import plan
 from suites.schema import load_suite
+from suites.tasks import task_lists
 from tests.analysis.conftest import entries, with_model_errors, write_folders
 
 ROOT = Path(__file__).parent.parent
-FILES = {
-    "aggregates.csv", "aggregates.pdf", "aggregates.png", "checks.md", "curves.pdf", "curves.png",
-    "files.txt", "tables.md", "tables.tex", "tasks.csv",
+
+
+def drawn(*names: str) -> set[str]:
+    """The files of figures."""
+    return {f"{name}.{kind}" for name in names for kind in ("pdf", "png")}
+
+
+ALWAYS = {
+    "aggregates.csv", "appendix.csv", "captions.md", "checks.md", "efficiency.csv", "files.txt", "profiles.csv",
+    "report.html", "tables.md", "tables.tex", "tasks.csv",
+    *drawn("aggregates", "curves", "efficiency", "final", "profiles"),
 }  # fmt: skip
-MODEL_ERROR_FILES = {
-    "model_errors.csv", "model_error.pdf", "model_error.png", "model_error_curves.pdf", "model_error_curves.png",
-}  # fmt: skip
+COMPARED = {"improvement.csv", *drawn("improvement")}
+OF_RUNS = {"compute.csv", *drawn("curves_hours")}
+FILES = ALWAYS | COMPARED | OF_RUNS
+MODEL_ERROR_FILES = {"model_errors.csv", *drawn("model_error", "model_error_curves")}
 SUITE = """
 name: small
 tasks: [dmc_walker_walk, toy_reach_2]
@@ -32,6 +44,11 @@ variants: {dreamer: {}, short: {behavior.horizon: 5}}
 published: [dreamer]
 analysis: {repetitions: 100}
 """
+
+
+def names(folder: Path) -> set[str]:
+    """What lies in a folder besides the cache."""
+    return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
 @pytest.fixture
@@ -53,10 +70,11 @@ def test_suite_and_score_file_give_the_same_numbers(
     said = capsys.readouterr().out
     file = tmp_path / "scores.json"
     file.write_text(json.dumps(entries(["dmc_walker_walk", "toy_reach_2"], ["dreamer", "short"], seeds=2)))
-    assert analyze.main(["--scores", str(file), "--out", str(out), "--repetitions", "100"]) == 0
+    assert analyze.main([str(file), "--out", str(out), "--repetitions", "100"]) == 0
     folder = results / "small/analysis"
-    assert {path.name for path in folder.iterdir()} == {path.name for path in out.iterdir()} == FILES
-    for name in ("aggregates.csv", "tasks.csv"):
+    assert names(folder) == FILES
+    assert names(out) == ALWAYS | COMPARED
+    for name in ("aggregates.csv", "tasks.csv", "profiles.csv", "improvement.csv", "efficiency.csv"):
         assert (folder / name).read_bytes() == (out / name).read_bytes()
     assert "100 repetitions" in said
     assert str(folder) in said
@@ -94,7 +112,7 @@ def test_model_errors_have_files_as_long_as_runs_have_them(
     write_folders(data, results / "small")
     assert analyze.main([str(suite), "--results", str(results)]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert {path.name for path in folder.iterdir()} == FILES | MODEL_ERROR_FILES
+    assert names(folder) == FILES | MODEL_ERROR_FILES
     errors = pd.read_csv(folder / "model_errors.csv")
     assert list(errors.columns) == [
         "task", "variant", "measure", "horizon", "mean", "low", "high", "seeds", "sequences",
@@ -113,7 +131,7 @@ def test_model_errors_have_files_as_long_as_runs_have_them(
     (results / "small").rename(tmp_path / "former")
     without.rename(results / "small")
     assert analyze.main([str(suite), "--results", str(results)]) == 0
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert names(folder) == FILES
 
 
 ABLATIONS = """
@@ -138,13 +156,12 @@ analysis: {repetitions: 100}
 def test_suite_of_several_ablations_has_figures_for_each(tmp_path: Path) -> None:
     path, results, folder = tmp_path / "s.yaml", tmp_path / "results", tmp_path / "results/small/analysis"
     path.write_text(ABLATIONS)
-    names = [name for name in load_suite(path).grid if name != "no_value+horizon=3"]
-    assert len(names) == 4 + 1 + 1 + 2
-    write_folders(entries(["dmc_walker_walk", "toy_reach_2"], names, seeds=3), results / "small")
+    variants = [name for name in load_suite(path).grid if name != "no_value+horizon=3"]
+    assert len(variants) == 4 + 1 + 1 + 2
+    write_folders(entries(["dmc_walker_walk", "toy_reach_2"], variants, seeds=3), results / "small")
     assert analyze.main([str(path), "--results", str(results)]) == 0
     extra = {"curves_long", "aggregates_long", "curves_alone", "horizon", "action_repeat"}
-    whole = FILES | {"sweeps.csv"} | {f"{name}.{kind}" for name in extra for kind in ("png", "pdf")}
-    assert {path.name for path in folder.iterdir()} == whole
+    assert names(folder) == FILES | {"sweeps.csv"} | drawn(*extra)
     sweeps = pd.read_csv(folder / "sweeps.csv")
     assert list(sweeps.columns) == ["key", "value", "task", "variant", "mean", "low", "high", "seeds"]
     lines = [
@@ -166,7 +183,7 @@ def test_suite_of_several_ablations_has_figures_for_each(tmp_path: Path) -> None
     path.write_text(SUITE)
     write_folders(entries(["dmc_walker_walk", "toy_reach_2"], ["dreamer", "short"], seeds=2), results / "small")
     assert analyze.main([str(path), "--results", str(results)]) == 0
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert names(folder) == FILES
 
 
 def test_variants_have_the_colors_of_their_family_in_every_figure(
@@ -202,7 +219,7 @@ def test_protocol_is_the_suites_unless_the_command_line_says_otherwise(
     assert "last 50 % of a run's environment steps" in said
     assert "100 repetitions, bootstrap seed 3" in said
     tables = (tmp_path / "results/small/analysis/tables.md").read_text()
-    assert tables.count("last 50 % of a run's environment steps") == 2
+    assert tables.count("last 50 % of a run's environment steps") == 4
 
 
 def test_incomplete_suite_is_analysed_with_warnings(
@@ -222,8 +239,8 @@ def test_incomplete_suite_is_analysed_with_warnings(
 def test_smallest_data_give_the_whole_set(points: int, tmp_path: Path) -> None:
     file = tmp_path / "scores.json"
     file.write_text(json.dumps(entries(["dmc_walker_walk"], ["dreamer"], seeds=1, points=points)))
-    assert analyze.main(["--scores", str(file), "--out", str(tmp_path / "out")]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    assert analyze.main([str(file), "--out", str(tmp_path / "out")]) == 0
+    assert names(tmp_path / "out") == ALWAYS
     assert pd.read_csv(tmp_path / "out/aggregates.csv")["low"].isna().all()
 
 
@@ -232,12 +249,16 @@ def test_smallest_data_give_the_whole_set(points: int, tmp_path: Path) -> None:
     [
         (["missing.yaml"], "missing.yaml"),
         (["suites/demo.yaml", "--results", "nowhere"], "nowhere/demo: no results"),
-        (["--scores", "missing.json", "--out", "out"], "missing.json: cannot be read"),
-        (["--scores", "empty.json", "--out", "out"], "no evaluation with a finite return"),
-        (["--scores", "one.json", "--out", "out", "--final-window", "2"], "--final-window 2: input should be less"),
-        (["--scores", "one.json", "--out", "out", "--repetitions", "many"], "--repetitions many"),
-        (["--scores", "one.json", "--out", "out", "--published", "dreamr"], "Did you mean 'dreamer'?"),
-        (["--scores", "one.json", "--out", "one.json"], "one.json"),
+        (["missing.json", "--out", "out"], "missing.json: no such file or folder"),
+        (["empty.json", "--out", "out"], "no evaluation with a finite eval/return"),
+        (["one.json"], "--out DIR is missing"),
+        (["one.json", "--out", "out", "--final", "best"], "--final best: the best of many evaluations is biased"),
+        (["one.json", "--out", "out", "--only", "variant=dreamr"], "dreamer"),
+        (["one.json", "--out", "out", "--reference", "dreamr"], "dreamer"),
+        (["one.json", "--out", "out", "--final-window", "2"], "--final-window 2: input should be less"),
+        (["one.json", "--out", "out", "--repetitions", "many"], "--repetitions many"),
+        (["one.json", "--out", "out", "--published", "dreamr"], "Did you mean 'dreamer'?"),
+        (["one.json", "--out", "one.json"], "one.json"),
     ],
 )
 def test_mistakes_are_explained(
@@ -262,13 +283,11 @@ def test_mistakes_are_explained(
     "arguments",
     [
         [],
-        ["a.yaml", "--scores", "b"],
-        ["--scores", "a"],
-        ["a.yaml", "--out", "b"],
-        ["--scores", "a", "--out", "b", "--results", "c"],
+        ["--out", "a"],
+        ["a.yaml", "--unknown"],
     ],
 )
-def test_forms_of_the_command_are_not_mixed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_forms_of_the_command_show_its_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         analyze.main(arguments)
     assert ended.value.code == 2
@@ -315,6 +334,59 @@ def test_help_names_every_setting_of_the_protocol(capsys: pytest.CaptureFixture[
 def test_equal_input_gives_equal_files(suite: Path, tmp_path: Path) -> None:
     def run() -> dict[str, bytes]:
         analyze.main([str(suite), "--results", str(tmp_path / "results")])
-        return {path.name: path.read_bytes() for path in (tmp_path / "results/small/analysis").iterdir()}
+        folder = tmp_path / "results/small/analysis"
+        return {name: (folder / name).read_bytes() for name in names(folder)}
 
     assert run() == run()
+
+
+def test_one_command_makes_the_whole_set_with_rliables_own_aggregates(tmp_path: Path) -> None:
+    tasks = sorted(task_lists()["dreamer20"])
+    curves = entries(tasks, ["ours"], seeds=5)
+    (tmp_path / "scores.json").write_text(json.dumps(curves))
+    rows = [f"{task},{100 + index}" for index, task in enumerate(tasks)]
+    (tmp_path / "table.csv").write_text("\n".join(["task,Theirs", *rows]))
+    out = tmp_path / "out"
+    options = [
+        "--out",
+        str(out),
+        "--published",
+        str(tmp_path / "table.csv"),
+        "d4pg",
+        "--repetitions",
+        "300",
+        "--seed",
+        "5",
+    ]
+    assert analyze.main([str(tmp_path / "scores.json"), *options]) == 0
+    assert names(out) == ALWAYS
+    finals = {(curve["task"], curve["seed"]): np.mean(curve["ys"][-2:]) / 1000 for curve in curves}
+    scores_RT = np.array([[finals[task, seed] for task in tasks] for seed in range(5)])
+    statistics = (
+        metrics.aggregate_iqm, metrics.aggregate_median, metrics.aggregate_mean, metrics.aggregate_optimality_gap
+    )  # fmt: skip
+    np.random.seed(5)  # noqa: NPY002
+    values, bounds = library.get_interval_estimates(
+        {"ours": scores_RT}, lambda scores: np.array([statistic(scores) for statistic in statistics]), reps=300
+    )
+    found = pd.read_csv(out / "aggregates.csv")
+    np.testing.assert_allclose(found["value"], values["ours"], rtol=1e-12)
+    np.testing.assert_allclose(found[["low", "high"]].to_numpy().T, bounds["ours"], rtol=1e-12)
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/svg+xml;base64,") >= 5
+    assert "Theirs" in page
+
+
+def test_sources_are_joined_and_exported_and_read_again(suite: Path, tmp_path: Path) -> None:
+    more = entries(["dmc_walker_walk"], ["other"], seeds=3)
+    (tmp_path / "more.json").write_text(json.dumps(more))
+    results, out, again = str(tmp_path / "results"), tmp_path / "out", tmp_path / "again"
+    exports = [tmp_path / f"all.{kind}" for kind in ("parquet", "csv", "json")]
+    command = [str(suite), str(tmp_path / "more.json"), "--results", results, "--out", str(out)]
+    assert analyze.main([*command, "--only", "task=*walker*", "--export", *map(str, exports)]) == 0
+    tasks = (out / "tasks.csv").read_text()
+    assert set(pd.read_csv(out / "tasks.csv")["variant"]) == {"dreamer", "short", "other"}
+    assert "toy_reach_2" not in tasks
+    for path in exports:
+        assert analyze.main([str(path), "--out", str(again), "--repetitions", "100"]) == 0
+        assert (again / "tasks.csv").read_text() == tasks, path.name
