@@ -31,6 +31,7 @@ PLACES = {
     "appendix": "tasks",
     "compute": "compute",
 }
+NAMED = 3  # variants in a sentence
 VIDEOS, VIDEO_BYTES = 40, 15_000_000  # that a page can hold and still open at once
 
 
@@ -76,13 +77,17 @@ def _lead(study: Study) -> str:
         better = study.improvement[study.improvement["low"] > 0.5]
         worse = study.improvement[study.improvement["high"] < 0.5]
         told = [
-            f"{' and '.join(rows['variant'])} {word} {reference}"
+            f"{_several(list(rows['variant']))} {word} {reference}"
             for rows, word in ((better, "probably improve on"), (worse, "probably fall behind"))
             if not rows.empty
         ]
         undecided = f"no variant is told apart from {reference}"
         lead += f" By the interval of the probability of improvement, {'; '.join(told) or undecided}."
     return lead
+
+
+def _several(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) <= NAMED else f"{len(names)} variants"
 
 
 def _interval(row: Mapping[Hashable, Any]) -> str:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from analysis import discovery, figures, model_errors, statistics
 from analysis.figures import KINDS, Look, render
-from analysis.protocol import seeds, span
+from analysis.protocol import seeds
 from analysis.study import Study
 
 
@@ -161,10 +161,11 @@ def _curves(
 
 
 def _exhibit(study: Study, name: str, section: str, title: str, shows: str, draw: Callable[[], Figure]) -> Exhibit:
-    steps = span(study.evaluations.groupby("task")["step"].max())
+    steps, tasks = study.evaluations.groupby("task")["step"].max(), study.finals["task"].nunique()
+    ends = " to ".join(f"{step:,.0f}" for step in sorted({steps.min(), steps.max()}))
     data = (
-        f"Data: {study.scores.source}; {study.finals['task'].nunique()} tasks, {seeds(study.finals)} seeds, "
-        f"{steps} environment steps."
+        f"Data: {study.scores.source}; {tasks} task{'s' if tasks > 1 else ''}, seeds: {seeds(study.finals)}, "
+        f"{ends} environment steps."
     )
     return Exhibit(name, section, title, f"{shows} {data} {study.protocol}{_command(study)}", draw)
 
