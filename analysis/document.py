@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex
 from analysis import checks, model_errors, provenance
 from analysis.exhibits import Exhibit
 from analysis.page import Page, Picture, RunCurve, Section
-from analysis.protocol import seeds
+from analysis.protocol import FEW_SEEDS, seeds
 from analysis.sources.events import last_video
 from analysis.study import Study
 from analysis.tables import Table
@@ -83,6 +83,8 @@ def _lead(study: Study) -> str:
         ]
         undecided = f"no variant is told apart from {reference}"
         lead += f" By the interval of the probability of improvement, {'; '.join(told) or undecided}."
+        if study.finals.groupby(["task", "variant"]).size().min() < FEW_SEEDS:
+            lead += " With so few seeds that is a hint, not a proof."
     return lead
 
 
@@ -128,8 +130,23 @@ def _runs(study: Study) -> Iterator[RunCurve]:
         step, video = videos.get(run["folder"], (None, None))
         color = to_hex(study.looks[run["variant"]].color)
         yield RunCurve(
-            run["task"], run["variant"], run["seed"], steps, values, run["state"], run["folder"], color, video, step
+            run["task"],
+            run["variant"],
+            run["seed"],
+            steps,
+            values,
+            run["state"],
+            _shown(run["folder"]),
+            color,
+            video,
+            step,
         )
+
+
+def _shown(folder: str) -> str:
+    """A run's folder as one would type it here: a report is read on other machines, too."""
+    here = Path.cwd()
+    return str(Path(folder).relative_to(here)) if folder and Path(folder).is_relative_to(here) else folder
 
 
 def _videos(runs: Sequence[Mapping[Hashable, Any]]) -> dict[str, tuple[int, bytes]]:

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from analysis import discovery, figures, model_errors, statistics
 from analysis.figures import KINDS, Look, render
-from analysis.protocol import seeds
 from analysis.study import Study
 
 
@@ -81,7 +80,8 @@ def _tasks(study: Study) -> Iterator[Exhibit]:
     settings, looks, published = study.settings, study.looks, study.context.published
     yield _exhibit(
         study, "final", "tasks", "Final returns",
-        "Bars: mean over seeds; whiskers: its interval; averages have none. Grey: as printed in papers.",
+        "Bars: mean over seeds; whiskers: its interval; averages have none."
+        + (" Grey: as printed in papers." if published else ""),
         partial(figures.final_bars, study.tasks, looks, published, settings.columns),
     )  # fmt: skip
     yield _curves(study, "curves", "Learning curves", study.curves, looks, settings.x)
@@ -163,10 +163,7 @@ def _curves(
 def _exhibit(study: Study, name: str, section: str, title: str, shows: str, draw: Callable[[], Figure]) -> Exhibit:
     steps, tasks = study.evaluations.groupby("task")["step"].max(), study.finals["task"].nunique()
     ends = " to ".join(f"{step:,.0f}" for step in sorted({steps.min(), steps.max()}))
-    data = (
-        f"Data: {study.scores.source}; {tasks} task{'s' if tasks > 1 else ''}, seeds: {seeds(study.finals)}, "
-        f"{ends} environment steps."
-    )
+    data = f"Data: {study.scores.source}; {tasks} task{'s' if tasks > 1 else ''}, {ends} environment steps."
     return Exhibit(name, section, title, f"{shows} {data} {study.protocol}{_command(study)}", draw)
 
 

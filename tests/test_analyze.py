@@ -390,3 +390,13 @@ def test_sources_are_joined_and_exported_and_read_again(suite: Path, tmp_path: P
     for path in exports:
         assert analyze.main([str(path), "--out", str(again), "--repetitions", "100"]) == 0
         assert (again / "tasks.csv").read_text() == tasks, path.name
+
+
+def test_report_names_folders_as_one_would_type_them(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert analyze.main([suite.name]) == 0
+    page = (tmp_path / "results/small/analysis/report.html").read_text()
+    assert "results/small/dmc_walker_walk/short/1" in page
+    assert str(tmp_path) not in page
