@@ -80,6 +80,7 @@ def _analyze(arguments: argparse.Namespace, command: str) -> None:
     from analysis.design import joined, renamed
     from analysis.published import read_published
     from analysis.scores import join, select
+    from analysis.sources.layout import find
     from analysis.study import Context, Study
     from suites.plan import selection
 
@@ -97,9 +98,11 @@ def _analyze(arguments: argparse.Namespace, command: str) -> None:
             if path in suites
             else sources.read(path, settings.metric, cache)
             for path in arguments.sources
-            if not discoveries.get(path)
+            if not discoveries.get(path) or find(path)
         )
         scores = select(scores, selection(arguments.only))
+    if scores.runs.empty and any(discoveries.values()):
+        raise AnalysisError("there are only discoveries of SD2, which are drawn beside scores: name the scores, too")
     for path in arguments.export:
         export.write(scores, settings.metric, path)
     designs = {suite.name: renamed(_design(suite), suite.name, scores.renamed) for suite in suites.values()}

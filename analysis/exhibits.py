@@ -1,5 +1,6 @@
 """Which figures a study has, in which order, and what the caption of each says."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -79,10 +80,10 @@ def _overview(study: Study) -> Iterator[Exhibit]:
 def _tasks(study: Study) -> Iterator[Exhibit]:
     settings, looks, published = study.settings, study.looks, study.context.published
     yield _exhibit(
-        study, "final", "tasks", "Final returns",
+        study, "final", "tasks", f"Final {settings.quantity} by task",
         "Bars: mean over seeds; whiskers: its interval; averages have none."
         + (" Grey: as printed in papers." if published else ""),
-        partial(figures.final_bars, study.tasks, looks, published, settings.columns),
+        partial(figures.final_bars, study.tasks, looks, published, settings.columns, settings.quantity),
     )  # fmt: skip
     yield _curves(study, "curves", "Learning curves", study.curves, looks, settings.x)
     if settings.x == "steps" and study.hours["hours"].nunique() > 1:
@@ -90,13 +91,13 @@ def _tasks(study: Study) -> Iterator[Exhibit]:
 
 
 def _ablations(study: Study) -> Iterator[Exhibit]:
-    published = study.context.published
+    published, settings = study.context.published, study.settings
     for key, points in study.sweeps.groupby("key", sort=False):
         shades = figures.shaded(points["variant"], study.context.design.families, study.colors)
         yield _exhibit(
-            study, str(key), "ablations", f"Final return against {key}",
+            study, str(key), "ablations", f"Final {settings.quantity} against {key}",
             "Points: mean over seeds, hollow where fewer than others rest on; bars: its interval; drawn side by side.",
-            partial(figures.sweep, points, shades, str(key), published, study.settings.columns),
+            partial(figures.sweep, points, shades, str(key), published, settings.columns, settings.quantity),
         )  # fmt: skip
     for name, variants in study.context.design.comparisons.items():
         curves = study.curves[study.curves["variant"].isin(variants)]
@@ -134,15 +135,16 @@ def _predictions(study: Study) -> Iterator[Exhibit]:
 
 
 def _discoveries(study: Study) -> Iterator[Exhibit]:
-    for index, found in enumerate(study.context.discoveries):
+    for found in study.context.discoveries:
+        name = re.sub(r"[^\w.-]+", "_", f"sd2 {found.title.replace(',', '')} eta {found.eta:g}")
         yield Exhibit(
-            f"sd2_{index}_correlations", "discovery", f"What each action moves: {found.title}",
+            f"{name}_correlations", "discovery", f"What each action moves: {found.title}",
             "Absolute correlation of actions with the changes that follow them (SD2), by group.",
             partial(discovery.correlations, found),
         )  # fmt: skip
         if found.merges:
             yield Exhibit(
-                f"sd2_{index}_dendrogram", "discovery", f"How the groups came about: {found.title}",
+                f"{name}_dendrogram", "discovery", f"How the groups came about: {found.title}",
                 "Groups merge from left to right by their Rela; the dashed line is where merging stops.",
                 partial(discovery.dendrogram, found),
             )  # fmt: skip
@@ -153,10 +155,10 @@ def _curves(
 ) -> Exhibit:
     shows = "Lines: mean over seeds, dotted where fewer than n seeds reach."
     axis: Literal["step", "hours"] = "step" if x == "steps" else "hours"
-    published, columns = study.context.published, study.settings.columns
+    published, settings = study.context.published, study.settings
     return _exhibit(
-        study, name, section, title, f"{shows} {statistics.describe_curves(study.settings)}",
-        partial(figures.learning_curves, curves, looks, published, axis, columns),
+        study, name, section, title, f"{shows} {statistics.describe_curves(settings)}",
+        partial(figures.learning_curves, curves, looks, published, axis, settings.columns, settings.quantity),
     )  # fmt: skip
 
 

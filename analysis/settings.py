@@ -43,3 +43,8 @@ class AnalysisSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=
         "or lowest and highest seed",
     )
     columns: int | None = Field(None, ge=1, le=8, description="Panels beside each other in figures with one a task")
+
+    @property
+    def quantity(self) -> str:
+        """What is analysed, in a word if it is a return, else by its name in the logs."""
+        return "return" if self.metric.rpartition("/")[2] == "return" else self.metric

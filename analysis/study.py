@@ -95,6 +95,11 @@ class Study:
             raise AnalysisError(
                 f"{scores.source}: no evaluation with a finite {settings.metric} in any of {len(scores.runs)} runs"
             )
+        curves = statistics.curves(table, settings)
+        if curves.empty:
+            raise AnalysisError(
+                f"{scores.source}: no run knows its hours of training: draw against steps, by --x steps"
+            )
         finals = protocol.final_scores(table, settings)
         normalized = protocol.normalize(finals, settings)
         tasks = statistics.task_means(finals, settings)
@@ -112,7 +117,7 @@ class Study:
             efficiency.efficiency(protocol.normalize(table, settings), settings),
             tasks,
             design.swept(tasks, context.design),
-            statistics.curves(table, settings),
+            curves,
             statistics.curves(table, settings.model_copy(update={"x": "hours", "bin": None})),
             compute.compute(scores),
             model_errors.summarize(_ordered(usable_model_errors(scores), variants), settings),

@@ -94,7 +94,7 @@ def task_table(tasks: pd.DataFrame, *notes: str) -> Table:
     grid = _Grid(tasks, "mean", ["task"], "variant", variants, ".1f", [f", n={seeds}" for seeds in tasks["seeds"]])
     bold = grid.bold(["task"])
     noted = _noted(notes, bold, "in each row the highest value")
-    return Table("Final returns by task (raw, not normalised)", noted, ["task", *variants], grid.rows, bold=bold)
+    return Table("Final scores by task (raw, not normalised)", noted, ["task", *variants], grid.rows, bold=bold)
 
 
 def appendix(tasks: pd.DataFrame, published: Sequence[Published]) -> pd.DataFrame:
@@ -143,7 +143,7 @@ def appendix_table(tasks: pd.DataFrame, published: Sequence[Published], *notes: 
     bold = grid.bold(["task"], among=~average)
     noted = [*_noted(notes, bold, "in each row of a task the highest value"), AVERAGES]
     return Table(
-        "Final returns beside published ones (raw)", noted, ["task", *methods], grid.rows, bold=bold,
+        "Final scores beside published ones (raw)", noted, ["task", *methods], grid.rows, bold=bold,
         averages=scores.loc[average, "task"].nunique(),
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from suites.tasks import task_lists
 from tests.analysis.conftest import entries, with_model_errors, write_folders
 
 ROOT = Path(__file__).parent.parent
+SD2 = ROOT / "results/showcase/sd2"
 
 
 def drawn(*names: str) -> set[str]:
@@ -252,6 +253,8 @@ def test_smallest_data_give_the_whole_set(points: int, tmp_path: Path) -> None:
         (["missing.json", "--out", "out"], "missing.json: no such file or folder"),
         (["empty.json", "--out", "out"], "no evaluation with a finite eval/return"),
         (["one.json"], "--out DIR is missing"),
+        (["one.json", "--out", "out", "--x", "hours"], "no run knows its hours of training"),
+        ([str(SD2), "--out", "out"], "only discoveries of SD2"),
         (["one.json", "--out", "out", "--final", "best"], "--final best: the best of many evaluations is biased"),
         (["one.json", "--out", "out", "--only", "variant=dreamr"], "dreamer"),
         (["one.json", "--out", "out", "--reference", "dreamr"], "dreamer"),
@@ -400,3 +403,26 @@ def test_report_names_folders_as_one_would_type_them(
     page = (tmp_path / "results/small/analysis/report.html").read_text()
     assert "results/small/dmc_walker_walk/short/1" in page
     assert str(tmp_path) not in page
+
+
+def test_discoveries_are_drawn_beside_scores(tmp_path: Path) -> None:
+    (tmp_path / "scores.json").write_text(json.dumps(entries(["dmc_walker_walk"], ["a"], seeds=2)))
+    out = tmp_path / "out"
+    assert analyze.main([str(tmp_path / "scores.json"), str(SD2), "--out", str(out), "--repetitions", "50"]) == 0
+    stem = "sd2_dmc_cheetah_run_state_20000_random_steps_seed_0_eta_0"
+    assert drawn(f"{stem}_correlations", f"{stem}_dendrogram") <= names(out)
+    # A folder that holds runs besides is read for both.
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all/sd2").symlink_to(SD2)
+    write_folders(entries(["dmc_walker_walk"], ["b"], seeds=2), tmp_path / "all/suite")
+    assert analyze.main([str(tmp_path / "all"), "--out", str(out), "--repetitions", "50"]) == 0
+    assert drawn(f"{stem}_correlations") <= names(out)
+    assert set(pd.read_csv(out / "tasks.csv")["variant"]) == {"b"}
+
+
+def test_other_metrics_go_by_their_own_name(suite: Path, tmp_path: Path) -> None:
+    options = ["--results", str(tmp_path / "results"), "--metric", "loss/model", "--normalization", "none"]
+    assert analyze.main([str(suite), *options]) == 0
+    captions = (tmp_path / "results/small/analysis/captions.md").read_text()
+    assert "Final loss/model by task" in captions
+    assert set(pd.read_csv(tmp_path / "results/small/analysis/tasks.csv")["mean"]) == {1.5}

@@ -47,7 +47,11 @@ class Method:
 
 @styled
 def final_bars(
-    tasks: pd.DataFrame, looks: Mapping[str, Look], published: Sequence[Published] = (), columns: int | None = None
+    tasks: pd.DataFrame,
+    looks: Mapping[str, Look],
+    published: Sequence[Published] = (),
+    columns: int | None = None,
+    quantity: str = "return",
 ) -> Figure:
     """Final returns as bars from zero with whiskers for the intervals, a group a task; published scores are grey.
 
@@ -59,17 +63,18 @@ def final_bars(
         looks: Variant -> look, in the order of the legend and of a group's bars.
         published: Methods whose scores are drawn on the tasks that they have.
         columns: Groups in a row; by default as many as are legible.
+        quantity: What is measured, in words or by its name in the logs.
     """
     names = sorted(set(tasks["task"]))
     methods = _methods(tasks, looks, published, names)
     if not _alike(methods, names):
-        return _apart(methods, names, columns)
+        return _apart(methods, names, columns, quantity)
     groups = {name: task_title(name) for name in names}
     shared = [name for name in names if all(name in method.bars for method in methods)]
     if len(names) > 1 and shared:
         groups[AVERAGE] = f"Average ({len(shared)})"
         methods = [method.with_average(shared) for method in methods]
-    return _together(methods, groups, columns)
+    return _together(methods, groups, columns, quantity)
 
 
 def _methods(
@@ -99,7 +104,7 @@ def _alike(methods: Sequence[Method], names: Sequence[str]) -> bool:
     return max(tops) <= WIDE * min(tops)
 
 
-def _together(methods: Sequence[Method], groups: Mapping[str, str], columns: int | None) -> Figure:
+def _together(methods: Sequence[Method], groups: Mapping[str, str], columns: int | None, quantity: str) -> Figure:
     """Several groups an axis, in rows of equal length; groups is task -> title."""
     rows = -(-len(groups) // (columns or max(1, min(GROUPS, BARS // len(methods)))))
     columns = columns or -(-len(groups) // rows)
@@ -122,10 +127,10 @@ def _together(methods: Sequence[Method], groups: Mapping[str, str], columns: int
             )
         if AVERAGE in members:
             axis.axvspan(len(members) - 1.5, len(members) - 0.5, color="0.95", zorder=0, linewidth=0)
-    return panels.finish(figure, _legend(methods), y="Final return")
+    return panels.finish(figure, _legend(methods), y=f"Final {quantity}")
 
 
-def _apart(methods: Sequence[Method], names: Sequence[str], columns: int | None) -> Figure:
+def _apart(methods: Sequence[Method], names: Sequence[str], columns: int | None, quantity: str) -> Figure:
     """A panel a task, each with its own axis."""
     figure, axes = panels.grid(len(names), columns, len(methods))
     room = figure.get_figwidth() / axes[0].get_gridspec().ncols - 0.42  # type: ignore[union-attr]
@@ -134,7 +139,7 @@ def _apart(methods: Sequence[Method], names: Sequence[str], columns: int | None)
         axis.set_xticks([])
         axis.set_title(wrapped(task_title(name), room, LARGE))
     panels.make_room(figure)
-    return panels.finish(figure, _legend(methods), y="Final return")
+    return panels.finish(figure, _legend(methods), y=f"Final {quantity}")
 
 
 def _draw(axis: Axes, methods: Sequence[Method], names: Sequence[str]) -> None:

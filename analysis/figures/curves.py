@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
 from analysis.figures import panels
-from analysis.figures.style import Look, handle, styled
+from analysis.figures.style import Look, handle, styled, titled
 from analysis.published import Published
 
 X_TITLES = {"step": "Environment steps", "hours": "Hours of training"}
@@ -28,6 +28,7 @@ def learning_curves(
     published: Sequence[Published] = (),
     x: Literal["step", "hours"] = "step",
     columns: int | None = None,
+    quantity: str = "return",
 ) -> Figure:
     """Return over training, a panel a task, with bands and the number of seeds; dotted where seeds are missing.
 
@@ -37,6 +38,7 @@ def learning_curves(
         published: Methods whose scores are drawn as horizontal lines on the tasks that they have.
         x: The column to draw against.
         columns: Panels in a row; by default a good number.
+        quantity: What is measured, in words or by its name in the logs.
     """
     handles = [handle(name, look) for name, look in looks.items() if name in set(curves["variant"])]
 
@@ -46,7 +48,7 @@ def learning_curves(
         panels.headroom(axis)
         panels.seeds(axis, panel.groupby("variant")["seeds"].max(), "left")
 
-    return panels.by_task(curves, handles, published, columns, (X_TITLES[x], "Return"), draw)
+    return panels.by_task(curves, handles, published, columns, (X_TITLES[x], titled(quantity)), draw)
 
 
 @styled

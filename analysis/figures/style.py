@@ -117,6 +117,11 @@ def task_title(task: str) -> str:
     return " ".join(word if i and word in MINOR else word[:1].upper() + word[1:] for i, word in enumerate(words))
 
 
+def titled(quantity: str) -> str:
+    """A measured quantity at the head of a line; one that goes by its name in the logs keeps it."""
+    return quantity if "/" in quantity else quantity.capitalize()
+
+
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
     """Inches of a line of text of a size in points."""

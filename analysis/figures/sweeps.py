@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 
 from analysis.figures import panels
 from analysis.figures.panels import WIDE
-from analysis.figures.style import SMALL, Look, handle, styled, text_width
+from analysis.figures.style import SMALL, Look, handle, styled, text_width, titled
 from analysis.published import Published
 
 GAP = 0.05  # inches between two labels
@@ -25,6 +25,7 @@ def sweep(
     key: str,
     published: Sequence[Published] = (),
     columns: int | None = None,
+    quantity: str = "return",
 ) -> Figure:
     """Final return against a swept setting, a panel a task, with a bar for the interval and the number of seeds.
 
@@ -36,6 +37,7 @@ def sweep(
         key: The setting's name.
         published: Methods whose scores are drawn as horizontal lines on the tasks that they have.
         columns: Panels in a row; by default a good number.
+        quantity: What is measured, in words or by its name in the logs.
     """
     drawn = {name: look for name, look in looks.items() if name in set(points["variant"])}
     ticks = sorted(set(points["value"]))
@@ -46,7 +48,7 @@ def sweep(
         panels.ticks(axis, "y")
         panels.headroom(axis)
 
-    figure = panels.by_task(points, handles, published, columns, (key, "Return"), draw)
+    figure = panels.by_task(points, handles, published, columns, (key, titled(quantity)), draw)
     label_ticks(figure.axes, ticks)
     return figure
 
