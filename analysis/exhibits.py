@@ -51,7 +51,7 @@ def _overview(study: Study) -> Iterator[Exhibit]:
     looks = study.looks
     yield _exhibit(
         study, "aggregates", "overview", "Aggregate scores",
-        "Marks: the statistic over all runs and tasks; bars: its interval.",
+        f"Marks: the statistic over the runs of {_counted(study.aggregates['tasks'].max())}; bars: its interval.",
         partial(figures.aggregate_intervals, study.aggregates, looks),
     )  # fmt: skip
     yield _exhibit(
@@ -109,8 +109,8 @@ def _ablations(study: Study) -> Iterator[Exhibit]:
         if aggregates["variant"].nunique() > 1:
             yield _exhibit(
                 study, f"aggregates_{name}", "ablations", f"Aggregate scores: {name}",
-                f"Marks: the statistic over all runs of {aggregates['tasks'].max()} tasks, those with scores of all "
-                "variants; bars: its interval.",
+                f"Marks: the statistic over the runs of {_counted(aggregates['tasks'].max())}, those that all variants "
+                "have; bars: its interval.",
                 partial(figures.aggregate_intervals, aggregates, looks),
             )  # fmt: skip
 
@@ -165,8 +165,12 @@ def _curves(
 def _exhibit(study: Study, name: str, section: str, title: str, shows: str, draw: Callable[[], Figure]) -> Exhibit:
     steps, tasks = study.evaluations.groupby("task")["step"].max(), study.finals["task"].nunique()
     ends = " to ".join(f"{step:,.0f}" for step in sorted({steps.min(), steps.max()}))
-    data = f"Data: {study.scores.source}; {tasks} task{'s' if tasks > 1 else ''}, {ends} environment steps."
+    data = f"Data: {study.scores.source}; {_counted(tasks)}, {ends} environment steps."
     return Exhibit(name, section, title, f"{shows} {data} {study.protocol}{_command(study)}", draw)
+
+
+def _counted(tasks: int) -> str:
+    return f"{tasks} task{'s' if tasks > 1 else ''}"
 
 
 def _command(study: Study) -> str:
