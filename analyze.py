@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
-from suites.errors import UserError
+from common.errors import UserError
 
 if TYPE_CHECKING:
     from analysis.design import Design
     from analysis.scores import Scores
-    from suites.schema import Suite
+    from suites.suite import Suite
 
 EPILOG = """\
 A SOURCE is the YAML file of a suite; a folder of runs, <task>/<variant>/<seed> with metrics.jsonl or TensorBoard
@@ -118,7 +118,7 @@ def _suites(sources: Sequence[Path]) -> dict[Path, "Suite"]:
     suites: dict[Path, Suite] = {}
     for path in sources:
         if path.suffix in (".yaml", ".yml"):
-            from suites.schema import load_suite
+            from suites.suite import load_suite
 
             suites[path] = load_suite(path)
     return suites

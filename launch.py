@@ -23,12 +23,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-from suites.errors import UserError, counted, hint
+from common.errors import UserError
+from common.text import counted, hint
 
 if TYPE_CHECKING:
-    from runs.discovery import Discovery
-    from runs.dispatch import Order
-    from runs.evaluate import ModelError
+    from discovery.store import Discovery
+    from runs.training.evaluate import ModelError
+    from runs.watching.request import RunRequest
     from suites.plan import RunSpec
 
 
@@ -75,8 +76,8 @@ def validate(arguments: argparse.Namespace) -> int:
     from suites.cluster import slurm_settings
     from suites.groups import PUBLISHED, published_groups
     from suites.plan import plan
-    from suites.schema import load_suite
     from suites.settings import PRESETS, presets
+    from suites.suite import load_suite
     from suites.tasks import LISTS, task_lists
 
     others = {PRESETS: presets, LISTS: task_lists, PUBLISHED: published_groups}
@@ -97,7 +98,7 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains the runs of a suite that are not done, here or on a cluster, or shows them."""
-    from runs import dispatch
+    from runs.executing import dispatch
 
     on_slurm = arguments.executor == "slurm"
     if arguments.slurm and not on_slurm:
@@ -106,48 +107,49 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError("--workers goes with --executor local; runs share a Slurm job by --slurm runs_per_job=N")
     if arguments.wait and not on_slurm:
         raise UserError("--wait goes with --executor slurm; local runs are always waited for")
-    order = dataclasses.replace(
-        _order(arguments, arguments.suite, arguments.slurm),
+    request = dataclasses.replace(
+        _request(arguments, arguments.suite, arguments.slurm),
         retry_failed=arguments.retry_failed,
         replace=arguments.replace,
     )
     if arguments.print_command:
-        for command in dispatch.commands(order, arguments.suite, arguments.set):
+        for command in dispatch.commands(request, arguments.suite, arguments.set):
             print(command)
         return 0
     if arguments.dry_run:
-        (dispatch.preview_jobs if on_slurm else dispatch.preview)(order)
-        print(_summary(order.specs))
+        (dispatch.preview_jobs if on_slurm else dispatch.preview)(request)
+        print(_summary(request.specs))
         return 0
     if on_slurm:
-        return dispatch.submit(order, arguments.wait)
-    from runs.local import launch
+        return dispatch.submit(request, arguments.wait)
+    from runs.executing.local import launch
 
     return launch(
-        order.specs,
-        order.results,
+        request.specs,
+        request.results,
         workers=arguments.workers or 1,
-        retry_failed=order.retry_failed,
-        replace=order.replace,
+        retry_failed=request.retry_failed,
+        replace=request.replace,
     )
 
 
 def status(arguments: argparse.Namespace) -> int:
     """Prints how far every run of some suites is."""
-    from runs import dispatch, tables
+    from runs.executing import dispatch
+    from runs.watching import status_table
 
-    orders = {path: _order(arguments, path) for path in arguments.suites}
-    queue = dispatch.ask(list(orders.values()))
-    found = {path: order.look(queue) for path, order in orders.items()}
+    requests = {path: _request(arguments, path) for path in arguments.suites}
+    queue = dispatch.ask(list(requests.values()))
+    found = {path: request.look(queue) for path, request in requests.items()}
     if arguments.json:
         import json
 
-        print(json.dumps({"runs": [tables.to_json(row) for rows in found.values() for row in rows]}))
+        print(json.dumps({"runs": [status_table.to_json(row) for rows in found.values() for row in rows]}))
         return 0
     for number, (path, rows) in enumerate(found.items()):
         if len(found) > 1:
             print(f"{chr(10) if number else ''}{path}")
-        tables.show(rows)
+        status_table.show(rows)
     known = {row.folder for rows in found.values() for row in rows}
     if not arguments.only and (others := len(queue.jobs.keys() - known)):
         print(f"{counted(others, 'run')} in the queue that these suites do not name any more")
@@ -156,15 +158,15 @@ def status(arguments: argparse.Namespace) -> int:
 
 def cancel(arguments: argparse.Namespace) -> int:
     """Stops the runs of a suite that are queued or running; they can be taken up again."""
-    from runs import cancellation
+    from runs.watching import cancellation
 
-    print(cancellation.cancel(_order(arguments, arguments.suite)))
+    print(cancellation.cancel(_request(arguments, arguments.suite)))
     return 0
 
 
 def logs(arguments: argparse.Namespace) -> int:
     """Prints what a run has printed."""
-    from runs import logs as printed
+    from runs.watching import logs as printed
 
     printed.show(arguments.folder, arguments.follow)
     return 0
@@ -175,7 +177,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
     for folder in arguments.folders:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such run folder; needed is results/<suite>/<task>/<variant>/<seed>")
-    from runs import evaluate as evaluation
+    from runs.training import evaluate as evaluation
 
     if arguments.model_error:
         if arguments.video:
@@ -205,13 +207,13 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 def discover(arguments: argparse.Namespace) -> int:
     """Finds the action groups of a task, prints and draws them; what cannot be drawn takes no answer away."""
-    from runs import inquiry
+    from discovery import command
 
     options = {name: getattr(arguments, name) for name in ("input", "steps", "eta")}
     given = {name: text for name, text in options.items() if text is not None}
-    settings = inquiry.read_options(given, arguments.seed)
-    found = inquiry.discover_all(arguments.task, settings, arguments.results)
-    print(inquiry.to_json(found) if arguments.json else inquiry.describe(found), flush=True)
+    settings = command.read_options(given, arguments.seed)
+    found = command.discover_all(arguments.task, settings, arguments.results)
+    print(command.to_json(found) if arguments.json else command.describe(found), flush=True)
     try:
         _keep(found)
     except OSError as error:
@@ -221,7 +223,7 @@ def discover(arguments: argparse.Namespace) -> int:
 
 def schema(arguments: argparse.Namespace) -> int:
     """Prints or writes the JSON Schema of the suite format."""
-    from suites.editor import render
+    from suites.json_schema import render
 
     if arguments.write:
         try:
@@ -237,7 +239,7 @@ def schema(arguments: argparse.Namespace) -> int:
 def _keep(found: "Sequence[Discovery]") -> None:
     """Draws discoveries into their folders, and writes how stable the groups of several are."""
     from analysis.discovery import Drawing, draw
-    from runs.discovery import write_stability
+    from discovery.store import write_stability
 
     if len(found) > 1:
         write_stability(found)
@@ -257,7 +259,7 @@ def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) 
 
         print(json.dumps([asdict(error) for error in found]))
         return
-    from runs.tables import show_errors
+    from runs.watching.model_error_table import show_errors
 
     show_errors(found)
     print(
@@ -268,15 +270,15 @@ def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) 
         print(f"played by {policy}{f' at step {step:,}' if step else ''}: mean return {mean:.1f}")
 
 
-def _order(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = ()) -> "Order":
-    from runs.dispatch import Order
+def _request(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = ()) -> "RunRequest":
+    from runs.watching.request import RunRequest
     from suites.cluster import slurm_settings
     from suites.plan import plan, selection
-    from suites.schema import load_suite
+    from suites.suite import load_suite
 
     suite = load_suite(path, arguments.set)
     specs = plan(suite, selection(arguments.only))
-    return Order(specs, arguments.results, slurm_settings(suite, slurm))
+    return RunRequest(specs, arguments.results, slurm_settings(suite, slurm))
 
 
 def _summary(specs: "Sequence[RunSpec]") -> str:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from common.text import spans
+
 
 def action_groups(groups: str | Sequence[Sequence[int]], size: int) -> list[list[int]]:
     """The action indices of each group.
@@ -43,13 +45,7 @@ def action_groups(groups: str | Sequence[Sequence[int]], size: int) -> list[list
 
 def _said(indices: list[int], problem: str) -> list[str]:
     """What is wrong with some indices, in one clause: `index 3 is missing`, `indices 1, 4 to 6 are missing`."""
-    runs: list[list[int]] = []
-    for index in sorted(indices):
-        if runs and index == runs[-1][-1] + 1:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    spans = ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else f"{run[0]}" for run in runs)
-    if not runs:
+    if not indices:
         return []
-    return [f"index {spans} is {problem}" if len(indices) == 1 else f"indices {spans} are {problem}"]
+    where = ", ".join(f"{first} to {last}" if last > first else f"{first}" for first, last in spans(sorted(indices)))
+    return [f"index {where} is {problem}" if len(indices) == 1 else f"indices {where} are {problem}"]

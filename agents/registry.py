@@ -1,8 +1,8 @@
 """Agents by the name that settings call them by."""
 
 from agents.agent import ActionSpec, Agent
+from agents.random_agent import Uniform
 from agents.settings import AgentSettings
-from agents.uniform import Uniform
 
 
 def make_agent(settings: AgentSettings, image_shape: tuple[int, int, int], action: ActionSpec, seed: int) -> Agent:

@@ -6,18 +6,15 @@ Only the arithmetic's default differs: the reference's is mixed_float16, which C
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from agents.groups import action_groups
+from common.settings import Group
 
 AGENTS = ("dreamer", "random")
 Count = Annotated[int, Field(ge=1)]
 ActivationName = Literal["elu", "relu", "swish", "leaky_relu"]
-
-
-class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
-    """A named block of settings; an unknown key is an error."""
 
 
 class DynamicsSettings(Group):

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
+
+from common.settings import Group
 
 
 def _no_best(value: object) -> object:
@@ -13,7 +15,7 @@ def _no_best(value: object) -> object:
     return value
 
 
-class AnalysisSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
+class AnalysisSettings(Group):
     """How returns become scores, and scores statistics and figures."""
 
     metric: str = Field("eval/return", min_length=1, description="Name of what is analysed, as the runs' logs have it")

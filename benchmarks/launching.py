@@ -14,16 +14,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runs import state
-from runs.queue import QueuedJob
+from runs.executing.slurm.job import SlurmJob
+from runs.executing.slurm.submission import submit
 from runs.settings import SlurmSettings
-from runs.slurm import batch
-from runs.slurm.batch import Entry
-from runs.slurm.job import SlurmJob
-from runs.slurm.submission import submit
-from runs.status import statuses
+from runs.store import state
+from runs.watching import batches
+from runs.watching.batches import Entry
+from runs.watching.queue import QueuedJob
+from runs.watching.status import statuses
 from suites.plan import RunSpec, plan
-from suites.schema import load_suite
+from suites.suite import load_suite
 
 SUITE = """
 name: large
@@ -116,10 +116,9 @@ def main() -> None:
         for path in results.rglob("*.pkl"):
             path.with_suffix(".copy").write_bytes(path.read_bytes())
         print(f"  floor       {time.perf_counter() - start:.2f} s to copy the jobs' pickles")
-        look = batch.queue(results, ["large"], cluster.queue())
-        print(
-            f"queue         {seconds(lambda: batch.queue(results, ['large'], cluster.queue())):.2f} s to find the runs"
-        )
+        look = batches.queue(results, ["large"], cluster.queue())
+        found = seconds(lambda: batches.queue(results, ["large"], cluster.queue()))
+        print(f"queue         {found:.2f} s to find the runs")
         print(f"difference    {seconds(lambda: statuses(specs, results, look, 10.0)):.2f} s, nothing begun")
         folders = begin(specs[: count // 2], results)
         half = specs[: count // 2]

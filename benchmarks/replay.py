@@ -13,7 +13,8 @@ import numpy as np
 
 from envs import make_env
 from envs.settings import EnvSettings
-from runs.replay import Episode, Replay, encode
+from runs.store.episodes import Episode, encode
+from runs.training.replay import Replay
 
 TASK = "dmc_walker_walk"
 EPISODES = 20

@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from common.settings import Group
 
 # Every task of dm_control 1.0.50, by domain; a test compares them with dm_control's own.
 DMC_TASKS: dict[str, tuple[str, ...]] = {
@@ -68,7 +70,7 @@ ACTIONS: dict[str, int] = {
 }
 
 
-class AtariSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
+class AtariSettings(Group):
     """How Atari's games are played."""
 
     sticky: float = Field(
@@ -82,7 +84,7 @@ class AtariSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=Tru
     )
 
 
-class EnvSettings(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
+class EnvSettings(Group):
     """Everything that an environment needs to know of its experiment, besides its task and seed."""
 
     action_repeat: int = Field(2, ge=1, le=100, description="Environment steps that an action is held for")

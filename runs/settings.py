@@ -2,11 +2,9 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-
-class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
-    """A named block of settings; an unknown key is an error."""
+from common.settings import Group
 
 
 class TrainSettings(Group):

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from suites.document import Key, Node, Place, own
-from suites.errors import hint
+from common.text import hint
+from suites.yaml_reader import Key, Node, Place, own
 
 Model = TypeVar("Model", bound=BaseModel)
 # Dotted key -> checked value with its place; what one block of a suite says. Later layers override earlier ones.

@@ -7,9 +7,9 @@ from pathlib import Path
 from runs.settings import SlurmSettings
 from suites.blocks import read_overrides
 from suites.catalog import Layer, overlay
-from suites.document import read
-from suites.schema import Suite
 from suites.settings import SLURM
+from suites.suite import Suite
+from suites.yaml_reader import read
 
 
 def slurm_settings(suite: Suite, overrides: Sequence[str] = ()) -> SlurmSettings:

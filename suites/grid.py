@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from suites.catalog import Layer, text
-from suites.document import Key, Node
 from suites.names import check_apart, check_name
+from suites.yaml_reader import Key, Node
 
 
 @dataclass(frozen=True)

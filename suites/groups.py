@@ -5,8 +5,8 @@ from pathlib import Path
 
 from agents.settings import AgentSettings
 from envs.settings import ACTIONS, DMC_TASKS
-from suites.document import read
 from suites.tasks import canonical
+from suites.yaml_reader import read
 
 PUBLISHED = Path(__file__).parent / "groups.yaml"
 Groups = list[list[int]]

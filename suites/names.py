@@ -4,8 +4,8 @@ import unicodedata
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from suites.document import Key, Place
-from suites.errors import UserError
+from common.errors import UserError
+from suites.yaml_reader import Key, Place
 
 MAX_BYTES = 200  # a file system takes 255, and writers add suffixes
 PATTERN = r"^[^\s.\-/\\][^/\\]*$"  # as much of the rule as a regular expression says well, for editors

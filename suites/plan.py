@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.errors import UserError
+from common.text import hint, listed
 from suites.catalog import values
-from suites.document import Key, Node, dump, parse
-from suites.errors import UserError, hint, listed
 from suites.names import matching
-from suites.schema import Suite
 from suites.settings import SETTINGS, Settings
+from suites.suite import Suite
+from suites.yaml_reader import Key, Node, dump, parse
 
 SELECTORS = ("task", "variant", "seed")
 # Group and old name of a setting -> its new name, so that older runs can still be read.

@@ -10,7 +10,7 @@ from analysis.settings import AnalysisSettings
 from envs.settings import EnvSettings
 from runs.settings import NO_EFFECT, RunSettings, SlurmSettings
 from suites.catalog import Catalog, Layer, values
-from suites.document import read
+from suites.yaml_reader import read
 
 
 class Settings(AgentSettings, EnvSettings, RunSettings):

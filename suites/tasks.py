@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
+from common.text import hint
 from envs.settings import DMC_ALIASES, TASKS
-from suites.document import Node, Place, read
-from suites.errors import hint
+from suites.yaml_reader import Node, Place, read
 
 LISTS = Path(__file__).parent / "tasks.yaml"
 

@@ -14,7 +14,7 @@ from rliable import library, metrics
 import analyze
 from analysis import figures
 from suites.plan import plan
-from suites.schema import load_suite
+from suites.suite import load_suite
 from suites.tasks import task_lists
 from tests.analysis.conftest import entries, with_model_errors, write_folders
 

@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
-ROOMS = {"agents", "analysis", "envs", "runs", "suites"}
+ROOMS = {"agents", "analysis", "common", "discovery", "envs", "runs", "suites"}
 LOCKS = ("requirements.lock", "requirements-gpu.lock")
 
 
@@ -23,7 +23,11 @@ def test_import_rules_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "allowed"), [("launch.py", {"suites", "runs", "analysis"}), ("analyze.py", {"suites", "analysis"})]
+    ("program", "allowed"),
+    [
+        ("launch.py", {"common", "suites", "runs", "discovery", "analysis"}),
+        ("analyze.py", {"common", "suites", "analysis"}),
+    ],
 )
 def test_programs_use_their_own_rooms(program: str, allowed: set[str]) -> None:
     imported = set()

@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 
 import launch
-from runs import tables
-from runs.launcher import Run
-from runs.slurm import batch
-from runs.slurm.batch import chunks
+from runs.store.run import Run
+from runs.watching import batches, status_table
+from runs.watching.batches import chunks
 from suites.plan import RunSpec, plan
-from suites.schema import load_suite
+from suites.suite import load_suite
 
 ROOT = Path(launch.__file__).parent
 HEAVY = (
@@ -110,7 +109,7 @@ def test_dry_run_shows_each_run_and_touches_nothing(small: str, capsys: pytest.C
 def test_many_runs_are_shown_by_task_and_variant(
     small: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(tables, "MAX_ROWS", 3)
+    monkeypatch.setattr(status_table, "MAX_ROWS", 3)
     assert launch.main(["run", small, "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:6] for line in lines[:4]] == [
@@ -134,7 +133,7 @@ def test_table_shows_names_as_they_are(small: str, capsys: pytest.CaptureFixture
     ("seeds", "text"), [([0], "0"), ([0, 1, 2], "0-2"), ([0, 2], "0, 2"), ([1, 2, 5, 7, 8], "1-2, 5, 7-8")]
 )
 def test_neighbouring_seeds_are_shortened(seeds: list[int], text: str) -> None:
-    assert tables.ranges(seeds) == text
+    assert status_table.ranges(seeds) == text
 
 
 def test_status_prints_the_agreed_json(small: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -173,7 +172,7 @@ def test_printed_commands_train_each_run_by_hand(
         seen.extend(specs)
         return 0
 
-    monkeypatch.setattr("runs.local.launch", executor)
+    monkeypatch.setattr("runs.executing.local.launch", executor)
     for line in lines:
         python, program, *arguments = shlex.split(line)
         assert (python, Path(program)) == (sys.executable, ROOT / "launch.py")
@@ -233,7 +232,7 @@ def test_run_hands_its_runs_to_the_executor(small: str, monkeypatch: pytest.Monk
         seen.append((len(specs), specs[0].settings.behavior.horizon, results, options))
         return code
 
-    monkeypatch.setattr("runs.local.launch", executor)
+    monkeypatch.setattr("runs.executing.local.launch", executor)
     options = ["--only", "seed=0", "--set", "behavior.horizon=7", "--workers", "3", "--results", "elsewhere"]
     assert launch.main(["run", small, *options, "--retry-failed"]) == code
     assert seen == [(4, 7, Path("elsewhere"), {"workers": 3, "retry_failed": True, "replace": False})]
@@ -245,7 +244,7 @@ def test_interruption_says_so_in_one_line(
     def executor(*_: object, **__: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("runs.local.launch", executor)
+    monkeypatch.setattr("runs.executing.local.launch", executor)
     assert launch.main(["run", small]) == 130
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -256,7 +255,7 @@ def test_failing_disk_is_one_line(
     def executor(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device", "results/small")
 
-    monkeypatch.setattr("runs.local.launch", executor)
+    monkeypatch.setattr("runs.executing.local.launch", executor)
     assert launch.main(["run", small]) == 2
     assert capsys.readouterr().err == "error: [Errno 28] No space left on device: 'results/small'\n"
 
@@ -270,11 +269,11 @@ def test_eval_prints_returns(
         seen.append(arguments)
         return [1.0, 2.0]
 
-    monkeypatch.setattr("runs.evaluate.evaluate", play)
+    monkeypatch.setattr("runs.training.evaluate.evaluate", play)
     assert launch.main(["eval", str(tmp_path), "--episodes", "2", "--video", "out.gif"]) == 0
     assert seen == [(tmp_path, 2, 0, Path("out.gif"))]
     assert "mean return of 2 episodes: 1.5" in capsys.readouterr().out
-    monkeypatch.setattr("runs.evaluate.evaluate", lambda *_: [3.0])
+    monkeypatch.setattr("runs.training.evaluate.evaluate", lambda *_: [3.0])
     assert launch.main(["eval", str(tmp_path)]) == 0
     assert "mean return of 1 episode: 3.0" in capsys.readouterr().out
 
@@ -379,7 +378,7 @@ def put_into_the_queue(folder: Path) -> None:
     runs = [Run(spec, spec.folder(folder / "results")) for spec in specs]
     lines = []
     for number, jobs in enumerate(chunks([[run] for run in runs], 1000)):
-        batch.write(folder / "results" / "large" / "slurm" / f"batch{number}", jobs, "x")
+        batches.write(folder / "results" / "large" / "slurm" / f"batch{number}", jobs, "x")
         lines += [f"{number}_{index}|PENDING|Priority||batch{number}" for index in range(len(jobs))]
     (folder / "queue").write_text("\n".join(lines) + "\n")
     (folder / "bin").mkdir()

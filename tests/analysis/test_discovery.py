@@ -12,7 +12,7 @@ from agents.settings import DiscoverySettings
 from analysis.discovery import Drawing, correlations, dendrogram, draw, find, read
 from analysis.errors import AnalysisError
 from analysis.figures import ONE, TWO
-from runs import discovery
+from discovery import store
 from tests.analysis.plots import visible_texts
 
 STATES = np.array([[0.1, 0.2, 0.3, 0.4], [0, 0.9, 0, 0], [0.5, 0.6, 0.7, 0.8], [0, 0, 0.25, 0]])
@@ -144,14 +144,12 @@ def test_what_is_read_is_what_was_found(pixels: bool, tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     states = ["height", "velocity[0]", "pixel"] if not pixels else ["pixel[0,1,2]", "pixel[63,5,1]", "pixel[10,11,0]"]
     settings = DiscoverySettings(input="pixels" if pixels else "state", steps=12_000, eta=0.01, seed=7)
-    folder = tmp_path / "sd2" / "toy_reach_4" / discovery.key(settings)
+    folder = tmp_path / "sd2" / "toy_reach_4" / store.key(settings)
     numbers = rng.uniform(0, 1, (4, 3))
     names = [f"lane {i}" for i in range(4)]
-    found = discovery.Discovery(
-        "toy_reach_4", settings, folder, names, states, numbers, discovery.sd2.merge_path(numbers)
-    )
+    found = store.Discovery("toy_reach_4", settings, folder, names, states, numbers, store.sd2.merge_path(numbers))
     folder.parent.mkdir(parents=True)
-    discovery._write(found, {})
+    store._write(found, {})
     drawing = read(folder)
     assert (drawing.title, drawing.eta) == (found.title, 0.01)
     assert (drawing.actions, drawing.states) == (names, states)

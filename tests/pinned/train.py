@@ -42,9 +42,9 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def main(out: Path) -> None:
     """Trains, and writes what is kept."""
-    from runs.loop import run
+    from runs.training.loop import run
     from suites.plan import plan
-    from suites.schema import load_suite
+    from suites.suite import load_suite
 
     for suite in SUITES:
         for spec in plan(load_suite(suite)):

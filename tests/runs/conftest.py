@@ -17,7 +17,7 @@ def stand_in_workers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Launchers start stand-in workers; call it with their faults as JSON."""
     import sys
 
-    from runs import launcher
+    from runs.executing import launcher
 
     monkeypatch.setattr(launcher, "COMMAND", (sys.executable, "-m", "tests.runs.standin"))
     monkeypatch.chdir(Path(__file__).parent.parent.parent)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
-from runs.replay import Replay, Snapshot
-from runs.seeds import Stream, generator
+from common.seeds import Stream, generator
+from runs.training.replay import Replay, Snapshot
 from suites.plan import RunSpec
-from suites.schema import Settings
+from suites.suite import Settings
 
 FAULTS = "STANDIN_FAULTS"
 SMALL: dict[str, Any] = {
@@ -109,11 +109,11 @@ class PlainBatches:
 def install(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Puts the stand-ins in the place of TensorFlow, by setattr or a monkeypatch's."""
     import agents.registry
-    import runs.loop
+    import runs.training.loop
 
     put(agents.registry, "make_agent", StandIn)
-    put(runs.loop, "Batches", PlainBatches)
-    put(runs.loop, "prepare_tensorflow", lambda seed: "none")
+    put(runs.training.loop, "Batches", PlainBatches)
+    put(runs.training.loop, "prepare_tensorflow", lambda seed: "none")
 
 
 def run_until_killed(text: str, folder: str, calls: int) -> None:
@@ -141,7 +141,7 @@ def run_until_killed(text: str, folder: str, calls: int) -> None:
         setattr(os, name, deadly(getattr(os, name)))
     for name in ("policy", "train", "report"):
         setattr(StandIn, name, deadly(getattr(StandIn, name)))
-    from runs.loop import run
+    from runs.training.loop import run
 
     run(RunSpec.from_yaml(text), Path(folder))
 
@@ -153,7 +153,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    from runs import worker
+    from runs.training import worker
 
     install()
     sys.exit(worker.main())

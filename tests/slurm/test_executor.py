@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from runs import state
-from runs.folder import write_spec
+from runs.store import state
+from runs.store.run_folder import write_spec
 from suites.plan import plan
-from suites.schema import load_suite
+from suites.suite import load_suite
 from tests.runs.standin import metrics
 from tests.slurm.cluster import Cluster, kill, processes
 

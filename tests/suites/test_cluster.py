@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from runs.settings import SlurmSettings
 from suites.cluster import slurm_settings, user_file
-from suites.errors import UserError
-from suites.schema import Suite, load_suite
+from suites.suite import Suite, load_suite
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from suites.document import Key, Place
-from suites.errors import UserError, hint
+from common.errors import UserError
+from common.text import hint
 from suites.names import PATTERN, check_apart, check_name, matching
+from suites.yaml_reader import Key, Place
 
 HERE = Place("file.yaml", 1, 1)
 

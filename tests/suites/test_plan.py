@@ -12,12 +12,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from common.errors import UserError
 from runs.settings import NO_EFFECT
-from suites.document import dump, parse
-from suites.errors import UserError
 from suites.plan import RunSpec, difference, plan, selection
-from suites.schema import Suite, load_suite
 from suites.settings import SETTINGS, Settings
+from suites.suite import Suite, load_suite
+from suites.yaml_reader import dump, parse
 
 # Another valid value for every setting that has bounds, a choice or a type to go by.
 DEFAULTS = {key: leaf.schema["default"] for key, leaf in SETTINGS.leaves.items()}

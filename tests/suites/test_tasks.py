@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from common.errors import UserError
 from envs.settings import TASKS
 from suites import tasks
-from suites.document import Node, Place
-from suites.errors import UserError
 from suites.tasks import canonical, expand, task_lists
+from suites.yaml_reader import Node, Place
 
 HERE = Place("suite.yaml", 1, 1)
 

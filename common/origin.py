@@ -1,0 +1,105 @@
+"""Where a result comes from: which code, packages, machine and command."""
+
+import os
+import platform
+import shlex
+import socket
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from common import files
+
+PROVENANCE = "provenance.json"  # the file that keeps it beside a result
+SNAPSHOT = "snapshot.json"  # in a copy of a checkout, what `source` said of the original
+ROOT = Path(__file__).parent.parent
+PACKAGES = (
+    "tensorflow",
+    "tensorflow-probability",
+    "tf-keras",
+    "keras",
+    "numpy",
+    "dm_control",
+    "mujoco",
+    "gymnasium",
+    "numba",
+    "pydantic",
+    "pillow",
+)
+DIFF_LIMIT = 1_000_000  # characters
+
+
+def origin() -> dict[str, Any]:
+    """Which code, packages, machine and command this process is."""
+    return {
+        **source(),
+        "versions": versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "host": socket.gethostname(),
+        "cpu": cpu(),
+        "cores": len(os.sched_getaffinity(0)),
+        "command": _command(),
+    }
+
+
+def source() -> dict[str, Any]:
+    """The commit of this code, and how the working tree differs from it; None where git cannot tell.
+
+    A snapshot carries what was said of the checkout that it was taken from.
+    """
+    if (carried := files.read_json(ROOT / SNAPSHOT)) is not None:
+        return carried
+    commit, diff = _git("rev-parse", "HEAD"), _git("diff", "HEAD")
+    if diff is not None and len(diff) > DIFF_LIMIT:
+        diff = diff[:DIFF_LIMIT] + "\n[cut off]\n"
+    untracked = _git("ls-files", "--others", "--exclude-standard")
+    return {
+        "commit": commit.strip() if commit else None,
+        "dirty": None if diff is None else bool(diff or untracked),
+        "diff": diff,
+        "untracked": untracked.splitlines()[:1000] if untracked else [],
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of the packages that a result may depend on."""
+    found: dict[str, str | None] = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def cpu() -> str:
+    """The processor's name."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def now() -> str:
+    """The time, in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _command() -> str:
+    """What this process was started by, with paths from the checkout on, so that others can run it too."""
+    return shlex.join(word.removeprefix(f"{ROOT}/") for word in sys.orig_argv)
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(ROOT), *arguments]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout

@@ -1,0 +1,1 @@
+"""SD2's discovery of action groups: algorithm, cache, command, figures."""

@@ -1,0 +1,114 @@
+"""What `launch.py run` does with a plan: shows it, spells it out as commands, or gives it to an executor."""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from math import ceil
+from pathlib import Path
+
+from common.origin import ROOT
+from common.text import counted
+from runs.store import run_folder
+from runs.watching import follow, status_table
+from runs.watching.queue import Queue, look, refuse_changes
+from runs.watching.request import RunRequest
+
+
+def ask(requests: Sequence[RunRequest]) -> Queue:
+    """Who has the runs of some suites in a queue now; says on standard error what could not be found out."""
+    queue = look(requests[0].results, {request.suite for request in requests})
+    for warning in queue.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    return queue
+
+
+def preview(request: RunRequest) -> None:
+    """Prints how the runs stand, and which of them would be trained here; touches nothing."""
+    rows = request.look(ask([request]))
+    status_table.show(rows)
+    missing = [row for row in rows if row.is_missing(request.retry_failed)]
+    print(f"to run: {counted(len(missing), 'run')}")
+    _warn_of_changes(request)
+
+
+def preview_jobs(request: RunRequest) -> None:
+    """Prints how the runs stand, which of them would be submitted, and how sbatch would be called; touches nothing.
+
+    Raises:
+        UserError: a run is queued or running with other settings.
+    """
+    from runs.executing.slurm.cluster import Cluster, flags
+    from runs.executing.slurm.submission import difference
+    from runs.watching.slurm import ClusterError
+
+    queue = ask([request])
+    refuse_changes(request.specs, request.results, queue)
+    found = difference(request.specs, request.results, queue, request.slurm, request.retry_failed)
+    status_table.show(found.rows)
+    jobs = len(found.jobs(request.slurm))
+    line = f"to submit: {counted(len(found.missing), 'run')} as {counted(jobs, 'job')}"
+    try:
+        limit = Cluster().max_array_size()
+        calls = counted(ceil(jobs / limit), "call")
+        line += f" by {calls} of sbatch (an array of this cluster has at most {limit:,} jobs)"
+    except ClusterError as error:
+        line += f"; {error}"
+    print(line)
+    print("sbatch settings:", *flags(request.slurm), sep="\n  ")
+    _warn_of_changes(request)
+
+
+def _warn_of_changes(request: RunRequest) -> None:
+    if not request.replace and (refusal := run_folder.refusal(request.specs, request.results)):
+        print(f"warning: {refusal}", file=sys.stderr)
+
+
+def submit(request: RunRequest, wait: bool) -> int:
+    """Submits what is missing and returns, or follows it to the end.
+
+    Args:
+        request: The runs.
+        wait: Follow all runs of the plan until none is queued or running.
+
+    Returns:
+        An exit code: 0, or after waiting 1 if not all runs are done.
+
+    Raises:
+        ClusterError: the cluster refused; what was submitted before stays.
+        UserError: settings have changed under the same name; nothing was submitted.
+    """
+    from runs.executing.slurm import submission
+    from runs.executing.slurm.cluster import Cluster
+
+    submission.submit(
+        request.specs,
+        request.results,
+        request.slurm,
+        Cluster(),
+        lambda line: print(line, flush=True),
+        retry_failed=request.retry_failed,
+        replace=request.replace,
+    )
+    if not wait:
+        return 0
+    rows = follow.follow(lambda: look(request.results, [request.suite]), request.look)
+    status_table.show(rows)
+    return 0 if all(row.state == "done" for row in rows) else 1
+
+
+def commands(request: RunRequest, suite: Path, overrides: Sequence[str]) -> Iterator[str]:
+    """Yields for each run that is missing a line that trains it here, to be pasted into a shell.
+
+    Args:
+        request: The runs.
+        suite: The suite's file.
+        overrides: Settings that were given on the command line.
+    """
+    for row in request.look(ask([request])):
+        if row.is_missing(request.retry_failed):
+            which = [f"task={row.spec.task}", f"variant={row.spec.variant}", f"seed={row.spec.seed}"]
+            command = [sys.executable, str(ROOT / "launch.py"), "run", str(suite), "--only", *which]
+            command += ["--set", *overrides] if overrides else []
+            command += ["--results", str(request.results)] if request.results != Path("results") else []
+            command += ["--retry-failed"] if row.state == "failed" else []
+            yield shlex.join(command)

@@ -1,0 +1,77 @@
+"""What a launcher shows of its runs: bars on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Mapping
+from datetime import timedelta
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from runs.store.state import State
+
+
+class Display:
+    """Shows progress on standard output; use it as a context manager."""
+
+    def __init__(self, console: Console | None = None, period: float = 10.0):
+        """Draws bars if the console is a terminal, else prints a line of each run after a period, in seconds."""
+        self._console = console or Console(highlight=False, soft_wrap=True)
+        self._period = period
+        self._bars: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def __enter__(self) -> "Display":
+        if self._console.is_terminal:
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.fields[text]}", markup=False),
+            )
+            self._bars = Progress(*columns, console=self._console, auto_refresh=False)
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def note(self, text: str) -> None:
+        """Prints lines; they stay."""
+        self._console.print(text, markup=False, highlight=False)
+
+    def update(self, states: Mapping[str, State]) -> None:
+        """Shows the runs that are going on, by name; runs not named any more lose their bars."""
+        for name, now in states.items():
+            if self._bars is not None:
+                if name not in self._tasks:
+                    self._tasks[name] = self._bars.add_task(name, text="")
+                self._bars.update(self._tasks[name], completed=now.step, total=now.steps or None, text=describe(now))
+            elif self._is_news(name, now):
+                self.note(f"{name}: {describe(now)}")
+        for name in [name for name in self._tasks if name not in states]:
+            assert self._bars is not None  # names have bars
+            self._bars.remove_task(self._tasks.pop(name))
+        if self._bars is not None:
+            self._bars.refresh()
+
+    def _is_news(self, name: str, now: State) -> bool:
+        when, step = self._last.get(name, (float("-inf"), 0))
+        if now.step == step or time.monotonic() - when < self._period:
+            return False
+        self._last[name] = (time.monotonic(), now.step)
+        return True
+
+
+def describe(now: State) -> str:
+    """Step, return, environment steps a second and time left, as far as they are known."""
+    parts = [f"step {now.step:,} of {now.steps:,}"]
+    if now.return_ is not None:
+        parts.append(f"return {now.return_:.1f}")
+    if now.fps:
+        left = timedelta(seconds=round((now.steps - now.step) / now.fps))
+        parts += [f"{now.fps:.1f} steps/s", f"ETA {left}"]
+    return ", ".join(parts)

@@ -1,0 +1,260 @@
+"""Starts, watches and reports the processes of some runs on this machine: all of a local suite's, or a Slurm job's."""
+
+import dataclasses
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from common.errors import UserError
+from common.origin import ROOT
+from common.text import counted
+from runs.executing.display import Display
+from runs.executing.resources import share
+from runs.store import lock, run_folder, state, stop
+from runs.store.run import OUTPUT, Run
+from runs.store.state import State
+from runs.store.stop import NOTICE
+from runs.training.worker import BUSY, STOPPED
+from runs.watching.failures import TAIL
+
+COMMAND = (
+    sys.executable,
+    "-P",
+    "-m",
+    "runs.training.worker",
+)  # -P: the current directory may hold other modules of that name
+POLL = 0.2  # seconds
+# Large tensors in large pages spare a training step 2 % of its time; other C libraries ignore this.
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
+
+class Launcher:
+    """Trains runs, each in a process of its own, some side by side."""
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        workers: int,
+        display: Display,
+        signals: Sequence[int],
+        *,
+        retry_failed: bool = False,
+        patience: Callable[[Run], float] = lambda run: math.inf,
+        deadline: float | None = None,
+        glance: float = 1.0,
+        waiting_changed: Callable[[Sequence[Run]], None] = lambda waiting: None,
+    ):
+        """Sorts out what there is to do; starts nothing yet.
+
+        Args:
+            runs: The runs, in the order to start them.
+            workers: Runs side by side; cores and GPUs are shared out among them.
+            display: Where it is told how they go.
+            signals: Signals that ask to stop; they may be added while the launcher works.
+            retry_failed: Start failed runs again from their newest checkpoint.
+            patience: Seconds to wait for a run that another process holds, to take it up if that ends early.
+            deadline: Seconds of the epoch from which on a notice is one of a time limit.
+            glance: Seconds between two looks at what the runs say of themselves.
+            waiting_changed: Is told which runs wait to be started, whenever that changes.
+        """
+        self._runs = runs
+        self._workers = workers
+        self._display = display
+        self._signals = signals
+        self._patience = patience
+        self._deadline = deadline
+        self._glance = glance
+        self._glanced = -math.inf
+        self._waiting_changed = waiting_changed
+        self._waiting: deque[Run] = deque()
+        self._posted: list[Run] = []  # what waited when it was said last
+        self._elsewhere: dict[Run, float] = {}  # held by other processes, and until when to wait for them
+        self._active: dict[Run, tuple[subprocess.Popen[bytes], int]] = {}  # and the place that it takes
+        self._cancelled: list[Run] = []
+        self.failed: dict[Run, State] = {}  # how they ended, which a full disk may not have kept
+        self.stopped: list[Run] = []  # that have saved themselves, by whoever's wish
+        self.left: list[Run] = []  # to the processes that hold them
+        self._done = 0
+        for run in runs:
+            self._sort(run, retry_failed)
+
+    def run(self) -> None:
+        """Works until nothing is left to do, or it is asked to stop and everything has stopped."""
+        self._display.note(
+            f"{counted(len(self._runs), 'run')}: {self._done} done, {len(self.failed)} failed earlier, "
+            f"{len(self._waiting)} to do, {self._workers} side by side"
+        )
+        self._post()
+        asked = 0
+        while self._active or ((self._waiting or self._elsewhere) and not self._signals):
+            if len(self._signals) > asked:
+                self._stop(self._signals[asked], again=asked > 0)
+                asked = len(self._signals)
+            if not self._signals:
+                self._start_more()
+                self._look_elsewhere()
+                self._post()
+            time.sleep(POLL)
+            self._reap()
+            self._show()
+        self._report()
+
+    def _post(self) -> None:
+        """Says which runs wait, if others do than before."""
+        if self._posted != (waiting := list(self._waiting)):
+            self._posted = waiting
+            self._waiting_changed(waiting)
+
+    def _show(self) -> None:
+        """Shows now and then how runs go on; a shared file system is slow, and may hiccup."""
+        if time.monotonic() - self._glanced > self._glance:
+            self._glanced = time.monotonic()
+            with suppress(OSError):
+                watched = [*self._active, *self._elsewhere]
+                self._display.update({run.name: state.read(run.folder) for run in watched})
+
+    def _sort(self, run: Run, retry_failed: bool) -> None:
+        now = state.read(run.folder)
+        if now.state == "done":
+            self._done += 1
+        elif now.state == "failed" and now.signal is None and not retry_failed:
+            self.failed[run] = now
+        else:
+            self._waiting.append(run)
+
+    def _start_more(self) -> None:
+        while self._waiting and len(self._active) < self._workers:
+            run = self._waiting.popleft()
+            if stop.is_cancelled(run.folder):
+                self._cancelled.append(run)
+                self._display.note(f"{run.name}: cancelled before it started")
+            elif lock.is_held(run.folder):
+                self._held_elsewhere(run)
+            else:
+                try:
+                    self._start(run)
+                except (UserError, OSError) as error:  # one that cannot start does not stop the others
+                    self._fail(run, State("failed", error=f"it cannot be started: {error}"))
+
+    def _held_elsewhere(self, run: Run) -> None:
+        patience = self._patience(run)
+        then = "waiting for it" if patience else "left to it"
+        self._display.note(f"{run.name}: another launcher runs it; {then}")
+        if patience:
+            self._elsewhere[run] = time.monotonic() + patience
+        else:
+            self.left.append(run)
+
+    def _start(self, run: Run) -> None:
+        run_folder.write_spec(run.spec, run.folder)
+        before = state.read(run.folder)
+        taken = {place for _, place in self._active.values()}
+        place = next(place for place in range(self._workers) if place not in taken)
+        deadline = [] if self._deadline is None else ["--deadline", str(self._deadline)]
+        # In a session of its own: an interrupt from the keyboard reaches this process only, which passes it on.
+        with (run.folder / OUTPUT).open("ab") as output:
+            process = subprocess.Popen(
+                [*COMMAND, str(run.folder), "--launcher", str(os.getpid()), *deadline],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=os.environ | HUGE_PAGES | share(place, self._workers) | {"PYTHONPATH": python_path()},
+                start_new_session=True,
+            )
+        self._active[run] = process, place
+        from_step = f" from step {before.step:,}" if before.step else ""
+        self._display.note(f"{run.name}: started{from_step}")
+
+    def _look_elsewhere(self) -> None:
+        for run, end in list(self._elsewhere.items()):
+            if not lock.is_held(run.folder):
+                del self._elsewhere[run]
+                self._sort(run, retry_failed=False)
+            elif time.monotonic() > end:
+                del self._elsewhere[run]
+                self.left.append(run)
+                self._display.note(f"{run.name}: still held by another process; left to it")
+
+    def _reap(self) -> None:
+        for run, (process, _) in list(self._active.items()):
+            code = process.poll()
+            if code is not None:
+                del self._active[run]
+                self._settle(run, code)
+
+    def _settle(self, run: Run, code: int) -> None:
+        """Takes note of how a run's process ended."""
+        now = state.read(run.folder)
+        if code == 0 and now.state == "done":
+            self._done += 1
+            shown = "" if now.return_ is None else f", return {now.return_:.1f}"
+            self._display.note(f"{run.name}: done{shown}")
+        elif code == BUSY:
+            self._held_elsewhere(run)
+        elif stop.is_cancelled(run.folder) and (code == STOPPED or self._signals):
+            self._cancelled.append(run)
+            self._display.note(f"{run.name}: cancelled at step {now.step:,}; it can be taken up again")
+        elif code == STOPPED or self._signals:
+            self.stopped.append(run)
+            self._display.note(f"{run.name}: stopped at step {now.step:,}; it can be taken up again")
+        else:
+            if now.state != "failed":
+                now = _died(now, run, code)
+                with suppress(OSError):
+                    state.write(run.folder, now)
+            self._fail(run, now)
+
+    def _fail(self, run: Run, how: State) -> None:
+        self.failed[run] = how
+        self._display.note(f"{run.name}: failed: {how.error}")
+
+    def _stop(self, number: int, again: bool) -> None:
+        # Slurm's notice tells a run why it has to stop; of other signals it needs to know no more than that it has to.
+        passed_on = NOTICE if number == NOTICE else signal.SIGKILL if again else signal.SIGTERM
+        how = "killing the runs" if passed_on == signal.SIGKILL else "stopping: runs save themselves"
+        self._display.note(how)
+        for process, _ in self._active.values():
+            process.send_signal(passed_on)
+
+    def _report(self) -> None:
+        for run, now in self.failed.items():
+            self._display.note(f"\nfailed: {run.name} at step {now.step:,}: {now.error}")
+            tail = (now.traceback or "").rstrip().splitlines()[-TAIL:]
+            log = [f"see {run.folder / OUTPUT}"] if (run.folder / OUTPUT).exists() else []
+            for line in [*tail, *log]:
+                self._display.note(f"    {line}")
+        if self.failed:
+            self._display.note("\nfailed runs are skipped unless you ask for --retry-failed")
+        left = len(self._runs) - self._done - len(self.failed) - len(self._cancelled)
+        cancelled = f", {len(self._cancelled)} cancelled" if self._cancelled else ""
+        self._display.note(
+            f"{self._done} of {counted(len(self._runs), 'run')} done, {len(self.failed)} failed{cancelled}, {left} left"
+        )
+
+
+def python_path() -> str:
+    """Lets a worker find the rooms, wherever the command was called from."""
+    inherited = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(ROOT), inherited] if inherited else [str(ROOT)])
+
+
+def _died(before: State, run: Run, code: int) -> State:
+    """The state of a run whose process ended without a word."""
+    killer = signal.Signals(-code).name if code < 0 else None
+    if killer is None:
+        error = f"its process ended with exit code {code}"
+    else:
+        error = f"its process was killed by {killer}" + (" (out of memory?)" if killer == "SIGKILL" else "")
+    log = ""
+    with suppress(OSError):  # its folder may have been moved
+        log = (run.folder / OUTPUT).read_text(errors="replace")
+    tail = "\n".join(log.splitlines()[-TAIL:])
+    return dataclasses.replace(
+        before, state="failed", steps=run.spec.settings.steps, error=error, traceback=tail, signal=killer
+    )

@@ -1,0 +1,171 @@
+"""A run's whole state on disk: `checkpoints/<step>/` is complete or absent, and damage is noticed.
+
+    checkpoints/
+      12000/
+        agent.npz       what `Agent.save` gave
+        driver.npz      recurrent state of acting, and the actions of each environment's current episode
+        progress.json   counters and marks
+        checksums.json  SHA-256 of each of these; written last
+      set_aside/        checkpoints found damaged
+
+A second checkpoint at the same step (a stop in the middle of a phase of training) replaces the first; for an instant
+the first is then called `<step>.old`.
+"""
+
+import hashlib
+import io
+import json
+import logging
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common import files
+
+logger = logging.getLogger(__name__)
+
+Arrays = dict[str, NDArray]
+NAME = re.compile(r"(\d+)(\.old)?")
+AGENT, DRIVER, PROGRESS, CHECKSUMS = "agent.npz", "driver.npz", "progress.json", "checksums.json"
+
+
+class DamagedError(Exception):
+    """A checkpoint does not hold what was written."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint holds: two groups of arrays, and counters as JSON."""
+
+    agent: Arrays
+    driver: Arrays
+    progress: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one run."""
+
+    def __init__(self, folder: Path, keep: int = 2):
+        """Looks at a folder, which need not exist; the newest `keep` checkpoints are kept in it."""
+        self.folder = folder
+        self.keep = keep
+
+    def __bool__(self) -> bool:
+        """Whether there is any, damaged or not."""
+        return bool(self._paths())
+
+    def save(self, step: int, checkpoint: Checkpoint) -> None:
+        """Writes a checkpoint, then drops the ones that are too old."""
+        target = self.folder / str(step)
+        temporary = files.temporary(target)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        contents = {
+            AGENT: encode(checkpoint.agent),
+            DRIVER: encode(checkpoint.driver),
+            PROGRESS: json.dumps(checkpoint.progress).encode(),
+        }
+        contents[CHECKSUMS] = json.dumps(
+            {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
+        ).encode()
+        for name, data in contents.items():
+            files.write_file(temporary / name, data)
+        files.sync_folder(temporary)
+        old = self.folder / f"{step}.old"
+        if target.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            target.rename(old)
+        temporary.rename(target)
+        files.sync_folder(self.folder)
+        shutil.rmtree(old, ignore_errors=True)
+        self._prune()
+
+    def newest(self) -> tuple[int, Checkpoint] | None:
+        """The newest undamaged checkpoint and its step, or None; changes nothing.
+
+        Damaged ones are passed over with a warning.
+        """
+        for path in self._paths():
+            try:
+                return step_of(path), read(path)
+            except DamagedError as error:
+                logger.warning("checkpoint %s is damaged (%s); trying the one before", path, error)
+        return None
+
+    def progresses(self) -> Iterator[dict[str, Any]]:
+        """The counters of each checkpoint that can be read, newest first."""
+        for path in self._paths():
+            progress = files.read_json(path / PROGRESS)
+            if progress is not None:
+                yield progress
+
+    def position(self) -> tuple[int, int]:
+        """Environment steps and gradient steps of the newest one whose counters can be read; zeros without any."""
+        counters = next(self.progresses(), {})
+        return counters.get("step", 0), counters.get("updates", 0)
+
+    def clear(self, after: int) -> None:
+        """Sets aside the checkpoints beyond a step, which are damaged, and deletes what kills left behind."""
+        for path in self._paths():
+            if step_of(path) > after:
+                aside = self.folder / "set_aside"
+                aside.mkdir(exist_ok=True)
+                shutil.rmtree(aside / path.name, ignore_errors=True)
+                path.rename(aside / path.name)
+        for path in self.folder.glob(f"{files.TEMPORARY}*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _paths(self) -> list[Path]:
+        """Complete checkpoints, newest first; `<step>.old` comes after `<step>`."""
+        if not self.folder.is_dir():
+            return []
+        paths = [path for path in self.folder.iterdir() if NAME.fullmatch(path.name) and path.is_dir()]
+        return sorted(paths, key=lambda path: (-step_of(path), path.name))
+
+    def _prune(self) -> None:
+        for path in self._paths()[self.keep :]:
+            files.remove_folder(path)
+
+
+def step_of(path: Path) -> int:
+    """The step of a checkpoint's folder."""
+    return int(path.name.removesuffix(".old"))
+
+
+def read(path: Path) -> Checkpoint:
+    """Reads one checkpoint and verifies its checksums.
+
+    Raises:
+        DamagedError: a file is missing or differs from what was written.
+    """
+    checksums = files.read_json(path / CHECKSUMS)
+    if checksums is None or set(checksums) != {AGENT, DRIVER, PROGRESS}:
+        raise DamagedError(f"{CHECKSUMS} is missing or torn")
+    contents = {}
+    for name, expected in checksums.items():
+        try:
+            contents[name] = (path / name).read_bytes()
+        except OSError as error:
+            raise DamagedError(f"{name}: {error.strerror}") from error
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise DamagedError(f"the checksum of {name} differs")
+    return Checkpoint(decode(contents[AGENT]), decode(contents[DRIVER]), json.loads(contents[PROGRESS]))
+
+
+def encode(arrays: Arrays) -> bytes:
+    """Named arrays as the bytes of an .npz file; names may hold slashes."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    return buffer.getvalue()
+
+
+def decode(data: bytes) -> Arrays:
+    """Named arrays from the bytes of an .npz file."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

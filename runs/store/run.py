@@ -1,0 +1,21 @@
+"""A run and its folder on disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from suites.plan import RunSpec
+
+OUTPUT = "output.log"  # in a run's folder: what its processes have printed
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and its folder."""
+
+    spec: RunSpec
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.spec.name

@@ -1,0 +1,1 @@
+"""One run's training, from its first step to its last."""

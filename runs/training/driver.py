@@ -1,0 +1,166 @@
+"""Acting: one agent in several environments, whose episodes are keyed by the run's seed and counters."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.agent import ActionSpec, PolicyState
+from common.seeds import Stream, derive, generator
+from envs.parallel import ParallelEnvs, StepResults
+from runs.training.actions import native, random_action
+from runs.training.episode import EpisodeBuilder
+
+Image = NDArray[np.uint8]
+Images = NDArray[np.uint8]  # (N, H, W, 3)
+Actions = NDArray[np.float32]  # (N, A)
+Arrays = dict[str, NDArray]
+Policy = Callable[[Images, PolicyState], tuple[Actions, PolicyState]]
+
+
+class Driver:
+    """Collects episodes for training.
+
+    Episode `k` of environment `i` starts from the seed of (run's seed, train, i, k).
+    """
+
+    def __init__(self, envs: ParallelEnvs, spec: ActionSpec, seed: int, initial: PolicyState):
+        """Takes environments; `initial` is the policy's state right after all of them were reset."""
+        self._envs = envs
+        self._spec = spec
+        self._seed = seed
+        self._initial = initial
+        self._state = initial
+        self._traces: list[EpisodeBuilder] = []
+
+    def start(self) -> None:
+        """Starts every environment's first episode."""
+        self._traces = [EpisodeBuilder(0) for _ in range(self._envs.count)]
+        seeds = [self._episode_seed(index) for index in range(self._envs.count)]
+        for trace, image in zip(self._traces, self._envs.reset_all(seeds), strict=True):
+            trace.start(image, self._spec.size)
+
+    def random_step(self) -> tuple[int, list[tuple[int, EpisodeBuilder]]]:
+        """Steps with random actions, keyed by environment, episode and place within it."""
+        actions = [
+            random_action(self._spec, generator(self._seed, Stream.PREFILL, index, trace.number, len(trace.actions)))
+            for index, trace in enumerate(self._traces)
+        ]
+        return self._step(np.stack(actions))
+
+    def policy_step(self, policy: Policy) -> tuple[int, list[tuple[int, EpisodeBuilder]]]:
+        """Steps with a policy's actions.
+
+        Returns:
+            The environment steps taken by all environments together, and the episodes that ended with their
+            environment's index; those environments have been reset.
+        """
+        images = np.stack([trace.images[-1] for trace in self._traces])
+        actions, self._state = policy(images, self._state)
+        return self._step(actions)
+
+    def save(self) -> Arrays:
+        """The policy's state, and what rebuilds each environment: its episode's number and actions so far."""
+        arrays = {f"state/{name}": leaf for name, leaf in flatten(self._state).items()}
+        arrays["numbers"] = np.array([trace.number for trace in self._traces], np.int64)
+        for index, trace in enumerate(self._traces):
+            arrays[f"actions/{index}"] = np.stack(trace.actions)
+        return arrays
+
+    def load(self, arrays: Mapping[str, NDArray]) -> None:
+        """Goes back to where `save` was called, by taking the saved actions again.
+
+        All environments step together, so the shorter episodes wait: they take actions of zeros, and are reset when
+        only as many steps are left as they need.
+        """
+        saved = {name.removeprefix("state/"): leaf for name, leaf in arrays.items() if name.startswith("state/")}
+        self._state = unflatten(self._initial, saved)
+        self._traces = [EpisodeBuilder(int(number)) for number in arrays["numbers"]]
+        pasts = [arrays[f"actions/{index}"][1:] for index in range(self._envs.count)]
+        longest = max(len(past) for past in pasts)
+        seeds = [self._episode_seed(index) for index in range(self._envs.count)]
+        for trace, image in zip(self._traces, self._envs.reset_all(seeds), strict=True):
+            trace.start(image, self._spec.size)
+        idle = np.zeros(self._spec.size, np.float32)
+        for time in range(longest):
+            places = [time - (longest - len(past)) for past in pasts]
+            actions = np.stack([past[place] if place >= 0 else idle for past, place in zip(pasts, places, strict=True)])
+            results = self._envs.step(native(self._spec, actions))
+            for index, place in enumerate(places):
+                if place >= 0:
+                    self._append(index, actions, results)
+                elif place == -1 or results.terminated[index] or results.truncated[index]:
+                    self._traces[index].start(self._envs.reset(index, seeds[index]), self._spec.size)
+
+    def _step(self, actions: Actions) -> tuple[int, list[tuple[int, EpisodeBuilder]]]:
+        results = self._envs.step(native(self._spec, actions))
+        ended = []
+        for index, trace in enumerate(self._traces):
+            self._append(index, actions, results)
+            if results.terminated[index] or results.truncated[index]:
+                ended.append((index, trace))
+                self._begin_next(index)
+        return int(results.steps.sum()), ended
+
+    def _append(self, index: int, actions: Actions, results: StepResults) -> None:
+        self._traces[index].append(
+            results.images[index],
+            actions[index],
+            results.rewards[index],
+            results.discounts[index],
+            results.steps[index],
+        )
+
+    def _begin_next(self, index: int) -> None:
+        self._traces[index] = EpisodeBuilder(self._traces[index].number + 1)
+        self._traces[index].start(self._envs.reset(index, self._episode_seed(index)), self._spec.size)
+        leaves = {name: np.array(leaf) for name, leaf in flatten(self._state).items()}
+        for name, leaf in flatten(self._initial).items():
+            leaves[name][index] = leaf[index]
+        self._state = unflatten(self._initial, leaves)
+
+    def _episode_seed(self, index: int) -> int:
+        return derive(self._seed, Stream.TRAIN, index, self._traces[index].number)
+
+
+def play(env: gymnasium.Env, policy: Policy, initial: PolicyState, spec: ActionSpec, seed: int) -> EpisodeBuilder:
+    """Plays one whole episode in an environment of its own."""
+    trace = EpisodeBuilder(0)
+    image, _ = env.reset(seed=seed)
+    trace.start(image, spec.size)
+    state = initial
+    ended = False
+    while not ended:
+        actions, state = policy(trace.images[-1][None], state)
+        image, reward, terminated, truncated, info = env.step(native(spec, actions)[0])
+        trace.append(image, actions[0], float(reward), info["discount"], info["steps"])
+        ended = terminated or truncated
+    return trace
+
+
+def flatten(state: PolicyState, prefix: str = "") -> Arrays:
+    """Nested mappings of arrays as one flat one, with slashes in its names."""
+    leaves: Arrays = {}
+    for name, value in state.items():
+        if isinstance(value, Mapping):
+            leaves |= flatten(value, f"{prefix}{name}/")
+        else:
+            leaves[f"{prefix}{name}"] = np.asarray(value)
+    return leaves
+
+
+def unflatten(like: PolicyState, leaves: Mapping[str, NDArray], prefix: str = "") -> PolicyState:
+    """Puts flat arrays into the nesting and types of another state.
+
+    A file keeps only the bytes of types that numpy does not know, such as bfloat16.
+    """
+    state: dict[str, Any] = {}
+    for name, value in like.items():
+        if isinstance(value, Mapping):
+            state[name] = unflatten(value, leaves, f"{prefix}{name}/")
+        else:
+            leaf, dtype = leaves[f"{prefix}{name}"], np.asarray(value).dtype
+            state[name] = leaf if leaf.dtype == dtype else leaf.view(dtype)
+    return state

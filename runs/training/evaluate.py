@@ -1,0 +1,229 @@
+"""A trained agent on fresh episodes: what it reaches with its actor's mode, and how far its model can be trusted."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.agent import CONTEXT, ActionSpec, Agent
+from common import files
+from common.errors import UserError
+from common.seeds import Stream, derive
+from envs.settings import EnvSettings
+from envs.task import SIZE, TaskEnv
+from runs.store.checkpoint import Checkpoint, Checkpoints
+from runs.store.run_folder import read_spec
+from runs.training.actions import action_spec
+from runs.training.driver import play
+from runs.training.episode import EpisodeBuilder
+from runs.training.evaluation_sequences import heldout
+from runs.training.recorder import gif
+from runs.training.resolve_groups import recall
+from suites.settings import Settings
+
+OWN, RANDOM = "own", "random"
+
+
+@dataclass(frozen=True)
+class Player:
+    """Someone who plays episodes; episode `k` of a seed starts alike for every player.
+
+    Attributes:
+        agent: Who acts.
+        step: Environment steps that it had been trained for.
+        env: Where it plays.
+        actions: What its actions are.
+    """
+
+    agent: Agent
+    step: int
+    env: TaskEnv
+    actions: ActionSpec
+
+    def play(self, seed: int, episode: int) -> EpisodeBuilder:
+        """Plays one episode, of a seed that no training or evaluation during training uses."""
+        initial = self.agent.initial_state(1)
+        start = derive(seed, Stream.SHOW, episode)
+        return play(
+            self.env, lambda images, memory: self.agent.policy(images, memory, False), initial, self.actions, start
+        )
+
+
+def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) -> list[float]:
+    """Plays episodes with the newest checkpoint of a run; the run may be going on.
+
+    Args:
+        folder: The run's folder.
+        episodes: How many to play.
+        seed: What their starts follow from.
+        video: Where to write the first episode as a GIF.
+
+    Returns:
+        The return of each episode.
+
+    Raises:
+        UserError: the folder is no run, has no readable checkpoint, or the video cannot be written there.
+    """
+    if video is not None:
+        _check_video(video)
+    with _environment(folder) as env:
+        player, returns = _player(folder, env), []
+        for episode in range(episodes):
+            trace = player.play(seed, episode)
+            returns.append(trace.score)
+            if video is not None and episode == 0:
+                files.write_bytes(video, gif(trace.images))
+    return returns
+
+
+@dataclass(frozen=True)
+class ModelError:
+    """How far a run's world model can be trusted.
+
+    Attributes:
+        folder: The run's.
+        step: Environment steps that its agent had been trained for.
+        policy: Who played: `own`, `random`, or a run's folder.
+        policy_step: Environment steps that the player had been trained for; 0 for `random`.
+        metrics: The report's.
+        mean_return: Of the episodes played.
+        fingerprint: Of what was played: equal where agents were measured on the same episodes.
+    """
+
+    folder: str
+    step: int
+    policy: str
+    policy_step: int
+    metrics: dict[str, float]
+    mean_return: float
+    fingerprint: str
+
+
+def model_errors(folders: Sequence[Path], policy: str, episodes: int, seed: int) -> Iterator[ModelError]:
+    """Measures the error of runs' world models on fresh episodes, with their newest checkpoints.
+
+    All are measured on the same episodes, unless each plays its own. The models' draws differ with the runs' seeds.
+
+    Args:
+        folders: The runs' folders.
+        policy: Who plays: `own`, `random`, or the folder of a run.
+        episodes: How many to play.
+        seed: What their starts follow from, and the actions of `random`.
+
+    Raises:
+        UserError: a folder is no run or has no readable checkpoint, an agent has no model, the episodes are too short
+            for any prediction, or not all runs have the same task and environment.
+    """
+    player_folder = None if policy in (OWN, RANDOM) else Path(policy)
+    _check_alike([*folders, *([player_folder] if player_folder else [])])
+    with _environment(folders[0]) as env:
+        player = _uniform(env, seed) if policy == RANDOM else _player(player_folder, env) if player_folder else None
+        traces = [player.play(seed, episode) for episode in range(episodes)] if player else []
+        for folder in folders:
+            measured = _player(folder, env)
+            played = traces or [measured.play(seed, episode) for episode in range(episodes)]
+            sequences = heldout(played)
+            if sequences is None:
+                raise UserError(f"{folder}: episodes of at most {CONTEXT} steps leave nothing to predict")
+            yield ModelError(
+                str(folder),
+                measured.step,
+                policy,
+                (player or measured).step,
+                measured.agent.report(sequences).metrics,
+                sum(trace.score for trace in played) / len(played),
+                _fingerprint(played),
+            )
+
+
+def _fingerprint(traces: Sequence[EpisodeBuilder]) -> str:
+    """16 hexadecimal digits that change with every image, action and reward."""
+    digest = hashlib.sha256()
+    for trace in traces:
+        for array in trace.episode().values():
+            digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _environment(folder: Path) -> Iterator[TaskEnv]:
+    """An environment of a run's task, with TensorFlow prepared for its agent."""
+    spec = read_spec(folder)
+    _newest(folder)  # before the slow imports
+
+    import envs
+    from runs.training.runtime import choose_renderer, prepare_tensorflow
+
+    try:
+        choose_renderer(spec)
+        prepare_tensorflow(spec.seed)
+        env = envs.make_env(spec.task, spec.settings.for_evaluation())
+    except ValueError as error:  # no such renderer here
+        raise UserError(f"{folder}: {error}") from error
+    with closing(env):
+        yield env
+
+
+def _player(folder: Path, env: TaskEnv) -> Player:
+    """The agent of a run as its newest checkpoint has it."""
+    spec, (step, checkpoint) = read_spec(folder), _newest(folder)
+    actions = action_spec(env.action_space)
+    try:
+        agent = _make(recall(spec.settings, checkpoint.progress.get("settled", {})), actions, spec.seed)
+        agent.load(checkpoint.agent)
+    except ValueError as error:  # a checkpoint of another version of the agent
+        raise UserError(f"{folder}: {error}") from error
+    return Player(agent, step, env, actions)
+
+
+def _uniform(env: TaskEnv, seed: int) -> Player:
+    """Who acts at random."""
+    actions = action_spec(env.action_space)
+    return Player(_make(Settings.model_validate({"agent": RANDOM}), actions, seed), 0, env, actions)
+
+
+def _make(settings: Settings, actions: ActionSpec, seed: int) -> Agent:
+    import agents.registry
+
+    return agents.registry.make_agent(settings, (SIZE, SIZE, 3), actions, seed)
+
+
+def _newest(folder: Path) -> tuple[int, Checkpoint]:
+    checkpoints = Checkpoints(folder / "checkpoints")
+    found = checkpoints.newest()
+    if found is None:
+        reason = "that can be read" if checkpoints else "yet; one is written every checkpoint.every environment steps"
+        raise UserError(f"{folder} has no checkpoint {reason}")
+    return found
+
+
+def _check_alike(folders: Sequence[Path]) -> None:
+    """Refuses runs without a model to measure, and runs whose episodes would not mean the same."""
+    specs = [read_spec(folder) for folder in folders]
+    for folder, spec in zip(folders, specs, strict=True):
+        _newest(folder)
+        if spec.settings.agent == RANDOM:
+            raise UserError(f"{folder}: the agent {RANDOM} has no world model; as a player it is --policy {RANDOM}")
+        first = specs[0]
+        for name in ("task", *(name for name in EnvSettings.model_fields if name != "envs")):
+            mine, its = (
+                getattr(one if name == "task" else one.settings.for_evaluation(), name) for one in (first, spec)
+            )
+            if mine != its:
+                raise UserError(
+                    f"{folder}: its {name} is {its}, not {mine} as that of {folders[0]}; needed is the same"
+                )
+
+
+def _check_video(video: Path) -> None:
+    """Refuses a name that could not be written, before minutes are spent on playing."""
+    if video.is_dir():
+        raise UserError(f"{video}: a folder; needed is the name of a GIF, say out.gif")
+    if video.suffix.lower() != ".gif":
+        raise UserError(f"{video}: a video is written as a GIF; name it {video.with_suffix('.gif')}")
+    if not video.parent.is_dir():
+        raise UserError(f"{video}: there is no folder {video.parent}")
+    if not os.access(video.parent, os.W_OK):
+        raise UserError(f"{video}: {video.parent} cannot be written to")

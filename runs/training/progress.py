@@ -1,0 +1,50 @@
+"""How far a run has come: the counters and marks of a checkpoint."""
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class Progress:
+    """Everything of a run that is neither the agent's, nor an environment's, nor an episode."""
+
+    step: int = 0  # environment steps taken
+    updates: int = 0  # gradient steps taken
+    debt: int = 0  # gradient steps owed before the next environment step
+    pretrained: bool = False  # whether prefill has ended
+    episodes: int = 0  # training episodes finished
+    evaluations: int = 0
+    evaluated: int = -1  # the step of the last evaluation, -1 before the first
+    recorded: int = 0  # the step of the last line of training metrics
+    saved: int = 0  # the step of the last checkpoint
+    replay_first: int = 0  # indices of the episodes that exist: from this one
+    replay_next: int = 0  # to before this one
+    position: int = 0  # bytes of metrics.jsonl
+    seconds: float = 0.0  # spent by all attempts
+    settled: dict[str, Any] = field(default_factory=dict)  # see `runs.training.resolve_groups`
+    last_return: float | None = None  # of the last evaluation, before it of the last training episode
+    sums: dict[str, float] = field(default_factory=dict)  # of the agent's metrics since the last line
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The counters as JSON keeps them; floats survive exactly."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Progress":
+        """Reads what `to_json` gave."""
+        return cls(**content)
+
+    def add(self, metrics: dict[str, float]) -> None:
+        """Counts in the metrics of one gradient step; infinities of a skipped one are left out of the averages."""
+        for name, value in metrics.items():
+            if math.isfinite(value):
+                self.sums[name] = self.sums.get(name, 0.0) + value
+                self.counts[name] = self.counts.get(name, 0) + 1
+
+    def take_averages(self) -> dict[str, float]:
+        """The averages since the last call."""
+        averages = {name: total / self.counts[name] for name, total in self.sums.items()}
+        self.sums, self.counts = {}, {}
+        return averages

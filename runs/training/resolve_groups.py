@@ -1,0 +1,83 @@
+"""Which action groups and widths a run has: settled before its first step, and kept in its checkpoints ever after."""
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.cost import match_parameters
+from common.errors import UserError
+from common.seeds import Stream, generator
+from discovery.store import discover
+from envs.settings import ACTIONS
+from suites import groups
+from suites.plan import RunSpec
+from suites.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SETTLED = ("groups", "deterministic", "input_units")  # of the dynamics' settings
+
+
+def settle(spec: RunSpec, folder: Path, tick: Callable[[int], None]) -> Settings:
+    """The settings of a run with its action groups as lists of indices, and with the widths that follow from them.
+
+    Args:
+        spec: The run.
+        folder: Its folder; what is discovered lies beside the suites' own, for all runs.
+        tick: Called while groups are discovered, with the number of environment steps taken; may raise to stop.
+
+    Raises:
+        UserError: the task's actions cannot be grouped so, or no width matches the number of weights.
+    """
+    settings = spec.settings
+    dynamics = settings.dynamics
+    try:
+        groups.check(settings, spec.task)
+        if not settings.grouped:
+            return settings
+        found = dynamics.model_copy(update={"groups": _groups(spec, folder, tick)})
+        settled = match_parameters(settings.model_copy(update={"dynamics": found}), ACTIONS[spec.task])
+    except ValueError as error:
+        raise UserError(f"{spec.task}, {spec.variant}: {error}") from error
+    logger.info("settled: %s", ", ".join(f"{name} {value}" for name, value in kept(settled).items()))
+    return settled
+
+
+def kept(settings: Settings) -> dict[str, Any]:
+    """What a checkpoint keeps of settled settings: weights mean nothing without it."""
+    return {name: getattr(settings.dynamics, name) for name in SETTLED}
+
+
+def recall(settings: Settings, settled: Mapping[str, Any]) -> Settings:
+    """A run's settings as they were settled when it began, from what a checkpoint kept."""
+    dynamics = settings.dynamics.model_copy(update={**settled, "match_parameters": False})
+    return settings.model_copy(update={"dynamics": dynamics})
+
+
+def random_groups(sizes: list[int], seed: int) -> groups.Groups:
+    """A random partition of 0..sum(sizes)-1 into groups of these sizes in the order drawn, by the run's seed."""
+    order = generator(seed, Stream.GROUPS).permutation(sum(sizes))
+    return [sorted(part.tolist()) for part in np.split(order, np.cumsum(sizes)[:-1])]
+
+
+def _groups(spec: RunSpec, folder: Path, tick: Callable[[int], None]) -> groups.Groups:
+    settings, published = spec.settings, groups.published(spec.task)
+    setting = settings.dynamics.groups
+    if setting == "published":
+        assert published is not None  # checked
+        return published
+    if setting == "random" and published is not None:
+        return random_groups([len(group) for group in published], spec.seed)
+    if setting in ("sd2", "random"):
+        found = discover(spec.task, settings.discovery, _results(spec, folder), tick, settings.renderer).groups
+        return found if setting == "sd2" else random_groups([len(group) for group in found], spec.seed)
+    return settings.dynamics.partition(ACTIONS[spec.task])
+
+
+def _results(spec: RunSpec, folder: Path) -> Path:
+    """The root of all results, for discoveries to be shared; a run outside of any keeps them to itself."""
+    roots = folder.absolute().parents[3:4]
+    return next((root for root in roots if spec.folder(root) == folder.absolute()), folder)

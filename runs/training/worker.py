@@ -1,0 +1,76 @@
+"""The process of one run: `python -m runs.training.worker <folder>` runs the spec.yaml of a folder."""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from common.errors import UserError
+from runs.store import lock, state
+from runs.store.run_folder import read_spec
+from runs.store.stop import NOTICE, Stop
+from suites.plan import RunSpec
+
+# Exit codes besides 0 (done).
+FAILED, MISTAKE, BUSY, STOPPED = 1, 2, 3, 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a folder; returns the process's exit code."""
+    parser = argparse.ArgumentParser(
+        prog="runs.training.worker", description="Run the spec.yaml of a folder, in this process."
+    )
+    parser.add_argument("folder", type=Path, help="run folder: results/<suite>/<task>/<variant>/<seed>")
+    parser.add_argument("--launcher", type=int, metavar="PID", help="stop when this process is not the parent any more")
+    parser.add_argument(
+        "--deadline", type=float, metavar="SECONDS", help="of the epoch: from then on SIGUSR2 is a time-out's notice"
+    )
+    options = parser.parse_args(arguments)
+    folder = options.folder
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        read_spec(folder)  # no other folder gets a lock file
+        # Before the slow imports: nobody may replace the run meanwhile.
+        with lock.held(folder):
+            spec = read_spec(folder)
+            if state.read(folder).state == "done":
+                print(f"{folder} is done")
+                return 0
+            return _run(spec, folder, Stop(folder, options.launcher, options.deadline))
+    except lock.BusyError as error:
+        print(error, file=sys.stderr)
+        return BUSY
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return MISTAKE
+
+
+def _run(spec: RunSpec, folder: Path, stop: Stop) -> int:
+    """Runs a folder whose lock is held."""
+    # Before the slow imports: a signal that comes meanwhile is remembered.
+    for number in (signal.SIGINT, signal.SIGTERM, NOTICE):
+        signal.signal(number, stop)
+    from runs.training.loop import Attempt, Stopped
+
+    try:
+        Attempt(spec, folder, stop).run()
+    except Stopped:
+        print(f"{stop.reason}; run it again to go on from step {state.read(folder).step}")
+        return STOPPED
+    except UserError:
+        raise
+    except Exception:
+        logging.exception("the run failed")
+        return FAILED
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is on disk. TensorFlow would take seconds to tear itself down, of a notice that may be short.
+    os._exit(code)

@@ -1,0 +1,1 @@
+"""How runs are doing, seen from outside: queues, status, logs, cancelling."""

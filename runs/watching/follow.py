@@ -1,0 +1,39 @@
+"""A live table of runs that others run: drawn over itself on a terminal, a line for each change elsewhere."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from rich.console import Group
+from rich.live import Live
+from rich.text import Text
+
+from runs.watching import status_table
+from runs.watching.queue import Queue
+from runs.watching.status import RunStatus
+
+PERIOD = 5.0  # seconds between two looks; each is one question to Slurm
+
+
+def follow(ask: Callable[[], Queue], look: Callable[[Queue], Sequence[RunStatus]]) -> Sequence[RunStatus]:
+    """Shows how runs stand until none is queued or running; returns how they stand then.
+
+    Args:
+        ask: Looks at the queues; where they do not answer, it is asked again.
+        look: Says how the runs stand by that.
+    """
+    console, told = status_table.console(), ""
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            began = time.monotonic()
+            queue = ask()
+            if not queue.warnings:
+                rows = look(queue)
+                if not any(row.state in ("queued", "running") for row in rows):
+                    return rows
+            now = "; ".join(queue.warnings) or status_table.counts(rows)
+            if console.is_terminal:
+                live.update(Group(status_table.table(rows), now) if not queue.warnings else Text(now), refresh=True)
+            elif now != told:
+                told = now
+                print(f"{time.strftime('%H:%M:%S')} {now}", flush=True)
+            time.sleep(max(PERIOD, 10 * (time.monotonic() - began)))  # thousands of runs take longer to look at

@@ -1,0 +1,104 @@
+"""Who has which runs: local launchers list theirs in files, Slurm in its queue, which names our batches."""
+
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common.errors import UserError
+from runs.watching import local_queue
+from suites.plan import RunSpec
+
+SHOWN = 5  # runs that an error lists
+BATCHES = "slurm"  # folder of a suite: what was given to Slurm, one folder a batch
+
+
+@dataclass(frozen=True)
+class QueuedJob:
+    """What has a run in its queue.
+
+    Attributes:
+        id: A Slurm job as squeue names it, `12` or `12_3`; or a local launcher, `<host>-<pid>`.
+        state: Slurm's word, PENDING or RUNNING mostly.
+        reason: Why it waits, in Slurm's word; empty for none.
+        node: Where it runs.
+        hash: Of the settings that the run was submitted with; empty where they are not fixed yet.
+    """
+
+    id: str
+    state: str = "PENDING"
+    reason: str = ""
+    node: str = ""
+    hash: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has not begun."""
+        return self.state in ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A look at all queues.
+
+    Attributes:
+        jobs: Run folder -> what has it.
+        alive: Ids of all Slurm jobs of this user, ours or not; None where Slurm was not asked or did not answer.
+        warnings: What could not be found out, in words.
+    """
+
+    jobs: Mapping[Path, QueuedJob] = field(default_factory=dict)
+    alive: frozenset[str] | None = None
+    warnings: Sequence[str] = ()
+
+
+def refuse_changes(specs: Sequence[RunSpec], results: Path, queue: Queue) -> None:
+    """Makes sure that no run is queued or running with other settings than its spec's.
+
+    Raises:
+        UserError: some are; they are named with their jobs.
+    """
+    changed = []
+    for spec in specs:
+        job = queue.jobs.get(spec.folder(results))
+        if job is not None and job.hash not in ("", spec.hash):
+            changed.append(f"\n  {spec.folder(results)}, job {job.id}")
+    if changed:
+        more = f"\n  ... and {len(changed) - SHOWN:,} more" if len(changed) > SHOWN else ""
+        raise UserError(
+            f"{len(changed):,} of these runs are in the queue with other settings:{''.join(changed[:SHOWN])}"
+            f"{more}\ncancel them first, or undo the change"
+        )
+
+
+def look(results: Path, suites: Iterable[str], rosters: bool = True) -> Queue:
+    """Asks who has the runs of some suites; Slurm, by one call of squeue, only where something was ever given to it.
+
+    Args:
+        results: Root of all results.
+        suites: Names of suites.
+        rosters: Whether to read the rosters of local launchers, too.
+    """
+    suites = list(suites)
+    waiting = waiting_here(results, suites) if rosters else {}
+    if not any((results / suite / BATCHES).is_dir() for suite in suites):
+        return Queue(waiting)
+    if shutil.which("squeue") is None:
+        return Queue(waiting, warnings=["runs were given to Slurm, but there is no squeue here to ask about them"])
+    from runs.watching import batches
+    from runs.watching.slurm import Slurm
+
+    try:
+        given = batches.queue(results, suites, Slurm().queue())
+    except UserError as error:
+        return Queue(waiting, warnings=[str(error)])
+    return Queue({**waiting, **given.jobs}, given.alive)
+
+
+def waiting_here(results: Path, suites: Iterable[str]) -> dict[Path, QueuedJob]:
+    """The runs of some suites that wait for local launchers."""
+    return {
+        folder: QueuedJob(launcher)
+        for suite in suites
+        for folder, launcher in local_queue.read(results / suite).items()
+    }

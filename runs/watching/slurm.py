@@ -1,0 +1,100 @@
+"""What Slurm's own commands answer: the queue, the limits of the cluster; and jobs cancelled by them."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from common.errors import UserError
+from runs.watching.batches import Entry, chunks
+from runs.watching.queue import QueuedJob
+
+PATIENCE = 120  # seconds for an answer of Slurm's
+SHOWN = "%i|%T|%r|%N|%j"  # job, state, reason, nodes, name
+IDS = 500  # jobs that one scancel is given
+WHERE = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT")  # how Slurm's commands find the cluster
+
+
+class ClusterError(UserError):
+    """Slurm has refused something, or does not answer."""
+
+
+class Slurm:
+    """The cluster that this machine belongs to, by its commands."""
+
+    def queue(self) -> list[Entry]:
+        """All jobs of this user, each member of an array on its own, by one call of squeue.
+
+        Raises:
+            ClusterError: Slurm does not answer.
+        """
+        entries = []
+        for line in _ask("squeue", "--me", "--all", "--noheader", "--array", f"--format={SHOWN}").splitlines():
+            if line.count("|") >= SHOWN.count("|"):  # others are remarks
+                id_, state, reason, node, name = line.split("|", SHOWN.count("|"))
+                entries.append(Entry(QueuedJob(id_, state, "" if reason == "None" else reason, node), name))
+        return entries
+
+    def max_array_size(self) -> int:
+        """How many jobs an array may have.
+
+        Raises:
+            ClusterError: Slurm does not answer.
+        """
+        found = re.search(r"^MaxArraySize\s*=\s*(\d+)", _ask("scontrol", "show", "config"), re.MULTILINE)
+        if found is None:
+            raise ClusterError("`scontrol show config` does not say the cluster's MaxArraySize")
+        return max(1, int(found.group(1)))
+
+    def withdraw(self, name: str) -> None:
+        """Cancels what Slurm may have accepted of a batch though it did not say so.
+
+        Raises:
+            ClusterError: Slurm does not answer.
+        """
+        _ask("scancel", "--quiet", "--me", f"--name={name}")
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Cancels jobs; those that are over already do not matter.
+
+        Raises:
+            ClusterError: Slurm does not answer.
+        """
+        for some in chunks(ids, IDS):
+            _ask("scancel", "--quiet", *some)
+
+
+@contextmanager
+def clean_environment() -> Iterator[None]:
+    """Hides variables that change what Slurm's commands do: filters, defaults, the job that we may be in."""
+    hidden = {
+        name: os.environ.pop(name)
+        for name in list(os.environ)
+        if name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SCANCEL_")) and name not in WHERE
+    }
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def _ask(*command: str) -> str:
+    try:
+        with clean_environment():
+            answer = subprocess.run(
+                command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, stdin=subprocess.DEVNULL
+            )
+    except FileNotFoundError:
+        raise ClusterError(f"there is no {command[0]} here: this is no machine of a Slurm cluster") from None
+    except subprocess.TimeoutExpired:
+        raise ClusterError(f"{command[0]} has not answered within {PATIENCE} s") from None
+    if answer.returncode != 0:
+        raise ClusterError(f"{command[0]} failed: {last_line(answer.stderr)}")
+    return answer.stdout
+
+
+def last_line(text: str) -> str:
+    """The last line of what a command has printed: usually its reason."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it does not say why"

@@ -1,0 +1,38 @@
+"""A worker's manners before its run begins."""
+
+from pathlib import Path
+
+import pytest
+
+from runs.store import lock
+from runs.store.run_folder import write_spec
+from runs.training import worker
+from runs.training.worker import BUSY, MISTAKE
+from tests.runs.standin import spec
+
+
+def test_run_is_locked_before_the_slow_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+
+    def run(*_: object) -> int:
+        held.append(lock.is_held(tmp_path))
+        return 0
+
+    monkeypatch.setattr(worker, "_run", run)
+    write_spec(spec(), tmp_path)
+    assert worker.main([str(tmp_path)]) == 0
+    assert held == [True]
+    assert not lock.is_held(tmp_path)
+
+
+def test_run_of_another_process_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_spec(spec(), tmp_path)
+    with lock.held(tmp_path):
+        assert worker.main([str(tmp_path)]) == BUSY
+    assert "another process runs it" in capsys.readouterr().err
+
+
+def test_folder_that_is_no_run_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert worker.main([str(tmp_path)]) == MISTAKE
+    assert "is not a run" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,134 @@
+import json
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runs.store.state import State
+from runs.watching import status_table
+from runs.watching.failures import digest
+from runs.watching.queue import Queue, QueuedJob, look
+from runs.watching.status import RunStatus, Standing, judge
+from tests.runs.standin import spec
+
+HERE = socket.gethostname()
+WAITING, RUNNING, ENDING = QueuedJob("7"), QueuedJob("7", "RUNNING", node="n"), QueuedJob("7", "COMPLETING", node="n")
+NONE: frozenset[str] = frozenset()
+
+
+def said(phase: Any, age: float = 0.0, host: str = "afar", job: str | None = None) -> State:
+    return State(phase, 5, 10, heartbeat=time.time() - 60 * age, host=host, job=job)
+
+
+@pytest.mark.parametrize(
+    ("state", "held", "job", "alive", "expected"),
+    [
+        (State(), False, None, None, "pending"),
+        (State(), False, WAITING, None, "queued"),
+        (State(), False, RUNNING, None, "running"),
+        (said("done"), False, RUNNING, NONE, "done"),
+        (said("running"), True, None, None, "running"),
+        (said("running", age=99), True, None, NONE, "running"),  # compiling takes minutes, and beats no heart
+        (said("pending"), False, WAITING, NONE, "queued"),  # came back after a preemption
+        (said("running"), False, ENDING, NONE, "running"),
+        # Failed in this job, while others of its runs go on; or earlier, and to be tried again.
+        (said("failed", job="7"), False, RUNNING, NONE, "failed"),
+        (said("failed", job="6"), False, WAITING, NONE, "queued"),
+        (said("failed"), False, None, NONE, "failed"),
+        # Says that it runs, and nobody is seen to run it.
+        (said("running", host=HERE), False, None, None, "stale"),
+        (said("running", age=1), False, None, None, "running"),
+        (said("running", age=11), False, None, None, "stale"),
+        (said("running", age=1, job="7"), False, None, NONE, "stale"),
+        (said("running", age=1, job="7"), False, None, frozenset({"7"}), "running"),  # a job of a person's own
+        (said("running", age=11, job="7"), False, None, frozenset({"7"}), "stale"),
+        (said("running", age=1, job="7"), False, None, None, "running"),  # Slurm cannot be asked here
+        (State("running"), False, None, None, "stale"),
+    ],
+)
+def test_standing(
+    state: State, held: bool, job: QueuedJob | None, alive: frozenset[str] | None, expected: Standing
+) -> None:
+    assert judge(state, held, job, cancelled=False, alive=alive, patience=10.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "held", "job", "expected"),
+    [
+        (said("pending", job="7"), False, RUNNING, "pending"),  # its neighbours go on
+        (State(), False, WAITING, "pending"),
+        (said("running", job="7"), True, RUNNING, "running"),  # about to save itself
+        (said("running", job="7"), False, RUNNING, "running"),
+        (said("running", job="6"), False, WAITING, "pending"),  # killed in an earlier job
+        (said("failed", job="7"), False, RUNNING, "failed"),
+    ],
+)
+def test_standing_of_a_cancelled_run(state: State, held: bool, job: QueuedJob, expected: Standing) -> None:
+    assert judge(state, held, job, cancelled=True, alive=NONE, patience=10.0) == expected
+
+
+def row(seed: int, standing: Standing, queued: QueuedJob | None = None, **told: Any) -> RunStatus:
+    run = spec(seed)
+    return RunStatus(run, run.folder(Path("results")), standing, State(**told), queued)
+
+
+def test_table_shows_speed_time_left_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [
+        row(0, "running", RUNNING, state="running", step=100, steps=400, fps=2.0, return_=3.25, host="n", job="7"),
+        row(1, "queued", QueuedJob("8", reason="Priority")),
+        row(2, "done", state="done", step=400, steps=400, fps=9.0, host="m", job="6_1"),
+    ]
+    status_table.show(rows)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[1][2:] == ["0", "running", "100", "400", "2.0", "0:02:30", "3.2", "n", "7"]
+    assert lines[2][2:] == ["1", "queued", "(Priority)", "0", "400", "-", "-", "-", "-", "8"]
+    assert lines[3][2:] == ["2", "done", "400", "400", "-", "-", "-", "m", "6_1"]
+    assert lines[4] == ["3", "runs:", "1", "queued,", "1", "running,", "1", "done"]
+    told = [status_table.to_json(each) for each in rows]
+    assert [(each["fps"], each["eta"], each["node"], each["job"], each["reason"]) for each in told] == [
+        (2.0, 150.0, "n", "7", None),
+        (None, None, None, "8", "Priority"),
+        (None, None, "m", "6_1", None),
+    ]
+    json.dumps(told)
+
+
+def test_table_of_many_runs_is_one_of_tasks_and_variants(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(status_table, "MAX_ROWS", 2)
+    status_table.show(
+        [
+            row(0, "running", RUNNING, state="running", step=100, fps=2.0, return_=1.0),
+            row(1, "running", QueuedJob("8", "RUNNING", node="m"), state="running", step=300, fps=1.0, return_=2.0),
+            row(3, "done", state="done", step=400, return_=3.0),
+        ]
+    )
+    cells = capsys.readouterr().out.splitlines()[1].split("  ")
+    found = [cell.strip() for cell in cells if cell.strip()]
+    assert found[2:] == ["0-1, 3", "2 running, 1 done", "800", "1,200", "3.0", "0:02:30", "2.0", "2", "2"]
+
+
+def test_equal_tracebacks_are_one_cause() -> None:
+    def failed(seed: int, trace: str, error: str = "oh") -> RunStatus:
+        folder = spec(seed).folder(Path("results"))
+        return row(seed, "failed", state="failed", error=error, traceback=trace.replace("FOLDER", str(folder)))
+
+    memory = 'File "loop.py", line 5, in train\n  0x7f{:04x}\nMemoryError: FOLDER/episodes'
+    rows = [failed(seed, memory.format(seed), f"out of memory at step {100 * seed}") for seed in range(7)]
+    rows += [failed(7, "KeyError"), failed(8, "ValueError"), row(9, "done")]
+    causes = digest(rows)
+    assert [len(cause.rows) for cause in causes] == [7, 1, 1]
+    text = causes[0].text
+    assert text.startswith("7 failed: out of memory at step 0\n  toy_reach_1/standin/0, ")
+    assert "standin/4 and 2 more" in text
+    assert text.endswith("MemoryError: results/suite/toy_reach_1/standin/0/episodes")
+
+
+def test_queue_of_nothing_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert look(tmp_path, ["suite"]) == Queue()
+    (tmp_path / "suite" / "slurm").mkdir(parents=True)
+    assert "no squeue here" in look(tmp_path, ["suite"]).warnings[0]
