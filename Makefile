@@ -5,7 +5,7 @@ READY := .venv/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test lint docs docs-figures bench lock clean
 
 demo: $(READY)  ## train the demo suite and draw its figures
 	$(BIN)/python launch.py run suites/demo.yaml --workers 2
@@ -19,6 +19,12 @@ lint: $(READY)  ## check style, types and the import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY)  ## build the documentation as a site, build/docs/index.html; a warning is an error
+	$(BIN)/sphinx-build -n -W --keep-going -E -q -d build/doctrees docs build/docs
+
+docs-figures: $(READY)  ## make the documentation's pictures anew from the showcases
+	$(BIN)/python docs/crop_figures.py
 
 # Large pages, as the launcher has them.
 bench: export GLIBC_TUNABLES = glibc.malloc.hugetlb=1
