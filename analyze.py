@@ -76,12 +76,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def _analyze(arguments: argparse.Namespace, command: str) -> None:
     from rich.console import Console
 
-    from analysis import console, discovery, export, report, sources
+    from analysis import console, export, report, sources
     from analysis.design import joined, renamed
     from analysis.published import read_published
     from analysis.scores import join, select
     from analysis.sources.layout import find
     from analysis.study import Context, Study
+    from discovery import figures, store
     from suites.plan import selection
 
     suites = _suites(arguments.sources)
@@ -92,7 +93,7 @@ def _analyze(arguments: argparse.Namespace, command: str) -> None:
     terminal = Console()
     with terminal.status("Reading scores"):
         cache = sources.Cache(folder / ".cache")
-        discoveries = {path: discovery.find(path) for path in arguments.sources if path.is_dir()}
+        discoveries = {path: store.find(path) for path in arguments.sources if path.is_dir()}
         scores = join(
             _read_suite(suites[path], arguments.results, settings.metric, cache)
             if path in suites
@@ -106,9 +107,10 @@ def _analyze(arguments: argparse.Namespace, command: str) -> None:
     for path in arguments.export:
         export.write(scores, settings.metric, path)
     designs = {suite.name: renamed(_design(suite), suite.name, scores.renamed) for suite in suites.values()}
-    drawings = [discovery.read(place) for places in discoveries.values() for place in places]
+    found = [store.read(place) for places in discoveries.values() for place in places]
+    further = [exhibit for each in found for exhibit in figures.exhibits(each)]
     with terminal.status(f"Statistics and figures of {scores.source}"):
-        study = Study.of(scores, Context(settings, joined(designs), published, drawings, command))
+        study = Study.of(scores, Context(settings, joined(designs), published, further, command))
         paths = report.write(study, folder)
     console.show(study.findings, study.tables.values(), paths, terminal)
 

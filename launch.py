@@ -27,7 +27,7 @@ from common.errors import UserError
 from common.text import counted, hint
 
 if TYPE_CHECKING:
-    from discovery.store import Discovery
+    from discovery.discovery import Discovery
     from runs.training.evaluate import ModelError
     from runs.watching.request import RunRequest
     from suites.plan import RunSpec
@@ -238,18 +238,13 @@ def schema(arguments: argparse.Namespace) -> int:
 
 def _keep(found: "Sequence[Discovery]") -> None:
     """Draws discoveries into their folders, and writes how stable the groups of several are."""
-    from analysis.discovery import Drawing, draw
+    from discovery.figures import draw
     from discovery.store import write_stability
 
     if len(found) > 1:
         write_stability(found)
     for each in found:
-        correlations = each.pictures if each.settings.input == "pixels" else each.correlations
-        merges = [(merge.a, merge.b, merge.rela) for merge in each.merges]
-        drawing = Drawing(
-            each.title, each.action_names, each.state_names, correlations, merges, each.groups, each.settings.eta
-        )
-        draw(drawing, each.folder)
+        draw(each, each.folder)
 
 
 def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) -> None:

@@ -1,6 +1,5 @@
 """Which figures a study has, in which order, and what the caption of each says."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +8,7 @@ from typing import Literal
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis import discovery, figures, model_errors, statistics
+from analysis import figures, model_errors, statistics
 from analysis.figures import KINDS, Look, render
 from analysis.study import Study
 
@@ -44,7 +43,7 @@ def exhibits(study: Study) -> Iterator[Exhibit]:
     yield from _tasks(study)
     yield from _ablations(study)
     yield from _predictions(study)
-    yield from _discoveries(study)
+    yield from study.context.further
 
 
 def _overview(study: Study) -> Iterator[Exhibit]:
@@ -132,22 +131,6 @@ def _predictions(study: Study) -> Iterator[Exhibit]:
         f"Lines: mean over seeds; bands: its interval. {rests}{errors.intervals}" + _command(study),
         partial(figures.model_errors, errors.curves, study.looks, "step"),
     )  # fmt: skip
-
-
-def _discoveries(study: Study) -> Iterator[Exhibit]:
-    for found in study.context.discoveries:
-        name = re.sub(r"[^\w.-]+", "_", f"sd2 {found.title.replace(',', '')} eta {found.eta:g}")
-        yield Exhibit(
-            f"{name}_correlations", "discovery", f"What each action moves: {found.title}",
-            "Absolute correlation of actions with the changes that follow them (SD2), by group.",
-            partial(discovery.correlations, found),
-        )  # fmt: skip
-        if found.merges:
-            yield Exhibit(
-                f"{name}_dendrogram", "discovery", f"How the groups came about: {found.title}",
-                "Groups merge from left to right by their Rela; the dashed line is where merging stops.",
-                partial(discovery.dendrogram, found),
-            )  # fmt: skip
 
 
 def _curves(

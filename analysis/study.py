@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import pandas as pd
 
 from analysis import checks, compute, design, efficiency, improvement, model_errors, profiles, protocol, statistics
 from analysis import tables as made
 from analysis.design import Design
-from analysis.discovery import Drawing
 from analysis.errors import AnalysisError
 from analysis.figures import Look, looks, shaded
 from analysis.model_errors import ModelErrors
@@ -18,6 +17,9 @@ from analysis.published import Published
 from analysis.scores import Scores, usable, usable_model_errors
 from analysis.settings import AnalysisSettings
 from analysis.tables import Table
+
+if TYPE_CHECKING:
+    from analysis.exhibits import Exhibit
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,14 @@ class Context:
         settings: How scores, statistics and figures are made.
         design: How variants belong together.
         published: Methods whose printed scores stand beside the measured ones.
-        discoveries: What SD2 found, to be drawn.
+        further: Figures from elsewhere to show besides, say of SD2's discoveries.
         command: The command line that asks for this analysis.
     """
 
     settings: AnalysisSettings
     design: Design = field(default_factory=Design)
     published: Sequence[Published] = ()
-    discoveries: Sequence[Drawing] = ()
+    further: "Sequence[Exhibit]" = ()
     command: str = ""
 
 

@@ -10,8 +10,11 @@ import numpy as np
 
 from agents.settings import DiscoverySettings
 from common.errors import UserError
+from common.text import counted
 from discovery import sd2
-from discovery.store import Discovery, discover, stability, stability_file
+from discovery.discovery import Discovery, stability
+from discovery.search import discover
+from discovery.store import stability_file
 from suites.catalog import Catalog
 from suites.yaml_reader import Key, Node, Place, parse
 
@@ -49,7 +52,7 @@ def discover_all(task: str, settings: Sequence[DiscoverySettings], results: Path
     A progress bar is shown on standard error if that is a terminal.
 
     Raises:
-        UserError: see `discovery.store.discover`.
+        UserError: see `discovery.search.discover`.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -94,7 +97,7 @@ def _result(found: Discovery) -> dict[str, Any]:
 def _describe(found: Discovery) -> str:
     asked = found.settings
     lines = [
-        f"{found.task}: {_count(len(found.groups), 'group')} of {_count(len(found.action_names), 'action')}, from "
+        f"{found.task}: {counted(len(found.groups), 'group')} of {counted(len(found.action_names), 'action')}, from "
         f"{asked.steps:,} random steps, {asked.input}, seed {asked.seed}",
         *(f"  {group}  {', '.join(names)}" for group, names in zip(found.groups, found.names, strict=True)),
     ]
@@ -147,7 +150,3 @@ def _decision(found: Discovery) -> list[str]:
 
 def _advance(progress: "Progress", bar: "TaskID", steps: int) -> None:
     progress.update(bar, completed=steps)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"

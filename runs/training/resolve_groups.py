@@ -10,7 +10,7 @@ import numpy as np
 from agents.cost import match_parameters
 from common.errors import UserError
 from common.seeds import Stream, generator
-from discovery.store import discover
+from discovery.search import discover
 from envs.settings import ACTIONS
 from suites import groups
 from suites.plan import RunSpec

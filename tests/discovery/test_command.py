@@ -13,7 +13,7 @@ import launch
 from agents.settings import DiscoverySettings
 from discovery import sd2
 from discovery.command import describe
-from discovery.store import Discovery
+from discovery.discovery import Discovery
 
 ROOT = Path(launch.__file__).parent
 
@@ -87,7 +87,7 @@ def test_several_seeds_are_compared(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_figures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert discover("toy_reach_2", "--steps", "500", results=tmp_path) == 0
-    monkeypatch.delattr("analysis.discovery.render")
+    monkeypatch.delattr("discovery.figures.render")
     assert discover("toy_reach_2", "--steps", "500", results=tmp_path) == 0
 
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_written_takes_no_answer_away(
     def refuse(path: Path, *_: object) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("analysis.files.write", refuse)
+    monkeypatch.setattr("common.files.write_bytes", refuse)
     assert discover("toy_reach_2", "--steps", "500", *arguments, results=tmp_path) == 0
     monkeypatch.setattr("common.files.write_text", refuse)
     assert discover("toy_reach_2", "--steps", "500", *arguments, results=tmp_path) == 0

@@ -19,7 +19,9 @@ from common import files
 from common.errors import UserError
 from common.origin import ROOT
 from discovery import sd2, store
-from discovery.store import CORRELATIONS, GROUPS, MERGES, Discovery, discover, write_stability
+from discovery.discovery import Discovery
+from discovery.search import discover
+from discovery.store import CORRELATIONS, GROUPS, MERGES, write_stability
 
 SHORT = DiscoverySettings(steps=600)  # the second chunk ends it in the middle, after three episodes of a toy
 # Task -> steps, the merges that are made (groups of ED2's publication), the least Rela of them and the next, from
@@ -283,14 +285,14 @@ import os, signal
 from pathlib import Path
 from agents.settings import DiscoverySettings
 from common import files
-from discovery import store
+from discovery.search import discover
 write = files.write_file
 def killed(path, data):
     if path.name == "groups.yaml":
         os.kill(os.getpid(), signal.SIGKILL)
     write(path, data)
 files.write_file = killed
-store.discover("toy_reach_4", DiscoverySettings(steps=600), Path({str(tmp_path)!r}))
+discover("toy_reach_4", DiscoverySettings(steps=600), Path({str(tmp_path)!r}))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True)
     assert done.returncode == -signal.SIGKILL

@@ -9,22 +9,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from agents.settings import DiscoverySettings
-from analysis.discovery import Drawing, correlations, dendrogram, draw, find, read
-from analysis.errors import AnalysisError
 from analysis.figures import ONE, TWO
+from common.errors import UserError
 from discovery import store
+from discovery.discovery import Discovery
+from discovery.figures import correlations, dendrogram, draw
+from discovery.sd2 import Merge, merge_path
+from discovery.store import find, read
 from tests.analysis.plots import visible_texts
 
 STATES = np.array([[0.1, 0.2, 0.3, 0.4], [0, 0.9, 0, 0], [0.5, 0.6, 0.7, 0.8], [0, 0, 0.25, 0]])
-FOUND = Drawing(
-    "dmc_made_up, state, 20,000 random steps, seed 4",
+FOUND = Discovery(
+    "dmc_hopper_stand",
+    DiscoverySettings(eta=0.1, seed=4),
+    Path("nowhere"),
     ["hip", "waist", "knee", "action 3"],
     ["height", "velocity[0]", "velocity[1]", "arm[0,1]"],
     STATES,
-    [((0,), (2,), 0.2), ((1,), (3,), 0.05), ((0, 2), (1, 3), 0.3)],  # Rela rises at the last merge
-    [[0, 2], [1], [3]],
-    0.1,
-)
+    [Merge((0,), (2,), 0.2), Merge((1,), (3,), 0.05), Merge((0, 2), (1, 3), 0.3)],  # Rela rises at the last merge
+)  # whose groups are [0, 2], [1] and [3]
 
 
 def panel(figure: Figure) -> Axes:
@@ -86,9 +89,9 @@ def test_branches_of_the_dendrogram_meet_at_their_rela() -> None:
 
 def test_no_two_branches_cross() -> None:
     """The actions of each merge stand next to each other."""
-    path = [((1,), (3,), 0.5), ((0,), (2,), 0.4), ((0, 2), (1, 3), 0.3)]
+    path = [Merge((1,), (3,), 0.5), Merge((0,), (2,), 0.4), Merge((0, 2), (1, 3), 0.3)]
     assert labels(panel(dendrogram(replace(FOUND, merges=path)))) == ["hip 0", "knee 2", "waist 1", "action 3"]
-    path = [((0,), (3,), 0.5), ((0, 3), (1,), 0.4), ((0, 1, 3), (2,), 0.3)]
+    path = [Merge((0,), (3,), 0.5), Merge((0, 3), (1,), 0.4), Merge((0, 1, 3), (2,), 0.3)]
     assert labels(panel(dendrogram(replace(FOUND, merges=path)))) == ["hip 0", "action 3", "waist 1", "knee 2"]
 
 
@@ -100,8 +103,19 @@ def pictures_of(actions: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.float6
     return pictures
 
 
+def seen_as_pixels(found: Discovery, pictures: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> Discovery:
+    """The same discovery, made by looking at pixels."""
+    places = [tuple(place) for place in np.argwhere(~np.isnan(pictures[0]))]
+    return replace(
+        found,
+        settings=found.settings.model_copy(update={"input": "pixels"}),
+        state_names=[f"pixel[{row},{column},{channel}]" for row, column, channel in places],
+        correlations=np.stack([pictures[:, *place] for place in places], 1),
+    )
+
+
 def test_pixels_are_drawn_as_pictures_averaged_over_channels() -> None:
-    figure = correlations(replace(FOUND, correlations=pictures_of(4)))
+    figure = correlations(seen_as_pixels(FOUND, pictures_of(4)))
     titles = [axis.get_title() for axis in figure.axes[:4]]
     assert titles == ["hip 0", "knee 2", "waist 1", "action 3"]
     pictures = [axis.get_images()[0].get_array() for axis in figure.axes[:2]]
@@ -115,14 +129,17 @@ def test_pixels_are_drawn_as_pictures_averaged_over_channels() -> None:
 @pytest.mark.parametrize("pixels", [False, True])
 def test_titles_are_whole(actions: int, pixels: bool) -> None:
     """Also where there are few actions, and so a narrow figure, and a long name."""
+    asked = DiscoverySettings(input="pixels" if pixels else "state", steps=100_000, eta=2, seed=4294967295)
     found = replace(
         FOUND,
-        title="dmc_ball_in_cup_catch, pixels, 100,000 random steps, seed 4294967295",
-        actions=FOUND.actions[:actions],
-        correlations=pictures_of(actions) if pixels else STATES[:actions],
-        merges=[((0,), (1,), 0.2)][: actions - 1],
-        groups=[[action] for action in range(actions)],
+        task="dmc_ball_in_cup_catch",
+        settings=asked,
+        action_names=FOUND.action_names[:actions],
+        correlations=STATES[:actions],
+        merges=[Merge((0,), (1,), 0.2)][: actions - 1],
     )
+    if pixels:
+        found = seen_as_pixels(found, pictures_of(actions))
     figures = [correlations(found), *([dendrogram(found)] if actions == 2 else [])]
     for figure in figures:
         assert figure.get_figwidth() in (ONE, TWO)
@@ -134,7 +151,7 @@ def test_titles_are_whole(actions: int, pixels: bool) -> None:
 
 
 def test_wide_heat_maps_take_two_columns() -> None:
-    wide = replace(FOUND, states=[f"velocity[{i}]" for i in range(60)], correlations=np.full((4, 60), 0.3))
+    wide = replace(FOUND, state_names=[f"velocity[{i}]" for i in range(60)], correlations=np.full((4, 60), 0.3))
     assert [correlations(found).get_figwidth() for found in (FOUND, wide)] == [ONE, TWO]
 
 
@@ -147,15 +164,20 @@ def test_what_is_read_is_what_was_found(pixels: bool, tmp_path: Path) -> None:
     folder = tmp_path / "sd2" / "toy_reach_4" / store.key(settings)
     numbers = rng.uniform(0, 1, (4, 3))
     names = [f"lane {i}" for i in range(4)]
-    found = store.Discovery("toy_reach_4", settings, folder, names, states, numbers, store.sd2.merge_path(numbers))
+    found = Discovery("toy_reach_4", settings, folder, names, states, numbers, merge_path(numbers))
     folder.parent.mkdir(parents=True)
-    store._write(found, {})
-    drawing = read(folder)
-    assert (drawing.title, drawing.eta) == (found.title, 0.01)
-    assert (drawing.actions, drawing.states) == (names, states)
-    assert drawing.groups == [list(group) for group in found.groups]
-    assert [(merge.a, merge.b, merge.rela) for merge in found.merges] == list(drawing.merges)
-    np.testing.assert_array_equal(drawing.correlations, found.pictures if pixels else numbers)
+    store.write(found, {})
+    again = read(folder)
+    assert (again.task, again.settings, again.groups, again.merges) == (
+        found.task,
+        settings,
+        found.groups,
+        found.merges,
+    )
+    assert (again.action_names, again.state_names) == (names, states)
+    np.testing.assert_array_equal(again.correlations, numbers)
+    if pixels:
+        np.testing.assert_array_equal(again.pictures[:, 63, 5, 1], numbers[:, 1])
     (folder.parent / "stability_state_20000_eta0_seeds0-2.csv").touch()
     (tmp_path / "suite" / "task" / "variant").mkdir(parents=True)
     assert find(tmp_path) == find(tmp_path / "sd2") == [folder]
@@ -167,8 +189,7 @@ def test_what_is_read_is_what_was_found(pixels: bool, tmp_path: Path) -> None:
     [
         ("groups.yaml", None),
         ("groups.yaml", "task: [dmc_made_up"),
-        ("groups.yaml", "task: dmc_made_up\n"),
-        ("merges.csv", "a,b\n0,1\n"),
+        ("groups.yaml", "task: toy_reach_1\n"),
         ("correlations.csv", "action,height\nhip,high\n"),
         ("correlations.csv", "action,height,velocity\nhip,0.5\n"),
         ("correlations.csv", ""),
@@ -178,19 +199,19 @@ def test_what_is_damaged_is_said(name: str, text: str | None, tmp_path: Path) ->
     files = {
         "correlations.csv": "action,height\nhip,0.5\n",
         "merges.csv": "a,b,rela\n",
-        "groups.yaml": "task: t\ngroups: [[0]]\neta: 0.0\nsource: {input: state, steps: 100, seed: 0}\n",
+        "groups.yaml": "task: toy_reach_1\ngroups: [[0]]\neta: 0.0\nsource: {input: state, steps: 100, seed: 0}\n",
     }
     for each, content in files.items():
         (tmp_path / each).write_text(content)
-    assert read(tmp_path).actions == ["hip"]
+    assert read(tmp_path).action_names == ["hip"]
     if text is None:
         (tmp_path / name).unlink()
     else:
         (tmp_path / name).write_text(text)
-    with pytest.raises(AnalysisError, match=str(tmp_path)):
+    with pytest.raises(UserError, match=str(tmp_path)):
         read(tmp_path)
 
 
 def test_one_action_has_no_dendrogram(tmp_path: Path) -> None:
-    one = Drawing("alone", ["hip"], ["height"], np.array([[0.5]]), [], [[0]], 0.0)
+    one = Discovery("toy_reach_1", DiscoverySettings(), tmp_path, ["hip"], ["height"], np.array([[0.5]]), [])
     assert [path.name for path in draw(one, tmp_path)] == ["correlations.png", "correlations.pdf"]

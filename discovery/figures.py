@@ -1,32 +1,27 @@
 """Figures of a discovery of action groups: what each action moves, and how the groups came about."""
 
-import csv
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, groupby
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import seaborn as sns
-import yaml
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analysis import files
-from analysis.errors import AnalysisError
+from analysis.exhibits import Exhibit
 from analysis.figures import panels
 from analysis.figures.style import ONE, SMALL, STYLE, TWO, render, wrapped
+from common import files
+from discovery.discovery import Discovery
 
 DRAWN = ("png", "pdf")  # kinds of files in a discovery's folder
-CORRELATIONS, MERGES, GROUPS = "correlations.csv", "merges.csv", "groups.yaml"
-NAME = re.compile(r"(state|pixels)_\d+_eta-?[\d.]+_seed\d+")  # of a discovery's folder
-PIXEL = re.compile(r"pixel\[(\d+),(\d+),(\d+)\]")
-PICTURE = (64, 64, 3)  # as the environments draw them
 COLORS = "rocket_r"
 ROW = 0.16  # inches of an action
 FEW = 24  # state dimensions that one column of a paper has room for
@@ -34,100 +29,23 @@ Color = str | tuple[float, float, float]
 LONE = "0.45"  # the colour of an action that is a group of its own
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """What is drawn of a discovery.
-
-    Attributes:
-        title: Task, input, steps and seed, in words.
-        actions: What each action drives; A names.
-        states: The state dimensions that ever changed; V names.
-        correlations: |correlation| of each action with the change of each of them, (A, V); or, where these are pixels,
-            pictures (A, H, W, C) with NaN where a pixel never changed.
-        merges: The merge path: both groups of action indices and their Rela.
-        groups: The groups of action indices.
-        eta: Where merging stopped.
-    """
-
-    title: str
-    actions: Sequence[str]
-    states: Sequence[str]
-    correlations: NDArray[np.float64]
-    merges: Sequence[tuple[tuple[int, ...], tuple[int, ...], float]]
-    groups: Sequence[Sequence[int]]
-    eta: float
-
-    @property
-    def colors(self) -> dict[int, Color]:
-        """Action -> its group's colour, grey for an action alone."""
-        larger = [group for group in self.groups if len(group) > 1]
-        palette = [color for color in sns.color_palette("colorblind") if len(set(color)) > 1]  # its grey means lone
-        colors: dict[int, Color] = {action: LONE for group in self.groups for action in group}
-        return colors | {
-            action: color for group, color in zip(larger, cycle(palette), strict=False) for action in group
-        }
+def exhibits(found: Discovery) -> Iterator[Exhibit]:
+    """The figures of a discovery, as an analysis shows them beside scores."""
+    name = re.sub(r"[^\w.-]+", "_", f"sd2 {found.title.replace(',', '')} eta {found.settings.eta:g}")
+    yield Exhibit(
+        f"{name}_correlations", "discovery", f"What each action moves: {found.title}",
+        "Absolute correlation of actions with the changes that follow them (SD2), by group.",
+        partial(correlations, found),
+    )  # fmt: skip
+    if found.merges:
+        yield Exhibit(
+            f"{name}_dendrogram", "discovery", f"How the groups came about: {found.title}",
+            "Groups merge from left to right by their Rela; the dashed line is where merging stops.",
+            partial(dendrogram, found),
+        )  # fmt: skip
 
 
-def find(root: Path) -> list[Path]:
-    """The folders of discoveries of a root of results, or of the folder `sd2` in it, sorted."""
-    files = [*root.glob(f"*/*/{CORRELATIONS}"), *root.glob(f"sd2/*/*/{CORRELATIONS}")]
-    return sorted(path.parent for path in files if NAME.fullmatch(path.parent.name))
-
-
-def read(folder: Path) -> Drawing:
-    """What is drawn of a discovery, from its files.
-
-    Raises:
-        AnalysisError: A file is absent, or does not hold what a discovery's does.
-    """
-    try:
-        found = yaml.safe_load((folder / GROUPS).read_text(encoding="utf-8"))
-        (_, *states), *rows = _table(folder / CORRELATIONS)
-        _, *merges = _table(folder / MERGES)
-        source = found["source"]
-        correlations = np.array([row[1:] for row in rows], float).reshape(len(rows), len(states))
-        if source["input"] == "pixels":
-            correlations = _at_their_places(correlations, states)
-        return Drawing(
-            f"{found['task']}, {source['input']}, {source['steps']:,} random steps, seed {source['seed']}",
-            [row[0] for row in rows],
-            states,
-            correlations,
-            [(_indices(a), _indices(b), float(rela)) for a, b, rela in merges],
-            found["groups"],
-            float(found["eta"]),
-        )
-    except OSError as error:
-        raise AnalysisError(
-            f"{error.filename}: cannot be read: {error.strerror}; a discovery has {CORRELATIONS}, {MERGES} and {GROUPS}"
-        ) from None
-    except (ValueError, KeyError, TypeError, IndexError, csv.Error, yaml.YAMLError) as error:
-        raise AnalysisError(
-            f"{folder}: is no discovery, or a damaged one ({type(error).__name__}: {error}); "
-            "remove it and discover anew with `launch.py discover`"
-        ) from None
-
-
-def _table(path: Path) -> list[list[str]]:
-    return list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-
-
-def _indices(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split()))
-
-
-def _at_their_places(correlations: NDArray[np.float64], states: Sequence[str]) -> NDArray[np.float64]:
-    """Correlations (A, V) of pixels as pictures (A, H, W, C); NaN where a pixel never changed."""
-    matches = [PIXEL.fullmatch(name) for name in states]
-    if None in matches:
-        raise ValueError("a state dimension is no pixel")
-    pictures = np.full((len(correlations), *PICTURE), np.nan)
-    rows, columns, channels = np.array([match.groups() for match in matches if match], int).T
-    pictures[:, rows, columns, channels] = correlations
-    return pictures
-
-
-def draw(found: Drawing, folder: Path) -> list[Path]:
+def draw(found: Discovery, folder: Path) -> list[Path]:
     """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF into a folder that lacks them.
 
     Returns:
@@ -141,24 +59,24 @@ def draw(found: Drawing, folder: Path) -> list[Path]:
             continue
         picture = figure(found)
         for kind, path in absent.items():
-            files.write(path, render(picture, kind))
+            files.write_bytes(path, render(picture, kind))
             drawn.append(path)
     return drawn
 
 
-def correlations(found: Drawing) -> Figure:
+def correlations(found: Discovery) -> Figure:
     """What each action moves: rows of a heat map, group by group; or for pixels a picture of each action."""
-    return _pictures(found) if found.correlations.ndim == 4 else _rows(found)
+    return _pictures(found) if found.settings.input == "pixels" else _rows(found)
 
 
-def dendrogram(found: Drawing) -> Figure:
+def dendrogram(found: Discovery) -> Figure:
     """The merge path against Rela, with the line at eta.
 
     Merges that were made have their group's colour. Rela need not fall along the path, so a branch may turn back.
     """
     order = _order(found)
-    relas = [rela for *_, rela in found.merges]
-    low, high = min([*relas, found.eta]), max([*relas, found.eta])
+    relas = [merge.rela for merge in found.merges]
+    low, high = min([*relas, found.settings.eta]), max([*relas, found.settings.eta])
     start = high + 0.15 * max(high - low, 0.1)
     end = low - 0.05 * (start - low)
     place: dict[tuple[int, ...], tuple[float, float]] = {
@@ -168,16 +86,17 @@ def dendrogram(found: Drawing) -> Figure:
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(ONE, 0.85 + ROW * len(order)))
         axis = figure.subplots()
-        for a, b, rela in found.merges:
+        for merge in found.merges:
+            a, b, rela = merge.a, merge.b, merge.rela
             (left, top), (right, bottom) = place[a], place[b]
             whole = tuple(sorted(a + b))
             kept = set(whole) <= set(made[whole[0]])
-            color = found.colors[whole[0]] if kept else "0.7"
+            color = _colors(found)[whole[0]] if kept else "0.7"
             axis.plot([left, rela, rela, right], [top, top, bottom, bottom], color=color, solid_joinstyle="miter")
             place[whole] = (rela, (top + bottom) / 2)
-        axis.axvline(found.eta, color="0.1", linestyle="--", linewidth=0.8)
-        side = "left" if start - found.eta < 0.7 * (start - end) else "right"  # so that the text is inside
-        axis.text(found.eta, len(order) - 0.3, f" eta {found.eta:g} ", va="bottom", ha=side)
+        axis.axvline(found.settings.eta, color="0.1", linestyle="--", linewidth=0.8)
+        side = "left" if start - found.settings.eta < 0.7 * (start - end) else "right"  # so that the text is inside
+        axis.text(found.settings.eta, len(order) - 0.3, f" eta {found.settings.eta:g} ", va="bottom", ha=side)
         axis.set_xlim(start, end)
         axis.set_ylim(len(order) - 0.3, -0.6)
         axis.grid(visible=False, axis="y")
@@ -189,10 +108,10 @@ def dendrogram(found: Drawing) -> Figure:
     return figure
 
 
-def _rows(found: Drawing) -> Figure:
+def _rows(found: Discovery) -> Figure:
     order = [action for group in found.groups for action in group]
-    spans = list(_spans(found.states))
-    width = ONE if len(found.states) <= FEW else TWO
+    spans = list(_spans(found.state_names))
+    width = ONE if len(found.state_names) <= FEW else TWO
     with matplotlib.rc_context(STYLE | {"axes.grid": False}):
         figure = Figure(figsize=(width, 1.0 + ROW * len(order)))
         axis = figure.subplots()
@@ -212,9 +131,9 @@ def _rows(found: Drawing) -> Figure:
     return figure
 
 
-def _pictures(found: Drawing) -> Figure:
+def _pictures(found: Discovery) -> Figure:
     order = [action for group in found.groups for action in group]
-    pictures = _mean_over_channels(found.correlations)
+    pictures = _mean_over_channels(found.pictures)
     width, columns = (ONE, len(order)) if len(order) <= 2 else (TWO, min(len(order), 6))
     rows = -(-len(order) // columns)
     room = (width - 0.6) / columns
@@ -228,11 +147,19 @@ def _pictures(found: Drawing) -> Figure:
             image = axis.imshow(pictures[action], cmap=COLORS, vmin=0, vmax=top, interpolation="nearest")
             axis.set_xticks([])
             axis.set_yticks([])
-            title = wrapped(_label(found.actions[action], action), room, SMALL)
-            axis.set_title(title, fontsize=SMALL, color=found.colors[action], pad=2)
+            title = wrapped(_label(found.action_names[action], action), room, SMALL)
+            axis.set_title(title, fontsize=SMALL, color=_colors(found)[action], pad=2)
         _colorbar(figure, image, figure.axes)
         _title(figure, f"{found.title}; mean over channels, white: never changed")
     return figure
+
+
+def _colors(found: Discovery) -> dict[int, Color]:
+    """Action -> its group's colour, grey for an action alone."""
+    larger = [group for group in found.groups if len(group) > 1]
+    palette = [color for color in sns.color_palette("colorblind") if len(set(color)) > 1]  # its grey means lone
+    colors: dict[int, Color] = {action: LONE for group in found.groups for action in group}
+    return colors | {action: color for group, color in zip(larger, cycle(palette), strict=False) for action in group}
 
 
 def _colorbar(figure: Figure, image: AxesImage, axes: Sequence[Axes]) -> None:
@@ -256,11 +183,11 @@ def _mean_over_channels(pictures: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(seen > 0, np.nansum(pictures, -1) / np.maximum(seen, 1), np.nan)
 
 
-def _order(found: Drawing) -> list[int]:
+def _order(found: Discovery) -> list[int]:
     """The actions in an order in which no two branches cross."""
-    trees: dict[tuple[int, ...], list[int]] = {(action,): [action] for action in range(len(found.actions))}
-    for a, b, _ in found.merges:
-        trees[tuple(sorted(a + b))] = trees.pop(a) + trees.pop(b)
+    trees: dict[tuple[int, ...], list[int]] = {(action,): [action] for action in range(len(found.action_names))}
+    for merge in found.merges:
+        trees[tuple(sorted(merge.a + merge.b))] = trees.pop(merge.a) + trees.pop(merge.b)
     [order] = trees.values()
     return order
 
@@ -274,10 +201,10 @@ def _spans(columns: Sequence[str]) -> Iterator[tuple[str, int, int]]:
         start = end
 
 
-def _label_rows(axis: Axes, found: Drawing, order: Sequence[int]) -> None:
-    axis.set_yticks(range(len(order)), [_label(found.actions[action], action) for action in order])
+def _label_rows(axis: Axes, found: Discovery, order: Sequence[int]) -> None:
+    axis.set_yticks(range(len(order)), [_label(found.action_names[action], action) for action in order])
     for text, action in zip(axis.get_yticklabels(), order, strict=True):
-        text.set_color(found.colors[action])
+        text.set_color(_colors(found)[action])
     axis.tick_params(axis="y", length=0)
 
 
