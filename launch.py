@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted" + ("; the same command goes on from here" if verb is run else ""), file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader, say head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # a full disk, a folder that is a file, missing permissions

@@ -1,4 +1,4 @@
-"""How long a whole analysis takes, of new results and of known ones, beside what it cannot do without.
+"""How long a whole analysis takes, of new results and of known ones, against the work that it cannot avoid.
 
     python -m benchmarks.analysis [--runs 2000] [--points 500] [--repetitions 2000]
 

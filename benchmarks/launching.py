@@ -1,4 +1,4 @@
-"""How long a launcher takes over thousands of runs, beside reading and writing the same files and doing nothing else.
+"""How long a launcher takes over thousands of runs, against only reading and writing the same files.
 
     python -m benchmarks.launching [--runs 10000]
 

@@ -1,4 +1,4 @@
-"""How long PlaNet's planner thinks about an action, beside how fast this machine multiplies matrices.
+"""How long PlaNet's planner takes for an action, against this machine's rate for matrix products.
 
     python -m benchmarks.planning [--size paper|cpu] [--horizon 12] [--envs 1] [--actions 6]
 

@@ -1,4 +1,4 @@
-"""How fast a training step is, beside how fast this machine multiplies matrices.
+"""How fast a training step is, against this machine's rate for matrix products.
 
     python -m benchmarks.train_step [--size paper|cpu] [--kind rssm|ed2] [--actions 6] [--precision float32]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from common import files
 
-PROVENANCE = "provenance.json"  # the file that keeps it beside a result
-SNAPSHOT = "snapshot.json"  # in a copy of a checkout, what `source` said of the original
+PROVENANCE = "provenance.json"  # the file in a result's folder that keeps it
+SNAPSHOT = "snapshot.json"  # in a copy of a checkout, the answer of `source` for the original
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "tensorflow",
@@ -47,9 +47,9 @@ def origin() -> dict[str, Any]:
 
 
 def source() -> dict[str, Any]:
-    """The commit of this code, and how the working tree differs from it; None where git cannot tell.
+    """The commit of this code, and how the working tree differs from it; None where git does not know.
 
-    A snapshot carries what was said of the checkout that it was taken from.
+    A snapshot carries the answer for the checkout that it was taken from.
     """
     if (carried := files.read_json(ROOT / SNAPSHOT)) is not None:
         return carried

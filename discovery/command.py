@@ -1,4 +1,4 @@
-"""What a person asks of a discovery on the command line, and is told of it."""
+"""`launch.py discover`: its options, and its answer in words or JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -114,7 +114,7 @@ def _describe(found: Discovery) -> str:
 
 
 def _decimals(found: Discovery) -> int:
-    """The fewest decimals, from three on, that tell eta from every other Rela of the path and from 0."""
+    """The fewest decimals, from three on, that distinguish eta from every other Rela of the path and from 0."""
     eta = found.settings.eta
     others = {0.0, *(merge.rela for merge in found.merges)} - {eta}
     apart = (digits for digits in DECIMALS if all(round(rela, digits) != round(eta, digits) for rela in others))

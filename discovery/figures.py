@@ -30,7 +30,7 @@ LONE = "0.45"  # the colour of an action that is a group of its own
 
 
 def exhibits(found: Discovery) -> Iterator[Exhibit]:
-    """The figures of a discovery, as an analysis shows them beside scores."""
+    """The figures of a discovery, as an analysis shows them with scores."""
     name = re.sub(r"[^\w.-]+", "_", f"sd2 {found.title.replace(',', '')} eta {found.settings.eta:g}")
     yield Exhibit(
         f"{name}_correlations", "discovery", f"What each action moves: {found.title}",

@@ -39,7 +39,7 @@ def discover(
 
     Raises:
         UserError: there is no such task, its actions are discrete, nothing in it ever changes, the renderer cannot be
-            loaded, or something else stands in the folder's place.
+            loaded, or something that is no folder is in its place.
     """
     if task not in TASKS:
         raise UserError(
@@ -51,7 +51,7 @@ def discover(
     folder = results / store.ROOM / task / store.key(settings)
     for path in (folder, *folder.parents):
         if os.path.lexists(path) and not path.is_dir():
-            raise UserError(f"{path}: stands where a folder of discoveries belongs; remove it")
+            raise UserError(f"{path}: is in the place of a folder of discoveries; remove it")
     found = store.cached(task, settings, folder)
     if found is not None:
         return found

@@ -8,7 +8,7 @@
     results/sd2/<task>/stability_<input>_<steps>_eta<eta>_seeds<seeds>.csv
 
 State dimensions that never changed are left out. A folder is complete or absent. Only correlations.csv is ever read
-back; merges and groups follow from it, and are written anew where they say anything else. `launch.py discover` adds
+back; merges and groups follow from it, and are written anew where they differ. `launch.py discover` adds
 figures to the folder, also where a run's `dynamics.groups: sd2` has made it: runs draw nothing.
 """
 
@@ -48,7 +48,7 @@ SOURCE = "SD2 of ED2 (Yuan et al., arXiv 2112.02817), from uniformly random acti
 
 
 def stability_file(found: Sequence[Discovery]) -> Path:
-    """Where the stability of discoveries stands, beside their folders."""
+    """The file with the stability of discoveries, next to their folders."""
     first = found[0]
     one, seeds = first.settings, sorted(each.settings.seed for each in found)
     asked = f"{one.input}_{one.steps}_eta{_positional(one.eta)}_seeds{ranges(seeds, ',')}"
@@ -169,7 +169,7 @@ def cached(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | 
 
 
 def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery:
-    """What the correlations in a folder say; raises one of DAMAGE where they are cut off or foreign."""
+    """The discovery that a folder's correlations give; raises one of DAMAGE where they are cut off or foreign."""
     text = (folder / CORRELATIONS).read_text(encoding="utf-8")
     [_, *states], *rows = csv.reader(io.StringIO(text))
     correlations = np.array([row[1:] for row in rows], float)

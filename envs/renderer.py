@@ -36,7 +36,7 @@ class Probe:
 def choose_renderer(setting: str) -> str:
     """Resolve the setting `renderer`, and set MUJOCO_GL to it.
 
-    Call it before dm_control is imported. `auto` takes EGL if a GPU stands behind it, else the ray caster. With the ray
+    Call it before dm_control is imported. `auto` takes EGL if a GPU backs it, else the ray caster. With the ray
     caster no OpenGL library is loaded. A MUJOCO_GL from outside is overridden: the settings decide.
 
     Args:

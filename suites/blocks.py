@@ -44,7 +44,7 @@ def _text(node: Node, key: str) -> str:
 
 
 def _entries(node: Node, key: str, what: str) -> list[Node]:
-    """Returns a list's entries; a single text stands for a list of one."""
+    """Returns a list's entries; a single text is a list of one."""
     entries = [node] if isinstance(node.value, str) else node.value
     if not isinstance(entries, list) or not entries:
         raise node.place.error(f"{key} is {node.described()}; allowed: a list of {what}")
@@ -213,7 +213,7 @@ def read_overrides(items: Sequence[str], option: str = "--set", catalog: Catalog
 
 
 def _at(node: Node, place: Place) -> Node:
-    """Returns a node with all its parts at one place, as lines and columns say nothing of an option."""
+    """Returns a node with all its parts at one place, since an option has no lines and columns."""
     value = node.value
     if isinstance(value, dict):
         value = {Key(key, place): _at(part, place) for key, part in value.items()}

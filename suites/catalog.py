@@ -12,7 +12,7 @@ from common.text import hint
 from suites.yaml_reader import Key, Node, Place, own
 
 Model = TypeVar("Model", bound=BaseModel)
-# Dotted key -> checked value with its place; what one block of a suite says. Later layers override earlier ones.
+# Dotted key -> checked value with its place, of one block of a suite. Later layers override earlier ones.
 Layer = Mapping[Key, Node]
 # JSON Schema's words, and ours in messages, for one and for several.
 _TYPES = {
@@ -116,7 +116,7 @@ class Catalog(Generic[Model]):
                 flat[dotted] = value
 
     def _choices(self, wrong: str) -> str:
-        """Returns what is allowed where the wrong key stands, and the nearest key."""
+        """Returns what is allowed in place of a wrong key, and the nearest key."""
         group = wrong.rpartition(".")[0]
         prefix = f"{group}." if group in self.groups else ""
         beside = [key for key in self.leaves if key.startswith(prefix)]
@@ -212,7 +212,7 @@ def _number(bound: float) -> str:
 
 
 def _meant(node: Node, schema: Mapping[str, Any]) -> str:
-    """Returns a hint at the right value for a text that stands in its place."""
+    """Returns a hint at the right value for a text given in its place."""
     if not isinstance(node.value, str):
         return ""
     if schema.get("type") == "boolean":
@@ -223,5 +223,5 @@ def _meant(node: Node, schema: Mapping[str, Any]) -> str:
 
 
 def text(value: Any) -> str:
-    """Returns a plain value as it stands in the name of a sweep's variant: `5`, `0.95`, `true`, `critic`, `[[0]]`."""
+    """Returns a plain value as the name of a sweep's variant shows it: `5`, `0.95`, `true`, `critic`, `[[0]]`."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -23,7 +23,7 @@ def slurm_settings(suite: Suite, overrides: Sequence[str] = ()) -> SlurmSettings
         UserError: With the place of the first mistake in the defaults or on the command line.
     """
     layer = overlay(user_defaults(), suite.slurm, read_overrides(overrides, "--slurm", SLURM))
-    # What contradicts each other is told at the last of it.
+    # A contradiction is reported at the last of its settings.
     return SLURM.build(layer, next((node.place for node in reversed(layer.values())), suite.place))
 
 
@@ -38,6 +38,6 @@ def user_defaults() -> Layer:
 
 
 def user_file() -> Path:
-    """Returns where a user's own defaults stand, by the XDG base directory specification."""
+    """Returns where a user's own defaults are, by the XDG base directory specification."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(base) / "dreamer-ablations" / "slurm.yaml"

@@ -1,4 +1,4 @@
-"""Variants crossed with the sweep: every name that runs are made of, and what it stands for."""
+"""Variants crossed with the sweep: every variant name of the plan, with its settings."""
 
 import itertools
 import math
@@ -20,7 +20,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a name of the grid stands for.
+    """What a variant name of the grid means.
 
     Attributes:
         variant: Name of the variant.

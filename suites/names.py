@@ -8,7 +8,7 @@ from common.errors import UserError
 from suites.yaml_reader import Key, Place
 
 MAX_BYTES = 200  # a file system takes 255, and writers add suffixes
-PATTERN = r"^[^\s.\-/\\][^/\\]*$"  # as much of the rule as a regular expression says well, for editors
+PATTERN = r"^[^\s.\-/\\][^/\\]*$"  # the part of the rule that a regular expression can express, for editors
 
 
 def check_name(name: str, what: str, place: Place) -> str:
@@ -51,5 +51,5 @@ def check_apart(names: dict[str, Key], name: Key, what: str) -> None:
 
 
 def matching(pattern: str, names: Sequence[str]) -> list[str]:
-    """Returns the names that a shell-style pattern matches; one that is a name as it stands means that name."""
+    """Returns the names that a shell-style pattern matches; one that is itself a name means that name."""
     return [pattern] if pattern in names else [name for name in names if fnmatchcase(name, pattern)]

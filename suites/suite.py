@@ -27,7 +27,7 @@ KEYS = {
     "sweep": "Setting -> list of values, crossed with the variants or with those named in `of`",
     "by_task": "Task or task list -> settings of its runs",
     "comparisons": "Name -> variants to draw in figures of their own, by name or pattern",
-    "published": "Methods under results/published to draw beside the runs",
+    "published": "Methods of results/published to draw with the runs",
     "slurm": "What the suite's jobs ask of a Slurm cluster, over your own defaults",
     "analysis": "How returns become scores, and scores statistics",
 }
@@ -49,10 +49,10 @@ class Suite:
         by_task: Task -> settings.
         comparisons: Name -> names of the grid, in its order.
         published: Names of published baselines.
-        slurm: What the suite says of its jobs on a Slurm cluster; `suites.cluster` makes settings of it.
+        slurm: The suite's block of settings for jobs on a Slurm cluster; `suites.cluster` completes it.
         analysis: How scores are computed.
         overrides: Settings of the command line; they win over all others.
-        place: Where the suite stands.
+        place: The suite's file.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Suite:
         return self._resolved[which]
 
     def layer(self, task: str, variant: str) -> Layer:
-        """Returns what the suite says of the runs of a task and variant of the grid."""
+        """Returns the settings that the suite gives to the runs of a task and variant of the grid."""
         preset = presets()[self.preset] if self.preset else {}
         return overlay(preset, self.settings, self.by_task.get(task, {}), self.grid[variant].settings, self.overrides)
 

@@ -37,7 +37,7 @@ _WORDS: dict[str, bool | None] = {
 
 
 class Place(NamedTuple):
-    """Where something stands: a file with line and column, counted from 1, or an option of the command line."""
+    """Where something is: a file with line and column, counted from 1, or an option of the command line."""
 
     source: str
     line: int = 0
@@ -47,7 +47,7 @@ class Place(NamedTuple):
         return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
 
     def error(self, message: str) -> UserError:
-        """Returns the error to raise about what stands here."""
+        """Returns the error to raise about what is here."""
         return UserError(f"{self}: {message}")
 
 
@@ -91,7 +91,7 @@ class Node:
 
 
 def own(mapping: Mapping[Key, Any], key: str) -> Key | None:
-    """Returns the key as it stands in a mapping, which is to say with its place, or None."""
+    """Returns the mapping's own key, which has its place, or None."""
     return next(known for known in mapping if known == key) if key in mapping else None
 
 
@@ -230,7 +230,7 @@ class _Composer:
             raise place.error(f"the alias *{anchor} has no anchor before it{hint(anchor, self._anchors)}")
         node = self._anchors[anchor]
         if node is None:
-            raise place.error(f"the alias *{anchor} stands inside its own anchor")
+            raise place.error(f"the alias *{anchor} is inside its own anchor")
         return node
 
     def _scalar(self, event: yaml.ScalarEvent, place: Place) -> Any:
@@ -303,6 +303,6 @@ def _place(source: str, text: str, index: int) -> Place:
 
 
 def _neighbour(path: Path) -> str:
-    """Returns a hint at the YAML file beside the path with the nearest name."""
+    """Returns a hint at the YAML file in the same folder with the nearest name."""
     beside = [str(other) for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
     return hint(str(path), beside)

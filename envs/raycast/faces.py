@@ -32,7 +32,7 @@ class Surfaces:
         self.spans: dict[tuple[int, int], tuple[int, int, bool]] = {}  # (kind, id): first, number, has texcoords
         parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         total = 0
-        shown = model.geom_group < 3  # the groups that mjvOption shows unless told otherwise
+        shown = model.geom_group < 3  # the groups that mjvOption shows by default
         for kind, load in ((mujoco.mjtGeom.mjGEOM_MESH, _mesh), (mujoco.mjtGeom.mjGEOM_HFIELD, _height_field)):
             for number in sorted({int(i) for i in model.geom_dataid[shown & (model.geom_type == kind)]}):
                 corner, normal, texcoord = load(model, number)

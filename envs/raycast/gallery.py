@@ -1,4 +1,4 @@
-"""Draws OpenGL's pictures beside the ray caster's: `python -m envs.raycast.gallery OUT.png`."""
+"""Draws OpenGL's and the ray caster's pictures side by side: `python -m envs.raycast.gallery OUT.png`."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""What there is to draw in one frame, as arrays; MuJoCo's own abstract visualisation says what that is.
+"""What there is to draw in one frame, as arrays; MuJoCo's abstract visualisation decides what that is.
 
 `mjv_updateScene` decides which geoms, sites and tendons are visible, their colours, and the path of a slack tendon. It
 needs no OpenGL: only the rendering that usually follows does.

@@ -40,7 +40,7 @@ class World(NamedTuple):
 
 @kernel
 def _shadowed(shapes, light, skip, x, y, z):
-    """Whether something stands between a point of shape `skip` and a light; the point faces the light."""
+    """Whether something is between a point of shape `skip` and a light; the point faces the light."""
     px, py, pz = x - light.position[0], y - light.position[1], z - light.position[2]
     ax, ay, az = light.direction[0], light.direction[1], light.direction[2]
     along = px * ax + py * ay + pz * az

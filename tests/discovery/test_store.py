@@ -240,7 +240,7 @@ def test_what_stands_in_a_folders_place_is_named(kind: str, depth: int, tmp_path
     place = [folder, *folder.parents][depth]
     place.parent.mkdir(parents=True, exist_ok=True)
     place.touch() if kind == "file" else place.symlink_to("nowhere")
-    with pytest.raises(UserError, match=rf"^{re.escape(str(place))}: stands where .*; remove it$"):
+    with pytest.raises(UserError, match=rf"^{re.escape(str(place))}: is in the place of .*; remove it$"):
         toy(tmp_path)
     assert list(place.parent.iterdir()) == [place]
 
