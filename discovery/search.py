@@ -11,11 +11,10 @@ from agents.settings import DiscoverySettings
 from common.errors import UserError
 from common.origin import now, origin
 from common.seeds import Stream, derive, generator
-from common.text import hint
 from discovery import sd2, store
 from discovery.discovery import IMAGE_SHAPE, Discovery, pixel_names
-from envs.settings import DISCRETE_TASKS, TASKS, EnvSettings
-from suites.tasks import canonical
+from envs.registry import canonical, is_discrete
+from envs.settings import EnvSettings
 
 LENGTH = {"state": 1000, "pixels": 500}  # environment steps of an episode, as in ED2's code
 CHUNK = 250  # samples that are taken in at once; 12,288 numbers each with pixels
@@ -41,11 +40,7 @@ def discover(
         UserError: there is no such task, its actions are discrete, nothing in it ever changes, the renderer cannot be
             loaded, or something that is no folder is in its place.
     """
-    if task not in TASKS:
-        raise UserError(
-            f"unknown task {task}; allowed: dmc_<domain>_<task>, atari_<game>, toy_<task>{hint(task, TASKS)}"
-        )
-    if task in DISCRETE_TASKS:
+    if is_discrete(task):
         raise UserError(f"{task} has discrete actions; SD2 groups the dimensions of continuous ones")
     task = canonical(task)
     folder = results / store.ROOM / task / store.key(settings)

@@ -34,7 +34,7 @@ from common.origin import PROVENANCE
 from common.text import ranges
 from discovery import sd2
 from discovery.discovery import Discovery, stability
-from envs.settings import ACTIONS
+from envs.registry import action_size
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery:
     text = (folder / CORRELATIONS).read_text(encoding="utf-8")
     [_, *states], *rows = csv.reader(io.StringIO(text))
     correlations = np.array([row[1:] for row in rows], float)
-    if not text.endswith("\n") or correlations.shape != (ACTIONS[task], len(states)):
+    if not text.endswith("\n") or correlations.shape != (action_size(task), len(states)):
         raise ValueError(f"{CORRELATIONS} is cut off")
     if not ((correlations >= 0) & (correlations <= 1)).all():
         raise ValueError(f"{CORRELATIONS} holds other than numbers from 0 to 1")

@@ -7,16 +7,12 @@ import gymnasium
 import numpy as np
 from numpy.typing import ArrayLike
 
+from envs.dmc_tasks import TASKS
+from envs.registry import canonical
 from envs.renderer import OPENGL, choose_renderer, spare_opengl
-from envs.settings import DMC_ALIASES, DMC_TASKS, EnvSettings
+from envs.settings import EnvSettings
 from envs.task import SIZE, Image, Observe, TaskEnv
 
-# Task name -> dm_control's domain and task.
-_TASKS = {
-    f"dmc_{name}_{task}": (domain, task)
-    for name, domain in ({domain: domain for domain in DMC_TASKS} | DMC_ALIASES).items()
-    for task in DMC_TASKS[domain]
-}
 # Cameras of the Dreamer papers: quadruped's third follows it, everyone else's first.
 _CAMERAS = {"quadruped": 2}
 # lqr draws its springs when it is built: one seed for all, so that training and evaluation meet the same system.
@@ -45,7 +41,7 @@ class DmcEnv(TaskEnv):
             spare_opengl()
         from dm_control import suite  # reads MUJOCO_GL when it is imported
 
-        domain, name = _TASKS[task]
+        domain, name = TASKS[canonical(task)]
         self._env = suite.load(domain, name, task_kwargs={"random": _MODEL_SEED, "time_limit": float("inf")})
         self._camera = _CAMERAS.get(domain, 0)
         if self.renderer not in OPENGL:

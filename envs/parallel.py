@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from envs import make_env
+from envs.registry import family
 from envs.renderer import choose_renderer
 from envs.settings import EnvSettings
 from envs.task import SIZE, Image
@@ -47,7 +48,7 @@ class ParallelEnvs:
     context manager, or call `close`. Workers also end when this process does, however it ends.
 
     Args:
-        task: A name of `envs.settings.TASKS`.
+        task: A name of `envs.registry.TASKS`.
         settings: Settings of each environment.
         count: How many, at least 1.
 
@@ -62,7 +63,7 @@ class ParallelEnvs:
         if count == 1:
             self._places = [_Here(task, settings)]
         else:
-            if task.startswith("dmc_"):  # once for all workers
+            if family(task).rendered:  # once for all workers
                 settings = settings.model_copy(update={"renderer": choose_renderer(settings.renderer)})
             self._places = [_Worker(task, settings, index) for index in range(count)]
         self._action_space: gymnasium.Space[Any] = self._receive(range(count))[0]

@@ -4,8 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from agents.settings import AgentSettings
-from envs.settings import ACTIONS, DMC_TASKS
-from suites.tasks import canonical
+from envs.registry import action_size, domain, is_discrete
 from suites.yaml_reader import read
 
 PUBLISHED = Path(__file__).parent / "groups.yaml"
@@ -15,15 +14,13 @@ Groups = list[list[int]]
 @cache
 def published_groups() -> dict[str, Groups]:
     """Returns the published groups of each domain in groups.yaml."""
-    return {str(domain): groups.plain() for domain, groups in read(PUBLISHED).value.items()}
+    return {str(name): groups.plain() for name, groups in read(PUBLISHED).value.items()}
 
 
 def published(task: str) -> Groups | None:
     """Returns the published groups of a task's domain, None where ED2 published none."""
-    for domain, groups in published_groups().items():
-        if canonical(task) in (f"dmc_{domain}_{name}" for name in DMC_TASKS[domain]):
-            return [list(group) for group in groups]
-    return None
+    groups = published_groups().get(domain(task) or "")
+    return None if groups is None else [list(group) for group in groups]
 
 
 def check(settings: AgentSettings, task: str) -> None:
@@ -35,7 +32,7 @@ def check(settings: AgentSettings, task: str) -> None:
     dynamics = settings.dynamics
     if not settings.grouped:
         return
-    if task not in ACTIONS:
+    if is_discrete(task):
         raise ValueError(f"ED2 groups the dimensions of continuous actions, and {task} has discrete ones")
     if dynamics.groups == "published" and published(task) is None:
         raise ValueError(
@@ -43,4 +40,4 @@ def check(settings: AgentSettings, task: str) -> None:
             "allowed here: sd2 | single | full | random | a list of lists of action indices"
         )
     if not isinstance(dynamics.groups, str):
-        dynamics.partition(ACTIONS[task])
+        dynamics.partition(action_size(task))

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from envs.settings import TASKS
+from envs.registry import TASKS
 from suites.blocks import MAX_SEED, MAX_SEEDS, SWEPT
 from suites.catalog import Catalog, Leaf
 from suites.names import PATTERN

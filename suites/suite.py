@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analysis.settings import AnalysisSettings
 from common.text import hint
-from envs.settings import DISCRETE_TASKS
+from envs.registry import is_discrete
 from suites import blocks, groups
 from suites.catalog import Layer, overlay
 from suites.grid import Grid, count
@@ -154,7 +154,7 @@ def _top_level(root: Node) -> dict[str, Node]:
 
 def _check_choices(suite: Suite, task: str, variant: str) -> None:
     """Checks that a variant can choose where a task's actions are choices."""
-    reasons = suite.resolve(task, variant).continuous_only if task in DISCRETE_TASKS else {}
+    reasons = suite.resolve(task, variant).continuous_only if is_discrete(task) else {}
     for key, reason in reasons.items():
         place = next((node.place for given, node in suite.layer(task, variant).items() if given == key), suite.place)
         raise place.error(f"variant {variant} of {task}, whose actions are choices: {key}: {reason}")

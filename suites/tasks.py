@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from common.text import hint
-from envs.settings import DMC_ALIASES, TASKS
+from envs.registry import PATTERNS, TASKS, canonical
 from suites.yaml_reader import Node, Place, read
 
 LISTS = Path(__file__).parent / "tasks.yaml"
@@ -50,19 +50,11 @@ def expand_all(entries: Collection[Node]) -> dict[str, Place]:
     return tasks
 
 
-def canonical(task: str) -> str:
-    """Returns a task's name with the papers' short name of its domain written out."""
-    for alias, domain in DMC_ALIASES.items():
-        if task.startswith(f"dmc_{alias}_"):
-            return f"dmc_{domain}_{task.removeprefix(f'dmc_{alias}_')}"
-    return task
-
-
 def _known(node: Node, lists: Sequence[str]) -> str:
     """Returns a task's name; `lists` are the other names allowed where it stands."""
     if not isinstance(node.value, str):
         raise node.place.error(f"a task is {node.described()}; allowed: the name of a task or task list")
     if node.value not in TASKS:
-        allowed = ", ".join(["dmc_<domain>_<task>", "atari_<game>", "toy_<task>", *lists])
+        allowed = ", ".join([*PATTERNS, *lists])
         raise node.place.error(f"unknown task {node.value}; allowed: {allowed}{hint(node.value, [*TASKS, *lists])}")
     return node.value

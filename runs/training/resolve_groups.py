@@ -11,7 +11,7 @@ from agents.cost import match_parameters
 from common.errors import UserError
 from common.seeds import Stream, generator
 from discovery.search import discover
-from envs.settings import ACTIONS
+from envs.registry import action_size
 from suites import groups
 from suites.plan import RunSpec
 from suites.settings import Settings
@@ -39,7 +39,7 @@ def settle(spec: RunSpec, folder: Path, tick: Callable[[int], None]) -> Settings
         if not settings.grouped:
             return settings
         found = dynamics.model_copy(update={"groups": _groups(spec, folder, tick)})
-        settled = match_parameters(settings.model_copy(update={"dynamics": found}), ACTIONS[spec.task])
+        settled = match_parameters(settings.model_copy(update={"dynamics": found}), action_size(spec.task))
     except ValueError as error:
         raise UserError(f"{spec.task}, {spec.variant}: {error}") from error
     logger.info("settled: %s", ", ".join(f"{name} {value}" for name, value in kept(settled).items()))
@@ -74,7 +74,7 @@ def _groups(spec: RunSpec, folder: Path, tick: Callable[[int], None]) -> groups.
     if setting in ("sd2", "random"):
         found = discover(spec.task, settings.discovery, _results(spec, folder), tick, settings.renderer).groups
         return found if setting == "sd2" else random_groups([len(group) for group in found], spec.seed)
-    return settings.dynamics.partition(ACTIONS[spec.task])
+    return settings.dynamics.partition(action_size(spec.task))
 
 
 def _results(spec: RunSpec, folder: Path) -> Path:

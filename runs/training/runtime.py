@@ -6,12 +6,13 @@ import random
 import numpy as np
 
 from common.origin import cpu
+from envs.registry import family
 from suites.plan import RunSpec
 
 
 def choose_renderer(spec: RunSpec) -> str | None:
     """Decides what draws the task's pixels, before dm_control is imported; None where the task draws its own."""
-    if not spec.task.startswith("dmc_"):
+    if not family(spec.task).rendered:
         return None
     from envs.renderer import choose_renderer
 

@@ -13,7 +13,7 @@ from analysis.references import references
 from analysis.scores import usable
 from analysis.settings import AnalysisSettings
 from envs import toy
-from envs.settings import TASKS
+from envs.registry import FAMILIES
 from tests.analysis.conftest import Entry, as_scores, entries
 
 
@@ -100,7 +100,7 @@ def test_atari_is_normalised_from_random_play_to_a_human() -> None:
 
 def test_every_game_has_two_different_scores() -> None:
     known = references()
-    assert set(known.random) == set(known.human) == {task for task in TASKS if task.startswith("atari_")}
+    assert set(known.random) == set(known.human) == set(FAMILIES["atari"].tasks)
     assert all(known.random[task] < known.human[task] for task in known.random)
 
 

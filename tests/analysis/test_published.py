@@ -6,7 +6,7 @@ import pytest
 
 from analysis.errors import AnalysisError
 from analysis.published import FOLDER, published_names, read_published
-from envs.settings import TASKS
+from envs.registry import TASKS
 
 # The averages that the table prints, over the tasks of each method.
 AVERAGES = {"a3c": (18, 243.70), "d4pg": (18, 786.32), "planet": (20, 332.97), "dreamer": (20, 823.39)}

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from envs.atari import AtariEnv
-from envs.settings import ATARI_GAMES, AtariSettings, EnvSettings
+from envs.atari_games import GAMES as ALL_GAMES
+from envs.settings import AtariSettings, EnvSettings
 from envs.task import Observe
 
 GAMES = ("pong", "breakout", "assault", "qbert")
@@ -212,7 +213,7 @@ def test_screens_are_fetched_for_pictures_only(observe: Observe, fetched: int) -
     assert spy.screens == fetched
 
 
-@pytest.mark.parametrize("game", ATARI_GAMES)
+@pytest.mark.parametrize("game", ALL_GAMES)
 def test_every_game_is_there(game: str) -> None:
     assert Path(get_rom_path(game)).is_file()
 

@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 from envs import make_env
-from envs.settings import TOY_TASKS, EnvSettings
+from envs.registry import FAMILIES
+from envs.settings import EnvSettings
 from envs.task import Observe, TaskEnv
 from tests.envs.conformance import CHECKS, STATE_CHECKS, Make, check_action_repeat
 
+TOY_TASKS = FAMILIES["toy"].tasks
 NAMED = yaml.safe_load((Path(__file__).parents[2] / "suites" / "tasks.yaml").read_text())
 DMC_TASKS = (*NAMED["dreamer20"], "dmc_humanoid_walk")
 ATARI_TASKS = ("atari_pong", "atari_seaquest", "atari_assault", "atari_freeway", "atari_qbert")
@@ -45,8 +47,3 @@ def test_atari_conforms(task: str, check: Callable[[Make], None]) -> None:
 @pytest.mark.parametrize("task", [*TOY_TASKS, *ATARI_TASKS, "dmc_finger_turn_hard", "dmc_quadruped_run"])
 def test_environment_observed_as_its_state_conforms(task: str, check: Callable[[Make], None]) -> None:
     check(partial(make, task, observe="state"))
-
-
-def test_unknown_task_names_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"'dmc_walker_wak'; the nearest name is 'dmc_walker_walk'"):
-        make_env("dmc_walker_wak", EnvSettings())

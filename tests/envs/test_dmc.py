@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from envs.dmc import DmcEnv
+from envs.dmc_tasks import DOMAINS
+from envs.registry import FAMILIES, action_size
 from envs.renderer import probe
-from envs.settings import ACTIONS, ATARI_GAMES, DISCRETE_TASKS, DMC_ALIASES, DMC_TASKS, TASKS, TOY_TASKS, EnvSettings
+from envs.settings import EnvSettings
 
 SETTINGS = EnvSettings(action_repeat=2, renderer="raycast")
-ALL = [f"dmc_{domain}_{task}" for domain, tasks in DMC_TASKS.items() for task in tasks]
+ALL = [f"dmc_{domain}_{task}" for domain, tasks in DOMAINS.items() for task in tasks]
 Physics = Any
 
 
@@ -24,16 +26,8 @@ def test_tasks_are_those_of_dm_control() -> None:
     DmcEnv("dmc_pendulum_swingup", SETTINGS)  # chooses the renderer before dm_control is imported
     from dm_control import suite
 
-    named = {(domain, task) for domain, tasks in DMC_TASKS.items() for task in tasks}
-    assert named == set(suite.ALL_TASKS)
-    aliases = {f"dmc_{alias}_{task}" for alias, domain in DMC_ALIASES.items() for task in DMC_TASKS[domain]}
-    games = {f"atari_{game}" for game in ATARI_GAMES}
-    assert set(TASKS) == {*ALL, *aliases, *games, *TOY_TASKS}
-    assert len(set(TASKS)) == len(TASKS)
-    assert {*ACTIONS} == {*TASKS} - {*DISCRETE_TASKS}
-    for alias, domain in DMC_ALIASES.items():
-        for task in DMC_TASKS[domain]:
-            assert ACTIONS[f"dmc_{alias}_{task}"] == ACTIONS[f"dmc_{domain}_{task}"]
+    assert {f"dmc_{domain}_{task}" for domain, task in suite.ALL_TASKS} == {*FAMILIES["dmc"].continuous}
+    assert {(domain, task) for domain, tasks in DOMAINS.items() for task in tasks} == set(suite.ALL_TASKS)
 
 
 @pytest.mark.parametrize("task", ALL)
@@ -64,7 +58,7 @@ def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
     for one, other in zip(*states, strict=True):
         np.testing.assert_array_equal(one, other)
     assert physics_of(used).model.ncam > used._camera
-    assert ACTIONS[task] == physics_of(used).model.nu == len(used.action_names) == len(set(used.action_names))
+    assert action_size(task) == physics_of(used).model.nu == len(used.action_names) == len(set(used.action_names))
 
 
 @pytest.mark.parametrize(
@@ -196,6 +190,8 @@ def test_opengl_draws_where_there_is_any(backend: str) -> None:
         pytest.skip(f"{backend}: {failure}")
     program = f"""
 from envs.dmc import DmcEnv
+from envs.dmc_tasks import DOMAINS
+from envs.registry import FAMILIES, action_size
 from envs.settings import EnvSettings
 from tests.envs import conformance
 make = lambda **settings: DmcEnv("dmc_quadruped_escape", EnvSettings(renderer={backend!r}, **settings))

@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import pytest
 
+from common.errors import UserError
 from envs import make_env
 from envs.parallel import ParallelEnvs, StepResults, WorkerError
 from envs.settings import EnvSettings
@@ -96,7 +97,13 @@ def test_failure_in_a_worker_shows_its_traceback_and_ends_all() -> None:
 
 
 def test_failure_at_birth_shows_its_traceback() -> None:
-    with pytest.raises(WorkerError, match=r"(?s)Traceback.*unknown task 'toy_reech_2'"):
+    broken = SETTINGS.model_copy(update={"time_limit": None})
+    with pytest.raises(WorkerError, match=r"(?s)Traceback.*TypeError: '<' not supported"):
+        ParallelEnvs(TASK, broken, 2)
+
+
+def test_unknown_task_needs_no_worker_to_be_refused() -> None:
+    with pytest.raises(UserError, match=r"unknown task toy_reech_2; .*did you mean toy_reach_2"):
         ParallelEnvs("toy_reech_2", SETTINGS, 2)
 
 

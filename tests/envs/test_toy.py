@@ -1,8 +1,7 @@
-import gymnasium
 import numpy as np
 import pytest
 
-from envs.settings import ACTIONS, DISCRETE_TASKS, TOY_TASKS, EnvSettings
+from envs.settings import EnvSettings
 from envs.toy import LIMIT, Grid, Reach, ReachByChoice, make_toy
 
 
@@ -147,12 +146,3 @@ def test_choices_can_solve_the_lane() -> None:
 def test_episodes_end_at_the_tasks_own_limit_or_the_settings() -> None:
     assert make_toy("toy_reach_1", EnvSettings()).time_limit == LIMIT
     assert make_toy("toy_grid", EnvSettings(time_limit=30)).time_limit == 30
-
-
-@pytest.mark.parametrize("task", TOY_TASKS)
-def test_number_of_actions_is_the_one_named_in_the_settings(task: str) -> None:
-    space = make_toy(task, EnvSettings()).action_space
-    if isinstance(space, gymnasium.spaces.Discrete):
-        assert task in DISCRETE_TASKS
-    else:
-        assert space.shape == (ACTIONS[task],)

@@ -3,7 +3,7 @@
 import pytest
 
 from agents.settings import AgentSettings
-from envs.settings import ACTIONS, DMC_TASKS
+from envs.registry import TASKS, action_size, domain
 from suites.groups import check, published, published_groups
 
 
@@ -13,23 +13,24 @@ def settings(**dynamics: object) -> AgentSettings:
 
 def test_published_groups_are_partitions_of_each_task_of_their_domain() -> None:
     assert len(published_groups()) == 6
-    for domain in published_groups():
-        for name in DMC_TASKS[domain]:
-            task = f"dmc_{domain}_{name}"
+    for name in published_groups():
+        tasks = [task for task in TASKS if domain(task) == name]
+        assert tasks
+        for task in tasks:
             groups = published(task)
             assert groups is not None
-            assert sorted(index for group in groups for index in group) == list(range(ACTIONS[task]))
+            assert sorted(index for group in groups for index in group) == list(range(action_size(task)))
 
 
 def test_sizes_of_the_published_groups() -> None:
-    sizes = {domain: sorted(map(len, groups)) for domain, groups in published_groups().items()}
+    sizes = {name: sorted(map(len, groups)) for name, groups in published_groups().items()}
     assert sizes == {
-        "hopper": [1, 1, 2],
-        "finger": [1, 1],
-        "cheetah": [1, 1, 2, 2],
-        "walker": [1, 1, 4],
-        "reacher": [1, 1],
-        "humanoid": [1, 1, 2, 2, 2, 3, 3, 7],
+        "dmc_hopper": [1, 1, 2],
+        "dmc_finger": [1, 1],
+        "dmc_cheetah": [1, 1, 2, 2],
+        "dmc_walker": [1, 1, 4],
+        "dmc_reacher": [1, 1],
+        "dmc_humanoid": [1, 1, 2, 2, 2, 3, 3, 7],
     }
 
 
@@ -42,7 +43,11 @@ def test_every_continuous_task_can_be_grouped_so(groups: object) -> None:
     ("task", "groups", "message"),
     [
         ("toy_grid", "sd2", "toy_grid has discrete ones"),
-        ("toy_reach_4", "published", "no groups for toy_reach_4, only for hopper, finger, .* allowed here: sd2"),
+        (
+            "toy_reach_4",
+            "published",
+            "no groups for toy_reach_4, only for dmc_hopper, .* allowed here: sd2",
+        ),
         ("toy_reach_4", [[0, 1], [1, 2, 4]], "4 is out of range; index 1 is in 2 places; index 3 is missing"),
     ],
 )

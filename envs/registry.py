@@ -1,0 +1,166 @@
+"""The families of tasks: what others need to know of each, without loading the library behind it.
+
+To add a family, write its environments in a module of their own and add an entry to `FAMILIES`. Nothing here imports
+numpy, MuJoCo, gymnasium or an emulator.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from common.errors import UserError
+from common.text import hint
+from envs import atari_games, dmc_tasks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Tasks of one kind, whose names begin with that of the family and an underscore.
+
+    Attributes:
+        name: The beginning of its tasks' names.
+        title: Its name in print.
+        pattern: The form of its tasks' names, for messages.
+        environment: `module:function` that makes an environment from a task, settings, seed and what to observe, as
+            `envs.make_env` does.
+        continuous: Task -> number of action dimensions, of the tasks with continuous actions.
+        discrete: The tasks whose actions are choices.
+        aliases: Other name of a task -> its own.
+        domains: Task -> name of the tasks that have a body in common with it; empty where there are none.
+        reads: Settings that only some families read, and this one does; a name that ends in a dot is a group's.
+        packages: Distributions that its results depend on, for provenance.
+        best_returns: Beginning of a task's name -> the highest return that such a task allows, where it is known.
+        references: File in results/published/references with the returns of random play and of a human; or none.
+        common_scale: Whether the returns of all its tasks are similar enough to be drawn on one axis.
+    """
+
+    name: str
+    title: str
+    pattern: str
+    environment: str
+    continuous: Mapping[str, int] = field(default_factory=dict)
+    discrete: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    domains: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    best_returns: Mapping[str, float] = field(default_factory=dict)
+    references: str | None = None
+    common_scale: bool = False
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """All names of its tasks."""
+        return (*self.continuous, *self.discrete, *self.aliases)
+
+    @property
+    def rendered(self) -> bool:
+        """Whether MuJoCo's physics is drawn by the renderer of the settings; otherwise tasks draw themselves."""
+        return "renderer" in self.reads
+
+
+FAMILIES = {
+    family.name: family
+    for family in (
+        Family(
+            name="dmc",
+            title="dm_control",
+            pattern="dmc_<domain>_<task>",
+            environment="envs.dmc:DmcEnv",
+            continuous=dmc_tasks.ACTION_SIZES,
+            aliases=dmc_tasks.ALIASES,
+            domains={task: f"dmc_{domain}" for task, (domain, _) in dmc_tasks.TASKS.items()},
+            reads=("renderer", "supersampling"),
+            packages=("dm_control", "mujoco", "numba"),
+            # 1000 environment steps with rewards of at most 1 (Tassa et al. 2018, section 2).
+            best_returns={"dmc_": 1000.0},
+            common_scale=True,
+        ),
+        Family(
+            name="atari",
+            title="Atari",
+            pattern="atari_<game>",
+            environment="envs.atari:AtariEnv",
+            discrete=tuple(f"atari_{game}" for game in atari_games.GAMES),
+            reads=("atari.",),
+            packages=("ale-py",),
+            references="atari.json",
+        ),
+        Family(
+            name="toy",
+            title="toy tasks",
+            pattern="toy_<task>",
+            environment="envs.toy:make_toy",
+            continuous={f"toy_reach_{count}": count for count in (1, 2, 4, 8)},
+            discrete=("toy_reach_choices", "toy_grid"),
+            # 200 environment steps with rewards of at most 1; how often a goal can be reached is not known.
+            best_returns={"toy_reach_": 200.0},
+            common_scale=True,
+        ),
+    )
+}
+TASKS = tuple(task for family in FAMILIES.values() for task in family.tasks)
+PATTERNS = tuple(family.pattern for family in FAMILIES.values())  # the forms of all tasks' names, for messages
+
+_FAMILY_OF = {task: family for family in FAMILIES.values() for task in family.tasks}
+_ALIASES = {alias: task for family in FAMILIES.values() for alias, task in family.aliases.items()}
+_READ_BY_SOME = frozenset(setting for family in FAMILIES.values() for setting in family.reads)
+
+
+def family(task: str) -> Family:
+    """Returns the family of a task.
+
+    Raises:
+        UserError: For an unknown task; the message holds the nearest name.
+    """
+    if task not in _FAMILY_OF:
+        raise UserError(f"unknown task {task}; allowed: {', '.join(PATTERNS)}{hint(task, TASKS)}")
+    return _FAMILY_OF[task]
+
+
+def family_by_prefix(task: str) -> Family | None:
+    """Returns the family whose tasks are named like this one, though it may lack this very task; None if there is none.
+
+    For scores of others, whose tasks may be none of ours.
+    """
+    return FAMILIES.get(task.partition("_")[0])
+
+
+def canonical(task: str) -> str:
+    """Returns a task's own name for an alias, and any other name as it is."""
+    return _ALIASES.get(task, task)
+
+
+def is_discrete(task: str) -> bool:
+    """Returns whether the actions of a task are choices."""
+    return task in family(task).discrete
+
+
+def action_size(task: str) -> int:
+    """Returns the number of action dimensions of a task with continuous actions.
+
+    Raises:
+        UserError: For an unknown task.
+        KeyError: For a task whose actions are choices.
+    """
+    return family(task).continuous[canonical(task)]
+
+
+def domain(task: str) -> str | None:
+    """Returns the name of the tasks that have a body in common with this one, None if there are none."""
+    return family(task).domains.get(canonical(task))
+
+
+def best_return(task: str) -> float | None:
+    """Returns the highest return that a task allows, None if it is not known; the task need not be one of ours."""
+    like = family_by_prefix(task)
+    starts = like.best_returns if like else {}
+    return next((best for start, best in starts.items() if task.startswith(start)), None)
+
+
+def unread(task: str) -> tuple[str, ...]:
+    """Returns the settings that a task does not read, since they belong to other families; sorted.
+
+    A name that ends in a dot is that of a group of settings.
+    """
+    return tuple(sorted(_READ_BY_SOME - {*family(task).reads}))
