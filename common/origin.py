@@ -6,6 +6,7 @@ import shlex
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,27 +17,20 @@ from common import files
 PROVENANCE = "provenance.json"  # the file in a result's folder that keeps it
 SNAPSHOT = "snapshot.json"  # in a copy of a checkout, the answer of `source` for the original
 ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    "tensorflow",
-    "tensorflow-probability",
-    "tf-keras",
-    "keras",
-    "numpy",
-    "dm_control",
-    "mujoco",
-    "gymnasium",
-    "numba",
-    "pydantic",
-    "pillow",
-)
+# What every result depends on.
+PACKAGES = ("tensorflow", "tensorflow-probability", "tf-keras", "keras", "numpy", "gymnasium", "pydantic", "pillow")
 DIFF_LIMIT = 1_000_000  # characters
 
 
-def origin() -> dict[str, Any]:
-    """Which code, packages, machine and command this process is."""
+def origin(packages: Sequence[str]) -> dict[str, Any]:
+    """Which code, packages, machine and command this process is.
+
+    Args:
+        packages: Distributions that the result depends on beyond what every one does.
+    """
     return {
         **source(),
-        "versions": versions(),
+        "versions": versions(packages),
         "python": platform.python_version(),
         "platform": platform.platform(),
         "host": socket.gethostname(),
@@ -65,10 +59,10 @@ def source() -> dict[str, Any]:
     }
 
 
-def versions() -> dict[str, str | None]:
-    """Versions of the packages that a result may depend on."""
+def versions(packages: Sequence[str]) -> dict[str, str | None]:
+    """Versions of the packages that every result depends on, and of these; None for one that is not installed."""
     found: dict[str, str | None] = {}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *packages):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

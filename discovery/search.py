@@ -13,7 +13,7 @@ from common.origin import now, origin
 from common.seeds import Stream, derive, generator
 from discovery import sd2, store
 from discovery.discovery import IMAGE_SHAPE, Discovery, pixel_names
-from envs.registry import canonical, is_discrete
+from envs.registry import canonical, family, is_discrete
 from envs.settings import EnvSettings
 
 LENGTH = {"state": 1000, "pixels": 500}  # environment steps of an episode, as in ED2's code
@@ -53,7 +53,7 @@ def discover(
     folder.parent.mkdir(parents=True, exist_ok=True)  # what cannot be written is better known now
     start = now()
     found, drawn_by = play(task, settings, folder, tick, renderer)
-    came_from = {**origin(), "renderer": drawn_by, "start": start, "end": now()}
+    came_from = {**origin(family(task).packages), "renderer": drawn_by, "start": start, "end": now()}
     return store.write(found, came_from)
 
 

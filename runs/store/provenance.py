@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,17 +40,18 @@ def begin(folder: Path, step: int, updates: int, heartbeat: float | None) -> Non
     files.write_json(folder / PROVENANCE, content | {"attempts": attempts})
 
 
-def describe(folder: Path, device: str, renderer: str | None, settled: dict[str, Any]) -> None:
+def describe(folder: Path, packages: Sequence[str], device: str, renderer: str | None, settled: dict[str, Any]) -> None:
     """Notes what the newest attempt runs with.
 
     Args:
         folder: The run's folder.
+        packages: What its environment depends on.
         device: What the agent computes on.
         renderer: What draws the pixels, None where the task draws its own.
         settled: What the run has settled on beyond its settings: action groups and widths.
     """
     attempts = attempts_of(folder)
-    content = {**origin(), "device": device, "renderer": renderer, "settled": settled, "attempts": attempts}
+    content = {**origin(packages), "device": device, "renderer": renderer, "settled": settled, "attempts": attempts}
     files.write_json(folder / PROVENANCE, content)
 
 

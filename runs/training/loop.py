@@ -23,6 +23,7 @@ import envs.parallel
 from agents.agent import ActionSpec, Agent, PolicyState, Report
 from common.errors import UserError
 from common.seeds import Stream, derive
+from envs.registry import family
 from envs.settings import EnvSettings
 from envs.task import TaskEnv
 from runs.store import lock, provenance, state
@@ -159,7 +160,8 @@ class Attempt:
             driver = Driver(parallel, spec, seed, agent.initial_state(settings.envs))
             replay = self._restore(checkpoints, found, agent, driver)
             self.progress.settled = resolve_groups.kept(settled)
-            provenance.describe(self.folder, device, renderer, self.progress.settled)
+            packages = family(self.spec.task).packages
+            provenance.describe(self.folder, packages, device, renderer, self.progress.settled)
             recorder = stack.enter_context(Recorder(self.folder, self.progress.position, self.progress.step))
             cost = agent.cost(settings.train.batch_size, settings.train.batch_length)
             if cost and self.progress.position == 0:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,9 @@ def test_names_of_one_task_share_a_discovery(tmp_path: Path) -> None:
     found = discover("dmc_cup_catch", SHORT, tmp_path)
     assert found.folder == discover("dmc_ball_in_cup_catch", SHORT, tmp_path).folder
     assert [path.name for path in (tmp_path / "sd2").iterdir()] == ["dmc_ball_in_cup_catch"]
+    versions = json.loads((found.folder / "provenance.json").read_text())["versions"]
+    assert versions["dm_control"] == metadata.version("dm_control")
+    assert {"mujoco", "numba", "numpy"} <= versions.keys()
 
 
 DAMAGES = {

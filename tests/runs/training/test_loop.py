@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import signal
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,15 @@ def test_provenance_tells_every_attempt(tmp_path: Path) -> None:
     assert [attempt["reason"] for attempt in told["attempts"]] == ["stopped by SIGTERM", "done"]
     assert [(attempt["step"], attempt["updates"]) for attempt in told["attempts"]] == [(0, 0), (0, 0)]
     assert all(attempt["start"] <= attempt["end"] for attempt in told["attempts"])
+
+
+@pytest.mark.parametrize(("task", "package"), [("atari_pong", "ale-py"), ("toy_reach_1", None)])
+def test_provenance_names_the_packages_of_the_task(task: str, package: str | None, tmp_path: Path) -> None:
+    run(spec(task=task), tmp_path)
+    versions = json.loads((tmp_path / "provenance.json").read_text())["versions"]
+    assert versions.keys() & {"ale-py", "dm_control", "mujoco", "numba"} == {package} - {None}
+    if package:
+        assert versions[package] == metadata.version(package)
 
 
 def test_keyboard_interrupt_leaves_the_run_pending(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
