@@ -1,49 +1,86 @@
-"""All families of environments keep the same contract.
+"""Every family of tasks keeps the same contract, and is what the registry says.
 
-dm_control's are covered by the papers' tasks and humanoid, Atari's by games with and without lives, and with counters
-or video state that might outlive a reset.
+A family is covered by all of its tasks, unless `REPRESENTATIVES` names some that stand for the others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import pytest
 import yaml
 
 from envs import make_env
-from envs.registry import FAMILIES
-from envs.settings import EnvSettings
+from envs.registry import FAMILIES, action_size, domain, family, is_discrete, unread
+from envs.settings import AtariSettings, EnvSettings
 from envs.task import Observe, TaskEnv
-from tests.envs.conformance import CHECKS, STATE_CHECKS, Make, check_action_repeat
+from tests.envs.conformance import CHECKS, STATE_CHECKS, Make, check_action_repeat, draw_actions, play, same
 
-TOY_TASKS = FAMILIES["toy"].tasks
 NAMED = yaml.safe_load((Path(__file__).parents[2] / "suites" / "tasks.yaml").read_text())
-DMC_TASKS = (*NAMED["dreamer20"], "dmc_humanoid_walk")
-ATARI_TASKS = ("atari_pong", "atari_seaquest", "atari_assault", "atari_freeway", "atari_qbert")
 
 
-def make(task: str, observe: Observe = "pixels", **settings: int) -> TaskEnv:
-    return make_env(task, EnvSettings(renderer="raycast", **settings), observe=observe)
+def of_dmc(named: Sequence[str]) -> tuple[str, ...]:
+    """The named tasks of dm_control, and one of each other domain, or of each number of actions within it."""
+    covered = {(domain(task), action_size(task)): task for task in named}
+    for task, size in FAMILIES["dmc"].continuous.items():
+        covered.setdefault((domain(task), size), task)
+    return tuple(dict.fromkeys([*named, *covered.values()]))
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("task", [*TOY_TASKS, *DMC_TASKS])
-def test_environment_conforms(task: str, check: Callable[[Make], None]) -> None:
-    check(partial(make, task))
-
-
+REPRESENTATIVES = {
+    "dmc": of_dmc([*NAMED["dreamer20"], "dmc_humanoid_walk"]),
+    # Games with and without lives, and with counters or video state that might outlive a reset.
+    "atari": ("atari_pong", "atari_seaquest", "atari_assault", "atari_freeway", "atari_qbert"),
+}
 # Two frames make an Atari picture where an action is held: single steps show others. `test_atari` says which.
-@pytest.mark.parametrize(
-    "check", [each for each in CHECKS if each is not check_action_repeat], ids=lambda check: check.__name__
-)
-@pytest.mark.parametrize("task", ATARI_TASKS)
-def test_atari_conforms(task: str, check: Callable[[Make], None]) -> None:
+EXCEPTIONS = {("atari", check_action_repeat)}
+# Another value of each setting that only some families read.
+OTHER_VALUES: dict[str, dict[str, Any]] = {
+    "renderer": {"renderer": "osmesa"},
+    "supersampling": {"supersampling": 3},
+    "atari.": {"atari": AtariSettings(sticky=0.9, noops=1, life_loss=False)},
+}
+
+TASKS = [task for name, each in FAMILIES.items() for task in REPRESENTATIVES.get(name, each.tasks)]
+ONE_OF_A_DOMAIN = {domain(task) or task: task for task in TASKS}.values()
+ONE_OF_A_FAMILY = {family(task).name: task for task in TASKS}.values()
+PIXELS = [
+    pytest.param(task, check, id=f"{task}-{check.__name__}")
+    for task in TASKS
+    for check in CHECKS
+    if (family(task).name, check) not in EXCEPTIONS
+]
+
+
+def make(task: str, observe: Observe = "pixels", **settings: Any) -> TaskEnv:
+    return make_env(task, EnvSettings.model_validate({"renderer": "raycast"} | settings), observe=observe)
+
+
+@pytest.mark.parametrize(("task", "check"), PIXELS)
+def test_environment_conforms(task: str, check: Callable[[Make], None]) -> None:
     check(partial(make, task))
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space (min|max)imum value is -?infinity")
 @pytest.mark.parametrize("check", STATE_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("task", [*TOY_TASKS, *ATARI_TASKS, "dmc_finger_turn_hard", "dmc_quadruped_run"])
+@pytest.mark.parametrize("task", ONE_OF_A_DOMAIN)
 def test_environment_observed_as_its_state_conforms(task: str, check: Callable[[Make], None]) -> None:
     check(partial(make, task, observe="state"))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_registry_knows_the_actions_and_who_draws(task: str) -> None:
+    env = make(task)
+    assert isinstance(env.action_space, gymnasium.spaces.Discrete) == is_discrete(task)
+    if not is_discrete(task):
+        assert env.action_space.shape == (action_size(task),)
+    assert (getattr(env, "renderer", None) is not None) == family(task).rendered
+
+
+@pytest.mark.parametrize(("task", "setting"), [(task, setting) for task in ONE_OF_A_FAMILY for setting in unread(task)])
+def test_unread_settings_change_nothing(task: str, setting: str) -> None:
+    env, other = make(task, time_limit=40), make(task, time_limit=40, **OTHER_VALUES[setting])
+    actions = draw_actions(env, 3)
+    assert same(play(env, 0, actions), play(other, 0, actions))
