@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from pathlib import Path
@@ -33,7 +34,7 @@ def test_log_of_the_job_is_shown_where_the_run_never_began(run: Run, capsys: pyt
     old, new = (suite / BATCHES / name for name in ("a", "b"))
     batches.write(old, [[run]], "x")
     (old / "7_0_log.out").write_text("an older job")
-    time.sleep(0.01)
+    os.utime(old / "7_0_log.out", (1, 1))
     batches.write(new, [[other], [run]], "x")
     (new / "8_0_0_log.out").write_text("another's")
     (new / "8_1_0_log.out").write_text("srun: error: no such file")

@@ -1,6 +1,5 @@
 import json
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,23 @@ from runs.watching.status import RunStatus, Standing, judge
 from tests.runs.standin import spec
 
 HERE = socket.gethostname()
+NOW = 1.7e9  # seconds of the epoch
 WAITING, RUNNING, ENDING = QueuedJob("7"), QueuedJob("7", "RUNNING", node="n"), QueuedJob("7", "COMPLETING", node="n")
 NONE: frozenset[str] = frozenset()
 
 
 def said(phase: Any, age: float = 0.0, host: str = "afar", job: str | None = None) -> State:
-    return State(phase, 5, 10, heartbeat=time.time() - 60 * age, host=host, job=job)
+    """What a run said some minutes ago, by the clock of `still`."""
+    return State(phase, 5, 10, heartbeat=NOW - 60 * age, host=host, job=job)
 
 
+@pytest.fixture
+def still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that does not go on between the collection of tests and their run."""
+    monkeypatch.setattr("time.time", lambda: NOW)
+
+
+@pytest.mark.usefixtures("still")
 @pytest.mark.parametrize(
     ("state", "held", "job", "alive", "expected"),
     [
@@ -39,8 +47,8 @@ def said(phase: Any, age: float = 0.0, host: str = "afar", job: str | None = Non
         (said("failed"), False, None, NONE, "failed"),
         # Says that it runs, and nobody is seen to run it.
         (said("running", host=HERE), False, None, None, "stale"),
-        (said("running", age=1), False, None, None, "running"),
-        (said("running", age=11), False, None, None, "stale"),
+        (said("running", age=10), False, None, None, "running"),
+        (said("running", age=10.1), False, None, None, "stale"),
         (said("running", age=1, job="7"), False, None, NONE, "stale"),
         (said("running", age=1, job="7"), False, None, frozenset({"7"}), "running"),  # a job of a person's own
         (said("running", age=11, job="7"), False, None, frozenset({"7"}), "stale"),
@@ -54,6 +62,7 @@ def test_standing(
     assert judge(state, held, job, cancelled=False, alive=alive, patience=10.0) == expected
 
 
+@pytest.mark.usefixtures("still")
 @pytest.mark.parametrize(
     ("state", "held", "job", "expected"),
     [
