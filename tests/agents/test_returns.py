@@ -26,7 +26,7 @@ def lambda_value(
     return (1 - lambda_) * head + tail
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(horizon=st.integers(1, 9), gamma=st.floats(0, 1), lambda_=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
 def test_lambda_return_is_the_papers_double_sum(horizon: int, gamma: float, lambda_: float, seed: int) -> None:
     random = np.random.default_rng(seed)
@@ -53,7 +53,7 @@ def test_lambda_return_takes_a_discount_for_each_step() -> None:
     np.testing.assert_allclose(result, [[8.75], [2.0]])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(horizon=st.integers(1, 9), gamma=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
 def test_reward_sum_is_the_sum_of_all_that_follows(horizon: int, gamma: float, seed: int) -> None:
     rewards = np.random.default_rng(seed).normal(size=(horizon, 3))

@@ -118,7 +118,7 @@ def test_nan_and_repeated_steps() -> None:
     assert (finding.count, finding.items) == (1, (f"{WALKER}/dreamer/1: 1",))
 
 
-@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(
     st.lists(
         st.tuples(
@@ -149,7 +149,7 @@ def test_every_evaluation_is_used_or_counted(rows: list[tuple[int, int, float]])
 GRID = pd.MultiIndex.from_product([[WALKER, HOPPER, "dmc_cup_catch"], ["a", "b", "c"], range(3)], names=RUN)
 
 
-@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.settings(max_examples=40)
 @hypothesis.given(st.sets(st.sampled_from(list(GRID)), max_size=len(GRID) - 1))
 def test_any_runs_taken_away_are_counted(taken: set[tuple[str, str, int]]) -> None:
     data = [

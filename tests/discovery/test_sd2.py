@@ -66,7 +66,7 @@ def defined_path(table: Array) -> list[tuple[set[int], set[int], float]]:
     count=st.integers(3, 40),
     chunk=st.integers(1, 40),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_correlations_of_chunks_are_numpys_of_all(seed: int, actions: int, states: int, count: int, chunk: int) -> None:
     rng = np.random.default_rng(seed)
     acted = rng.uniform(-1, 1, (count, actions))
@@ -112,7 +112,7 @@ def test_distance_is_the_negative_cosine() -> None:
 
 
 @given(seed=st.integers(0, 2**32 - 1), actions=st.integers(1, 8), states=st.integers(1, 6))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_merge_path_is_the_defined_one(seed: int, actions: int, states: int) -> None:
     table = np.random.default_rng(seed).uniform(0, 1, (actions, states)) ** 3
     if states == 1:

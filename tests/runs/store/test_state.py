@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.store import state
@@ -33,9 +33,10 @@ def test_running_means_that_somebody_holds_the_lock(tmp_path: Path) -> None:
 
 
 def test_lock_ends_with_its_holder(tmp_path: Path) -> None:
-    code = "import sys, time; from pathlib import Path; from runs.store.lock import held\n"
-    code += "with held(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    code = "import sys; from pathlib import Path; from runs.store.lock import held\n"
+    code += "with held(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"held\n"
     assert is_held(tmp_path)
@@ -56,11 +57,11 @@ anything = st.recursive(
 names = st.sampled_from(["state", "step", "steps", "return", "fps", "heartbeat", "pid", "error", "signal", "other"])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(content=st.dictionaries(names, anything | st.just("done")).map(lambda x: json.dumps(x).encode()) | st.binary())
-def test_foreign_files_are_survived(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "state.json").write_bytes(content)
-    found = state.read(tmp_path)
+def test_foreign_files_are_survived(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "state.json").write_bytes(content)
+    found = state.read(folder)
     assert found.state in ("pending", "running", "done", "failed")
     assert isinstance(found.step, int)
     json.dumps(found.return_, allow_nan=False)  # as `status --json` prints it

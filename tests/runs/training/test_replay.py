@@ -75,7 +75,7 @@ def test_balanced_starts_are_those_of_all_records_moved_back(
     assert last == pytest.approx(middle, rel=0.1)  # where uniform starts would see a third
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     lengths=st.lists(st.integers(2, 9), min_size=1, max_size=6),
     length=st.integers(2, 6),

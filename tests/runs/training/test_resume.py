@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import agents.registry
@@ -47,7 +47,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(kills=st.lists(st.integers(0, 500), min_size=1, max_size=4))
 @example(kills=[28, 295])
 def test_killed_at_any_call(kills: list[int], uninterrupted: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

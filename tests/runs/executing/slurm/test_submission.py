@@ -375,4 +375,4 @@ def temporary() -> Iterator[Path]:
 
 
 TestStateMachine = Cluster.TestCase
-TestStateMachine.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestStateMachine.settings = settings(max_examples=60, stateful_step_count=25)
