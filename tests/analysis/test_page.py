@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,6 +21,7 @@ from selenium.webdriver.support.select import Select
 
 from analysis.page import Page, Picture, RunCurve, Section, render, thin
 from analysis.tables import Table
+from tests.waiting import LIMIT, wait_until
 
 HOSTILE = ["</script><b>&\"'", '"onerror=alert(1) x="', "<img src=x onerror=alert(1)>", "{{ page }}", "a\u2028b -->"]
 FLAGS = (
@@ -194,6 +194,7 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     # With its path given, selenium does not look for one in the network.
     driver = webdriver.Chrome(options=options, service=Service(executable_path=chromedriver))
+    driver.set_script_timeout(LIMIT)
     driver.get("about:blank")  # Chromium's own first page asks for its own parts
     yield driver
     driver.quit()
@@ -267,9 +268,8 @@ def test_pictures_show_enlarge_and_save(opened: webdriver.Chrome, tmp_path: Path
     opened.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     figure = opened.find_element(By.CSS_SELECTOR, "figure[data-name=curves]")
     figure.find_element(By.CLASS_NAME, "save").click()
-    deadline = time.monotonic() + 5
-    while not (saved := tmp_path / "curves.svg").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    saved = tmp_path / "curves.svg"
+    wait_until(saved.exists, "the figure is saved")
     assert saved.read_bytes() == SVG
     figure.find_element(By.CLASS_NAME, "enlarge").click()
     dialog = opened.find_element(By.ID, "large")

@@ -2,8 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 
 import gymnasium
 import numpy as np
@@ -13,6 +11,7 @@ from common.errors import UserError
 from envs import make_env
 from envs.parallel import ParallelEnvs, StepResults, WorkerError
 from envs.settings import EnvSettings
+from tests.waiting import wait_until
 
 SETTINGS = EnvSettings(action_repeat=3, time_limit=10)
 TASK = "toy_reach_2"
@@ -27,15 +26,6 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
     return True
 
 
@@ -149,7 +139,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert parent.returncode == -signal.SIGKILL
     workers = [int(pid) for pid in parent.stdout.split()]
     assert len(workers) == 2
-    assert wait_until(lambda: not any(map(alive, workers)))
+    wait_until(lambda: not any(map(alive, workers)), "the workers have ended")
 
 
 def test_workers_load_no_tensorflow() -> None:

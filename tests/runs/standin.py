@@ -1,7 +1,8 @@
 """A run without TensorFlow: an agent in plain numpy, for fast tests of everything around the agent.
 
 As a program it is a worker (`python -m tests.runs.standin <folder>`) whose agent misbehaves as FAULTS says: a JSON
-object of seed -> nan | raise | sigkill | slow.
+object of seed -> nan | raise | sigkill | wait. An agent that is to wait does so in the middle of its run, until the
+worker is asked to stop or the file that GATE names exists: so tests know where a run is, whatever the machine's speed.
 """
 
 import json
@@ -18,11 +19,13 @@ from numpy.typing import NDArray
 
 from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
 from common.seeds import Stream, generator
+from runs.store.stop import Stop
 from runs.training.replay import Replay, Snapshot
 from suites.plan import RunSpec
 from suites.suite import Settings
 
 FAULTS = "STANDIN_FAULTS"
+GATE = "STANDIN_GATE"
 SMALL: dict[str, Any] = {
     "steps": 400,
     "action_repeat": 4,
@@ -55,8 +58,8 @@ class StandIn:
     def policy(
         self, images: NDArray[np.uint8], state: PolicyState, training: bool
     ) -> tuple[NDArray[np.float32], PolicyState]:
-        if self.fault == "slow":
-            time.sleep(0.02)
+        if self.fault == "wait" and self.acts >= 60:
+            wait_for_stop_or_gate()
         trace = np.float32(0.9) * state["memory"]["trace"] + images.mean((1, 2))[:, :2].astype(np.float32)
         noise = np.random.default_rng([self.seed, self.acts]).normal(size=(len(images), self.action.size))
         logits = self.weights * np.tanh(trace.sum(-1, keepdims=True)) + 0.3 * training * noise
@@ -90,6 +93,14 @@ class StandIn:
     def load(self, arrays: Arrays) -> None:
         self.weights = arrays["weights"]
         self.updates, self.acts = map(int, arrays["counters"])
+
+
+def wait_for_stop_or_gate() -> None:
+    """Holds up a worker's run."""
+    stop, gate = signal.getsignal(signal.SIGTERM), Path(os.environ.get(GATE, "nowhere"))
+    assert isinstance(stop, Stop)
+    while not stop.wanted and not gate.exists():
+        time.sleep(0.02)
 
 
 class PlainBatches:

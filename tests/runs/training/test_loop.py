@@ -278,9 +278,13 @@ def test_keyboard_interrupt_leaves_the_run_pending(tmp_path: Path, monkeypatch: 
 def test_dead_environment_fails_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = StandIn.train
 
+    def children() -> set[int]:
+        return {int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
+
+    before = children()
+
     def train(self: StandIn, batch: Any) -> dict[str, float]:
-        children = [int(pid) for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()]
-        workers = [pid for pid in children if b"envs.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        workers = [pid for pid in children() - before if b"envs.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         if self.updates == 0:
             os.kill(workers[0], signal.SIGKILL)
         return original(self, batch)
