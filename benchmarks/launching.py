@@ -9,6 +9,8 @@ import argparse
 import fcntl
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -32,6 +34,7 @@ seeds: {seeds}
 sweep: {{behavior.horizon: [5, 10, 15, 20, 25], train.updates: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}}
 """
 POINTS = 20 * 5 * 10  # tasks x horizons x updates
+LAUNCH = Path(__file__).parent.parent / "launch.py"
 
 
 class Slurm:
@@ -77,6 +80,11 @@ def seconds(call: Callable[[], object]) -> float:
     return min(times)
 
 
+def python(folder: Path, *arguments: str | Path) -> None:
+    """Runs Python in a folder."""
+    subprocess.run([sys.executable, *arguments], cwd=folder, check=True, capture_output=True)
+
+
 def begin(specs: Sequence[RunSpec], results: Path) -> list[Path]:
     """Makes run folders as they are while their runs go on elsewhere."""
     folders = [spec.folder(results) for spec in specs]
@@ -108,6 +116,9 @@ def main() -> None:
         specs = plan(load_suite(home / "large.yaml"))
         print(f"runs          {len(specs):,}")
         print(f"plan          {seconds(lambda: plan(load_suite(home / 'large.yaml'))):.2f} s")
+        for command in (["--help"], ["validate", "large.yaml"], ["run", "large.yaml", "--dry-run"]):
+            print(f"{' '.join(['launch.py', *command])}  {seconds(lambda: python(home, LAUNCH, *command)):.2f} s")  # noqa: B023
+        print(f"  floor       {seconds(lambda: python(home, '-c', '')):.2f} s to start Python")
         cluster, results = Slurm(), home / "results"
         start = time.perf_counter()
         submit(specs, results, SlurmSettings(), cluster, lambda _: None)

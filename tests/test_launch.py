@@ -5,17 +5,17 @@ import os
 import shlex
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from runs.store.batches import chunks
 
 import launch
+from runs.store import batches, lock
 from runs.store.run import Run
-from runs.watching import batches, status_table
-from runs.watching.batches import chunks
+from runs.watching import status_table
 from suites.plan import RunSpec, plan
 from suites.suite import load_suite
 
@@ -352,26 +352,6 @@ def test_closed_pipe_is_silent(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
-def best_seconds(limit: float, *arguments: str, cwd: Path) -> float:
-    """Returns the seconds that a command takes, the best of up to three tries on a machine that others use too."""
-    best = float("inf")
-    for _ in range(3):
-        start = time.perf_counter()
-        done = process(*arguments, cwd=cwd)
-        best = min(best, time.perf_counter() - start)
-        assert done.returncode == 0, done.stderr
-        if best < limit:
-            break
-    return best
-
-
-def test_ten_thousand_runs_are_planned_in_three_seconds(tmp_path: Path) -> None:
-    (tmp_path / "large.yaml").write_text(LARGE)
-    assert "10,000 runs" in process("run", "large.yaml", "--dry-run", cwd=tmp_path).stdout
-    assert best_seconds(3, "validate", "large.yaml", cwd=tmp_path) < 3
-    assert best_seconds(3, "run", "large.yaml", "--dry-run", cwd=tmp_path) < 3
-
-
 def put_into_the_queue(folder: Path) -> None:
     """As if Slurm had the ten thousand runs in ten arrays: batches on disk, and a squeue that lists their jobs."""
     specs = plan(load_suite(folder / "large.yaml"))
@@ -386,16 +366,14 @@ def put_into_the_queue(folder: Path) -> None:
     (folder / "bin" / "squeue").chmod(0o755)
 
 
-def test_ten_thousand_queued_runs_are_compared_in_five_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ten_thousand_queued_runs_take_one_question_to_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "large.yaml").write_text(LARGE)
     put_into_the_queue(tmp_path)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    submit = ["run", "large.yaml", "--executor", "slurm", "--dry-run"]
-    done = process(*submit, cwd=tmp_path)
+    done = process("run", "large.yaml", "--executor", "slurm", "--dry-run", cwd=tmp_path)
     assert "10,000 runs: 10,000 queued" in done.stdout, done.stderr
     assert "to submit: 0 runs" in done.stdout
     assert (tmp_path / "calls").read_text().count("\n") == 1
-    assert best_seconds(5, *submit, cwd=tmp_path) < 5
 
 
 def test_several_suites_take_one_question_to_slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,39 +389,55 @@ def test_several_suites_take_one_question_to_slurm(tmp_path: Path, monkeypatch: 
     assert (tmp_path / "calls").read_text().count("\n") == 1
 
 
-def test_five_thousand_run_folders_are_looked_at_in_five_seconds(tmp_path: Path) -> None:
-    (tmp_path / "large.yaml").write_text(LARGE)
-    half = ["large.yaml", "--only", "variant=a+*"]
-    for spec in plan(load_suite(tmp_path / "large.yaml"), {"variant": ["a+*"]}):
-        folder = spec.folder(tmp_path / "results")
+def test_status_reads_every_run_folder(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of four runs that say they run, one is run by somebody."""
+    folders = [spec.folder(Path("results").absolute()) for spec in plan(load_suite(Path(small)), {"variant": ["a"]})]
+    for step, folder in enumerate(folders):
         folder.mkdir(parents=True)
-        (folder / ".lock").touch()
-        (folder / "state.json").write_text('{"state": "running", "step": 10, "fps": 3.5, "host": "node7", "job": "7"}')
-    answer = json.loads(process("status", *half, "--json", cwd=tmp_path).stdout)["runs"]
-    assert len(answer) == 5000
-    assert {(row["state"], row["step"], row["node"]) for row in answer} == {("stale", 10, "node7")}
-    assert best_seconds(5, "status", *half, cwd=tmp_path) < 5
-
-
-def test_help_comes_in_half_a_second() -> None:
-    assert best_seconds(0.5, "--help", cwd=ROOT) < 0.5
-    assert best_seconds(0.5, "run", "--help", cwd=ROOT) < 0.5
+        told = {"state": "running", "step": step, "fps": 3.5, "host": "node7", "job": "7"}
+        (folder / "state.json").write_text(json.dumps(told))
+    with lock.held(folders[2]):
+        assert launch.main(["status", small, "--json", "--only", "variant=a"]) == 0
+    rows = json.loads(capsys.readouterr().out)["runs"]
+    assert [(row["state"], row["step"], row["fps"], row["node"]) for row in rows] == [
+        ("stale", 0, None, "node7"),
+        ("stale", 1, None, "node7"),
+        ("running", 2, 3.5, "node7"),
+        ("stale", 3, None, "node7"),
+    ]
 
 
 @pytest.mark.parametrize(
-    "verb",
+    "arguments",
     [
-        *(["validate"], ["status"], ["status", "--json"], ["cancel"]),
-        *(["run", "--dry-run"], ["run", "--print-command"], ["run", "--executor", "slurm", "--dry-run"]),
+        *(["validate", "small.yaml"], ["status", "small.yaml"], ["status", "small.yaml", "--json"]),
+        *(["cancel", "small.yaml"], ["run", "small.yaml", "--dry-run"], ["run", "small.yaml", "--print-command"]),
+        ["run", "small.yaml", "--executor", "slurm", "--dry-run"],
     ],
     ids=" ".join,
 )
-def test_nothing_heavy_is_imported(tmp_path: Path, verb: list[str]) -> None:
+def test_nothing_heavy_is_imported(tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
     code = (
         f"import sys; sys.path.insert(0, {str(ROOT)!r}); import launch; "
-        f"assert launch.main({[verb[0], 'small.yaml', *verb[1:]]!r}) == 0; "
+        f"assert launch.main({arguments!r}) == 0; "
         f"print(*({{name.partition('.')[0] for name in sys.modules}} & set({HEAVY!r})), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stderr.strip()) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]], ids=" ".join)
+def test_help_imports_no_package_at_all(arguments: list[str]) -> None:
+    code = f"""
+import sys
+before = {{*sys.modules}}
+import launch
+try:
+    launch.main({arguments!r})
+except SystemExit:
+    names = {{name.partition(".")[0] for name in {{*sys.modules}} - before}}
+    print(*sorted(names - sys.stdlib_module_names), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.split() == ["launch", "suites"]
