@@ -14,6 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
+from tests.waiting import wait_until
+
+ROOT = Path(__file__).parent.parent.parent
 NEEDED = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "scancel", "scontrol")
 CONFIG = """
 ClusterName=test
@@ -55,9 +58,9 @@ SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=1,sched_min_interval=0
 InactiveLimit=0
 MinJobAge=300
-MessageTimeout=5
-SlurmctldTimeout=30
-SlurmdTimeout=30
+MessageTimeout=100
+SlurmctldTimeout=300
+SlurmdTimeout=300
 ReturnToService=2
 
 # The node's real processors and memory do not matter.
@@ -121,9 +124,8 @@ class Cluster:
         self._write()
         try:
             # Outlives this process, should it be killed, to end what it leaves behind.
-            self._guard = subprocess.Popen(
-                [sys.executable, __file__, str(self.folder)], stdin=subprocess.PIPE, start_new_session=True
-            )
+            command = [sys.executable, "-m", "tests.slurm.cluster", str(self.folder)]
+            self._guard = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
             self._start()
         except BaseException:
             self.stop()
@@ -147,25 +149,24 @@ class Cluster:
         lines = self.run("squeue", "-h", "-a", "-r", "-o", "%i|%T|%r|%N|%j").splitlines()
         return [Job(*line.split("|", 4)) for line in lines]
 
-    def wait_until(self, predicate: Callable[[], bool], seconds: float, what: str) -> None:
+    def wait_until(self, predicate: Callable[[], bool], what: str) -> None:
         """Waits for something to become true, or fails with the logs."""
-        deadline = time.monotonic() + seconds
-        while not predicate():
-            if time.monotonic() > deadline:
-                queue = subprocess.run(["squeue", "-a"], env=os.environ | self.env, capture_output=True, text=True)
-                raise AssertionError(f"{what}: not within {seconds} s\n{queue.stdout}{queue.stderr}{self.logs()}")
-            time.sleep(0.1)
+        try:
+            wait_until(predicate, what)
+        except AssertionError as error:
+            queue = subprocess.run(["squeue", "-a"], env=os.environ | self.env, capture_output=True, text=True)
+            raise AssertionError(f"{error}\n{queue.stdout}{queue.stderr}{self.logs()}") from None
 
-    def release(self, job: str, seconds: float = 30) -> None:
+    def release(self, job: str) -> None:
         """Makes a requeued job start now, once it waits: what is set earlier, its requeueing sets back.
 
         Not within the second of its end, as Slurm tells the credentials of a job's lives apart by their seconds.
         """
-        self.wait_until(lambda: self._states(job) == {"PENDING"}, seconds, f"job {job} waiting")
+        self.wait_until(lambda: self._states(job) == {"PENDING"}, f"job {job} waits")
         time.sleep(1.5)
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
-    def cancel_all(self, seconds: float = 30) -> None:
+    def cancel_all(self) -> None:
         """Cancels every job, kills what does not end within a second, and waits for the queue to be empty."""
         patience = time.monotonic() + 1
 
@@ -176,7 +177,7 @@ class Cluster:
             return not left and not self.jobs()
 
         self.run("scancel", "--user=root")
-        self.wait_until(emptied, seconds, "an empty queue")
+        self.wait_until(emptied, "the queue is empty")
 
     def logs(self, lines: int = 30) -> str:
         """The ends of the daemons' logs."""
@@ -198,7 +199,7 @@ class Cluster:
             for daemon in reversed(self._daemons):
                 daemon.terminate()
                 try:
-                    daemon.wait(10)
+                    daemon.wait(60)
                 except subprocess.TimeoutExpired:
                     daemon.kill()
                     daemon.wait()
@@ -227,10 +228,10 @@ class Cluster:
             "munged", "--foreground", "--force", f"--key-file={munge}/key", f"--socket={munge}/socket",
             f"--pid-file={munge}/pid", f"--seed-file={munge}/seed",
         )  # fmt: skip
-        self._wait_for_daemons((munge / "socket").exists, "munged")
+        self._wait_for_daemon((munge / "socket").exists, "munged listens")
         self._daemon("slurmctld", "-D")
         self._daemon("slurmd", "-D")
-        self._wait_for_daemons(self._idle, "an idle node")
+        self._wait_for_daemon(self._idle, "the node is idle")
 
     def _daemon(self, *command: str) -> None:
         with (self.folder / f"{command[0]}.out").open("wb") as output:
@@ -246,12 +247,13 @@ class Cluster:
                 )
             )
 
-    def _wait_for_daemons(self, ready: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + 20
-        while not ready():
-            if time.monotonic() > deadline or any(daemon.poll() is not None for daemon in self._daemons):
-                raise RuntimeError(f"Slurm did not start: no {what}\n{self.logs()}")
-            time.sleep(0.05)
+    def _wait_for_daemon(self, ready: Callable[[], bool], what: str) -> None:
+        def ready_or_dead() -> bool:
+            return ready() or any(daemon.poll() is not None for daemon in self._daemons)
+
+        self.wait_until(ready_or_dead, what)
+        if any(daemon.poll() is not None for daemon in self._daemons):
+            raise RuntimeError(f"Slurm did not start\n{self.logs()}")
 
     def _states(self, job: str) -> set[str]:
         return set(self.run("squeue", "-h", "-r", "-j", job, "-o", "%T").split())
@@ -305,7 +307,7 @@ def kill(pids: list[int]) -> None:
 
 def end_processes(folder: Path) -> None:
     """Kills a cluster's processes, and those that they start meanwhile."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (left := processes(folder)) and time.monotonic() < deadline:
         kill(left)
         time.sleep(0.05)
