@@ -18,6 +18,7 @@ from runs.store.run import Run
 from runs.watching import status_table
 from suites.plan import RunSpec, plan
 from suites.suite import load_suite
+from tests.printed import read_table
 
 ROOT = Path(launch.__file__).parent
 HEAVY = (
@@ -94,15 +95,12 @@ def test_validate_takes_every_yaml_file_of_the_suites(capsys: pytest.CaptureFixt
 def test_dry_run_shows_each_run_and_touches_nothing(small: str, capsys: pytest.CaptureFixture[str]) -> None:
     only = ["--only", "task=toy_reach_2", "variant=a", "--set", "steps=2e3"]
     assert launch.main(["run", small, "--dry-run", *only]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines == [
-        ["task", "variant", "seed", "state", "step", "steps", "steps/s", "ETA", "return", "node", "job"],
-        ["toy_reach_2", "a", "0", "pending", "0", "2,000", "-", "-", "-", "-", "-"],
-        ["toy_reach_2", "a", "1", "pending", "0", "2,000", "-", "-", "-", "-", "-"],
-        ["2", "runs:", "2", "pending"],
-        ["to", "run:", "2", "runs"],
-        ["2", "runs", "(1", "task", "x", "1", "variant", "x", "2", "seeds),", "4,000", "environment", "steps"],
-    ]
+    *table, counts, to_do, size = capsys.readouterr().out.splitlines()
+    unknown = dict.fromkeys(("steps/s", "ETA", "return", "node", "job"), "-")
+    same = {"task": "toy_reach_2", "variant": "a", "state": "pending", "step": "0", "steps": "2,000", **unknown}
+    assert read_table("\n".join(table)) == [{**same, "seed": "0"}, {**same, "seed": "1"}]
+    assert [counts, to_do] == ["2 runs: 2 pending", "to run: 2 runs"]
+    assert size == "2 runs (1 task x 1 variant x 2 seeds), 4,000 environment steps"
     assert list(Path().iterdir()) == [Path("small.yaml")]
 
 
@@ -112,12 +110,13 @@ def test_many_runs_are_shown_by_task_and_variant(
     monkeypatch.setattr(status_table, "MAX_ROWS", 3)
     assert launch.main(["run", small, "--dry-run"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:6] for line in lines[:4]] == [
-        ["task", "variant", "seeds", "state", "step", "steps"],
-        ["toy_reach_2", "a", "0-1", "2", "pending", "0"],
-        ["toy_reach_2", "b", "0-1", "2", "pending", "0"],
-        ["toy_reach_1", "a", "0-1", "2", "pending", "0"],
-    ]
+    rows = read_table("\n".join(lines[:4]))
+    assert [(row["task"], row["variant"]) for row in rows] == [
+        ("toy_reach_2", "a"), ("toy_reach_2", "b"), ("toy_reach_1", "a")
+    ]  # fmt: skip
+    assert {(row["seeds"], row["state"], row["step"], row["steps"]) for row in rows} == {
+        ("0-1", "2 pending", "0", "2,000")
+    }
     assert lines[4].startswith("... and 1 more (")
     assert lines[5] == "8 runs: 8 pending"
 
@@ -126,7 +125,8 @@ def test_table_shows_names_as_they_are(small: str, capsys: pytest.CaptureFixture
     name = "[bold]:smile:" + 150 * "x"
     Path(small).write_text(f"name: s\ntasks: toy_reach_2\nvariants: {{'{name}': {{}}}}\n")
     assert launch.main(["status", small]) == 0
-    assert capsys.readouterr().out.splitlines()[1].split()[1] == name
+    *table, _ = capsys.readouterr().out.splitlines()
+    assert {row["variant"] for row in read_table("\n".join(table))} == {name}
 
 
 @pytest.mark.parametrize(
@@ -273,9 +273,6 @@ def test_eval_prints_returns(
     assert launch.main(["eval", str(tmp_path), "--episodes", "2", "--video", "out.gif"]) == 0
     assert seen == [(tmp_path, 2, 0, Path("out.gif"))]
     assert "mean return of 2 episodes: 1.5" in capsys.readouterr().out
-    monkeypatch.setattr("runs.training.evaluate.evaluate", lambda *_: [3.0])
-    assert launch.main(["eval", str(tmp_path)]) == 0
-    assert "mean return of 1 episode: 3.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agents.agent import ActionSpec, Agent, Arrays
+from agents.agent import ActionSpec, Arrays
 from agents.behavior import ActorCritic, starts
 from agents.distributions import TanhNormal
 from agents.dreamer import Dreamer, experience
@@ -401,9 +401,14 @@ def test_shortest_sequences_are_reported(dreamer: Make) -> None:
         agent.report(make_batch(length=5))
 
 
-def test_registry_makes_the_agent_of_the_settings() -> None:
-    agent: Agent = make_agent(tiny_settings(), (64, 64, 3), ActionSpec(ACTIONS), seed=0)
-    assert isinstance(agent, Dreamer)
+def test_registry_makes_the_agent_of_settings_and_seed(batch: Arrays) -> None:
+    """It has the weights, and takes the step, of one that is made by hand; with another seed it has others."""
+    settings, action = tiny_settings(**VARIANTS["ed2"]), ActionSpec(ACTIONS)
+    ours, theirs = make_agent(settings, (64, 64, 3), action, seed=3), Dreamer(settings, (64, 64, 3), action, 3)
+    assert ours.train(batch) == theirs.train(batch)
+    assert ours.save().keys() == theirs.save().keys()
+    assert not changed(ours.save(), theirs.save())
+    assert changed(ours.save(), make_agent(settings, (64, 64, 3), action, seed=4).save())
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from common.text import hint
+from common.text import counted, hint
 from suites.names import PATTERN, check_apart, check_name, matching
 from suites.yaml_reader import Key, Place
 
@@ -85,3 +85,8 @@ def test_nearest_name_is_offered(name: str, near: str | None) -> None:
 )
 def test_pattern_that_is_a_name_means_that_name(pattern: str, found: list[str]) -> None:
     assert matching(pattern, ["a=1", "a=[2]", "b=2"]) == found
+
+
+@pytest.mark.parametrize(("number", "words"), [(0, "0 runs"), (1, "1 run"), (2, "2 runs"), (1200, "1,200 runs")])
+def test_nouns_are_plural_but_for_one(number: int, words: str) -> None:
+    assert counted(number, "run") == words

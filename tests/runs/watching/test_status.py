@@ -10,6 +10,7 @@ from runs.watching import status_table
 from runs.watching.failures import digest
 from runs.watching.queue import Queue, QueuedJob, look
 from runs.watching.status import RunStatus, Standing, judge
+from tests.printed import read_table
 from tests.runs.standin import spec
 
 HERE = socket.gethostname()
@@ -78,6 +79,9 @@ def test_standing_of_a_cancelled_run(state: State, held: bool, job: QueuedJob, e
     assert judge(state, held, job, cancelled=True, alive=NONE, patience=10.0) == expected
 
 
+CHANGING = ("seed", "state", "step", "steps/s", "ETA", "return", "node", "job")
+
+
 def row(seed: int, standing: Standing, queued: QueuedJob | None = None, **told: Any) -> RunStatus:
     run = spec(seed)
     return RunStatus(run, run.folder(Path("results")), standing, State(**told), queued)
@@ -90,11 +94,16 @@ def test_table_shows_speed_time_left_and_place(capsys: pytest.CaptureFixture[str
         row(2, "done", state="done", step=400, steps=400, fps=9.0, host="m", job="6_1"),
     ]
     status_table.show(rows)
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[1][2:] == ["0", "running", "100", "400", "2.0", "0:02:30", "3.2", "n", "7"]
-    assert lines[2][2:] == ["1", "queued", "(Priority)", "0", "400", "-", "-", "-", "-", "8"]
-    assert lines[3][2:] == ["2", "done", "400", "400", "-", "-", "-", "m", "6_1"]
-    assert lines[4] == ["3", "runs:", "1", "queued,", "1", "running,", "1", "done"]
+    *table, counts = capsys.readouterr().out.splitlines()
+    assert [(row.pop("task"), row.pop("variant"), row.pop("steps"), row) for row in read_table("\n".join(table))] == [
+        ("toy_reach_1", "standin", "400", dict(zip(CHANGING, values, strict=True)))
+        for values in (
+            ("0", "running", "100", "2.0", "0:02:30", "3.2", "n", "7"),
+            ("1", "queued (Priority)", "0", "-", "-", "-", "-", "8"),
+            ("2", "done", "400", "-", "-", "-", "m", "6_1"),
+        )
+    ]
+    assert counts == "3 runs: 1 queued, 1 running, 1 done"
     told = [status_table.to_json(each) for each in rows]
     assert [(each["fps"], each["eta"], each["node"], each["job"], each["reason"]) for each in told] == [
         (2.0, 150.0, "n", "7", None),
@@ -115,9 +124,14 @@ def test_table_of_many_runs_is_one_of_tasks_and_variants(
             row(3, "done", state="done", step=400, return_=3.0),
         ]
     )
-    cells = capsys.readouterr().out.splitlines()[1].split("  ")
-    found = [cell.strip() for cell in cells if cell.strip()]
-    assert found[2:] == ["0-1, 3", "2 running, 1 done", "800", "1,200", "3.0", "0:02:30", "2.0", "2", "2"]
+    *table, _ = capsys.readouterr().out.splitlines()
+    assert read_table("\n".join(table)) == [
+        {
+            "task": "toy_reach_1", "variant": "standin", "seeds": "0-1, 3", "state": "2 running, 1 done",
+            "step": "800", "steps": "1,200", "steps/s": "3.0", "ETA": "0:02:30", "return": "2.0", "node": "2",
+            "job": "2",
+        }
+    ]  # fmt: skip
 
 
 def test_equal_tracebacks_are_one_cause() -> None:
