@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs.store.batches import chunks
 
 import launch
-from runs.store import batches, lock
+from runs.store import lock
 from runs.store.run import Run
-from runs.watching import status_table
+from runs.watching import batches, status_table
+from runs.watching.batches import chunks
 from suites.plan import RunSpec, plan
 from suites.suite import load_suite
 from tests.printed import read_table

@@ -19,8 +19,10 @@ from agents.settings import DiscoverySettings
 from common import files
 from common.errors import UserError
 from common.origin import ROOT
-from discovery import store
-from discovery.store import CORRELATIONS, GROUPS, MERGES, Discovery, discover, write_stability
+from discovery import sd2, store
+from discovery.discovery import Discovery
+from discovery.search import discover
+from discovery.store import CORRELATIONS, GROUPS, MERGES, write_stability
 from suites.groups import published
 
 SHORT = DiscoverySettings(steps=600)  # the second chunk ends it in the middle, after three episodes of a toy

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from analysis.published import read_published
-from envs.settings import TASKS
+from common.errors import UserError
+from envs.registry import TASKS, canonical
 from suites import tasks
 from suites.tasks import expand, task_lists
 from suites.yaml_reader import Node, Place
