@@ -89,7 +89,7 @@ def test_validate_takes_every_yaml_file_of_the_suites(capsys: pytest.CaptureFixt
     out = capsys.readouterr().out
     assert "presets.yaml: paper, cpu, debug" in out
     assert "tasks.yaml: dreamer20, " in out
-    assert "groups.yaml: hopper, finger, cheetah, walker, reacher, humanoid" in out
+    assert "groups.yaml: dmc_hopper, dmc_finger, dmc_cheetah, dmc_walker, dmc_reacher, dmc_humanoid" in out
 
 
 def test_dry_run_shows_each_run_and_touches_nothing(small: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -437,4 +437,4 @@ except SystemExit:
     print(*sorted(names - sys.stdlib_module_names), file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stderr.split() == ["launch", "suites"]
+    assert done.stderr.split() == ["common", "launch"]
