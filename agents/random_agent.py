@@ -4,12 +4,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
+from agents.settings import AgentSettings
 
 
-class Uniform:
-    """Draws each action uniformly, in training and evaluation alike; learns nothing."""
+class RandomAgent:
+    """Draws each action uniformly, in training and evaluation alike; learns nothing, and reads no setting."""
 
-    def __init__(self, action: ActionSpec, seed: int):
+    def __init__(self, settings: AgentSettings, image_shape: tuple[int, int, int], action: ActionSpec, seed: int):
         self._action = action
         self._seed = seed
         self._acts = 0

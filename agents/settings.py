@@ -3,16 +3,21 @@
 Only the arithmetic's default differs: the reference's is mixed_float16, which CPUs are slow at.
 """
 
+import fnmatch
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from agents.groups import action_groups
-from common.settings import Group
+from agents.registry import AGENTS
+from common.settings import Group, values
 
-AGENTS = ("dreamer", "random")
+if TYPE_CHECKING:
+    AgentName = str
+else:
+    AgentName = Literal[tuple(AGENTS)]
 Count = Annotated[int, Field(ge=1)]
 ActivationName = Literal["elu", "relu", "swish", "leaky_relu"]
 
@@ -217,10 +222,9 @@ class OptimizerSettings(Group):
         return pattern
 
 
-class AgentSettings(Group):
-    """Everything that an agent needs to know of its experiment."""
+class DreamerSettings(Group):
+    """Everything that Dreamer needs to know of its experiment."""
 
-    agent: Literal["dreamer", "random"] = Field("dreamer", description="Who learns, or acts at random")
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
         "float32", description="Arithmetic of the networks; float16 scales its losses"
     )
@@ -236,15 +240,63 @@ class AgentSettings(Group):
     optimizer: OptimizerSettings = OptimizerSettings()
 
     @property
+    def read_by_dreamer(self) -> frozenset[str]:
+        """Dotted keys of the settings here that affect what Dreamer does: all but those that the others switch off."""
+        dynamics, behavior = self.dynamics, self.behavior
+        # ED2 has action groups, and so has a plain model that is to be as large as ED2 with them.
+        grouped = dynamics.kind == "ed2" or dynamics.match_parameters
+        plans = behavior.kind == "planner"
+        has_value = not plans and behavior.value == "critic"
+        discounts = has_value or (not plans and behavior.discount_imagined) or self.continuation.predict
+        conditions = {
+            "dynamics.groups": grouped,
+            "discovery.*": grouped and dynamics.groups in ("sd2", "random"),
+            "representation.contrast_*": self.representation.objective == "contrastive",
+            "continuation.layers": self.continuation.predict,
+            "continuation.units": self.continuation.predict,
+            "continuation.scale": self.continuation.predict,
+            "behavior.discount": discounts,
+            "behavior.discount_imagined": not plans and not has_value,
+            "behavior.value": not plans,
+            "behavior.value_*": has_value,
+            "behavior.lambda": has_value,
+            "behavior.bootstrap": has_value,
+            "behavior.actor_*": not plans,
+            "behavior.init_std": not plans,
+            "behavior.min_std": not plans,
+            "behavior.mean_scale": not plans,
+            "behavior.candidates": plans,
+            "behavior.iterations": plans,
+            "behavior.top": plans,
+            "exploration.duration": self.exploration.schedule != "constant",
+            "exploration.minimum": self.exploration.schedule != "constant",
+            "optimizer.actor_rate": not plans,
+            "optimizer.value_rate": has_value,
+            "optimizer.weight_decay_pattern": self.optimizer.weight_decay > 0,
+        }
+        off = re.compile("|".join(fnmatch.translate(key) for key, on in conditions.items() if not on))
+        keys = (key for key in values(self) if key.partition(".")[0] in DreamerSettings.model_fields)
+        return frozenset(key for key in keys if not off.fullmatch(key))
+
+
+class AgentSettings(DreamerSettings):
+    """The settings of all agents, and which of them acts."""
+
+    agent: AgentName = Field("dreamer", description="Who learns, or acts at random")
+
+    @property
+    def read(self) -> frozenset[str]:
+        """Dotted keys of the settings that affect what the agent does."""
+        return frozenset({"agent", *AGENTS[self.agent].reads(self)})
+
+    @property
     def grouped(self) -> bool:
-        """Whether action groups matter: to ED2, and to a plain model that is to be as large as ED2 with them."""
-        return self.agent != "random" and (self.dynamics.kind == "ed2" or self.dynamics.match_parameters)
+        """Whether action groups matter to the agent."""
+        return "dynamics.groups" in self.read
 
     @property
     def continuous_only(self) -> dict[str, str]:
         """What cannot be where actions are choices: dotted key of the setting -> why, and what to write instead."""
-        if self.agent == "random":
-            return {}
         reasons = {}
         if self.behavior.kind == "planner":
             reasons["behavior.kind"] = "planner draws numbers; needed for choices: actor_critic"
@@ -252,4 +304,4 @@ class AgentSettings(Group):
             reasons["exploration.kind"] = (
                 "gaussian, the default, adds noise to numbers; needed for choices: epsilon_greedy"
             )
-        return reasons
+        return {key: reason for key, reason in reasons.items() if key in self.read}

@@ -1,7 +1,30 @@
 """The base of every room's settings."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 
 class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
     """A named block of settings; an unknown key is an error."""
+
+
+def values(settings: BaseModel) -> dict[str, Any]:
+    """Dotted key -> plain value of all settings of a block, those of the blocks in it included."""
+    return dict(_values(settings.model_dump(mode="json", by_alias=True), type(settings), ""))
+
+
+def is_group(field: FieldInfo) -> bool:
+    """Whether a field of a block is a block itself."""
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+
+
+def _values(data: Mapping[str, Any], model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if is_group(field):
+            yield from _values(data[key], field.annotation, f"{prefix}{key}.")  # type: ignore[arg-type]
+        else:
+            yield prefix + key, data[key]

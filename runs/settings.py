@@ -68,6 +68,8 @@ class RunSettings(Group):
 
 # Settings without effect on what is learned or measured: a run whose other settings agree is the same run.
 NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep", "record.every", "record.heartbeat")
+# Settings of the batches, which matter only to an agent that learns. `train/updates` is counted for any agent.
+OF_BATCHES = ("train.batch_size", "train.batch_length", "replay.size", "replay.sampling", "replay.balance")
 
 
 # Options of sbatch that jobs depend on, and the settings to say them by, where there are any.

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from common.settings import is_group
 from common.text import hint
 from suites.yaml_reader import Key, Node, Place, own
 
@@ -76,7 +77,7 @@ class Catalog(Generic[Model]):
         self.leaves: dict[str, Leaf] = {}
         self.groups: set[str] = set()
         for key, field in _fields(model, ""):
-            if _is_group(field):
+            if is_group(field):
                 self.groups.add(key)
             else:
                 self.leaves[key] = Leaf(key, field)
@@ -156,31 +157,13 @@ def overlay(*layers: Layer) -> dict[Key, Node]:
     return over
 
 
-def values(model: BaseModel) -> dict[str, Any]:
-    """Returns a model's settings as dotted key -> value."""
-    return dict(_leaves(model.model_dump(mode="json", by_alias=True), type(model), ""))
-
-
-def _leaves(data: Mapping[str, Any], model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, field in model.model_fields.items():
-        key = field.alias or name
-        if _is_group(field):
-            yield from _leaves(data[key], field.annotation, f"{prefix}{key}.")  # type: ignore[arg-type]
-        else:
-            yield prefix + key, data[key]
-
-
 def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
     """Yields the dotted key of every field, groups before their settings."""
     for name, field in model.model_fields.items():
         key = prefix + (field.alias or name)
         yield key, field
-        if _is_group(field):
+        if is_group(field):
             yield from _fields(field.annotation, f"{key}.")  # type: ignore[arg-type]
-
-
-def _is_group(field: FieldInfo) -> bool:
-    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
 
 
 def _descend(node: Node, location: tuple[int | str, ...]) -> tuple[int, Node]:

@@ -1,15 +1,16 @@
 """A suite as the list of its runs: plain frozen data that can be counted, compared and written down."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.settings import values
 from common.text import hint, listed
-from suites.catalog import values
+from suites import identity
+from suites.catalog import overlay
+from suites.identity import Identity
 from suites.names import matching
 from suites.settings import SETTINGS, Settings
 from suites.suite import Suite
@@ -44,32 +45,29 @@ class RunSpec:
         return f"{self.task}/{self.variant}/{self.seed}"
 
     @property
-    def effective(self) -> dict[str, Any]:
-        """Dotted key -> value of the settings that affect the result on this task."""
-        unread = () if self.task.startswith("atari_") else ("atari.",)
-        return {key: value for key, value in self.settings.effective.items() if not key.startswith(unread)}
+    def identity(self) -> Identity:
+        """What changes with the task, the seed, the agent and every setting that affects the result, and no more."""
+        return identity.identify(self.task, self.seed, self.settings)
 
-    @property
-    def hash(self) -> str:
-        """16 hexadecimal digits that change with the task, the seed and every setting that affects the result."""
-        settings = json.dumps(self.effective, sort_keys=True, separators=(",", ":"))
-        identity = json.dumps([self.task, self.seed, settings])
-        return hashlib.sha256(identity.encode()).hexdigest()[:16]
+    def is_same(self, recorded: Identity) -> bool:
+        """Whether what a file recorded is certainly this run."""
+        return identity.is_same(recorded, self.task, self.seed, self.settings)
 
     def folder(self, results: Path) -> Path:
         """Returns the run's folder under the root of all results."""
         return results / self.suite / self.name
 
     def to_yaml(self) -> str:
-        """Returns the run as the text of its spec.yaml; the hash is for people and scripts."""
-        head = {"suite": self.suite, "task": self.task, "variant": self.variant, "seed": self.seed, "hash": self.hash}
-        return dump({**head, "settings": self.settings.model_dump(mode="json", by_alias=True)})
+        """Returns the run as the text of its spec.yaml."""
+        names = {"suite": self.suite, "task": self.task, "variant": self.variant, "seed": self.seed}
+        settings = self.settings.model_dump(mode="json", by_alias=True)
+        return dump({**names, **self.identity.to_json(), "settings": settings})
 
     @classmethod
     def from_yaml(cls, text: str) -> "RunSpec":
         """Returns the run of a spec.yaml, which an earlier version may have written.
 
-        Settings that did not exist then get their defaults; those that had another name keep their values.
+        Settings that did not exist then get their first defaults; those that had another name keep their values.
 
         Raises:
             UserError: For a text that `to_yaml` could not have written.
@@ -83,7 +81,8 @@ class RunSpec:
             if node is None or not isinstance(node.value, type_):
                 found = "missing" if node is None else node.described()
                 raise (node or root).place.error(f"{key} is {found}; it was not written by this program")
-        settings = SETTINGS.build(SETTINGS.layer(_renamed(root.value["settings"])), root.place)
+        missing = SETTINGS.layer(parse(dump(dict(identity.FIRST_DEFAULTS)), "first defaults"))
+        settings = SETTINGS.build(overlay(missing, SETTINGS.layer(_renamed(root.value["settings"]))), root.place)
         return cls(
             **{key: root.value[key].value for key in SELECTORS}, suite=root.value["suite"].value, settings=settings
         )
@@ -147,7 +146,7 @@ def difference(one: RunSpec, other: RunSpec) -> dict[str, tuple[Any, Any]]:
     """Returns what sets two runs apart where it affects the result: dotted key -> both values."""
     left = {"task": one.task, "seed": one.seed, **values(one.settings)}
     right = {"task": other.task, "seed": other.seed, **values(other.settings)}
-    read = {"task", "seed", *one.effective, *other.effective}
+    read = {"task", "seed", *(key for run in (one, other) for key in identity.effective(run.task, run.settings))}
     return {key: (left[key], right[key]) for key in left if left[key] != right[key] and key in read}
 
 

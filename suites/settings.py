@@ -5,11 +5,13 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+from agents.registry import AGENTS
 from agents.settings import AgentSettings
 from analysis.settings import AnalysisSettings
+from common.settings import values
 from envs.settings import EnvSettings
-from runs.settings import NO_EFFECT, RunSettings, SlurmSettings
-from suites.catalog import Catalog, Layer, values
+from runs.settings import NO_EFFECT, OF_BATCHES, RunSettings, SlurmSettings
+from suites.catalog import Catalog, Layer
 from suites.yaml_reader import read
 
 
@@ -18,26 +20,13 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
 
     @cached_property
     def effective(self) -> dict[str, Any]:
-        """Dotted key -> value of the settings that affect the result; those that the others leave unread do not.
-
-        What only some tasks read stands here; `RunSpec.effective` knows the task.
-        """
-        unread: tuple[str, ...] = NO_EFFECT
-        if not self.grouped:
-            unread += ("dynamics.groups",)
-        if not self.grouped or self.dynamics.groups not in ("sd2", "random"):
-            unread += ("discovery.",)
-        if self.representation.objective != "contrastive":
-            unread += ("representation.contrast_",)
-        if self.behavior.kind != "planner":
-            unread += ("behavior.candidates", "behavior.iterations", "behavior.top")
-        if self.exploration.schedule == "constant":
-            unread += ("exploration.duration", "exploration.minimum")
-        if self.behavior.kind == "planner" or self.behavior.value == "none":
-            unread += ("behavior.bootstrap",)
-        if not self.optimizer.weight_decay:
-            unread += ("optimizer.weight_decay_pattern",)
-        return {key: value for key, value in values(self).items() if not key.startswith(unread)}
+        """Dotted key -> value of the settings that affect the result, on one task or another."""
+        of_agent, elsewhere = self.read, NO_EFFECT if AGENTS[self.agent].learns else NO_EFFECT + OF_BATCHES
+        return {
+            key: value
+            for key, value in values(self).items()
+            if (key in of_agent if key.partition(".")[0] in AgentSettings.model_fields else key not in elsewhere)
+        }
 
 
 PRESETS = Path(__file__).parent / "presets.yaml"

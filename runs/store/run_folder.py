@@ -1,6 +1,5 @@
 """Run folders: which run a folder belongs to, and whether it still is the run that its suite asks for."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from common import files
 from common.errors import UserError
 from runs.store import lock, stop
+from suites.identity import recorded_in
 from suites.plan import RunSpec, difference
 
 SPEC = "spec.yaml"
@@ -32,6 +32,11 @@ def read_spec(folder: Path) -> RunSpec:
         return RunSpec.from_yaml(text)
     except UserError as error:
         raise UserError(f"{folder / SPEC}: {error}") from error
+
+
+def holds(folder: Path, spec: RunSpec) -> bool:
+    """Whether a folder is a run's, and the run that its spec asks for."""
+    return (folder / SPEC).exists() and not _change(spec, folder)
 
 
 def write_spec(spec: RunSpec, folder: Path) -> None:
@@ -103,7 +108,8 @@ def _change(spec: RunSpec, folder: Path) -> str:
         return "it holds files that are no run's" if _foreign(folder) else ""
     except (OSError, UnicodeDecodeError) as error:
         return f"{SPEC} cannot be read ({error})"
-    if re.search(rf"^hash: ['\"]?{spec.hash}['\"]?$", text, re.MULTILINE):  # reading YAML takes milliseconds
+    recorded = recorded_in(text)
+    if recorded is not None and spec.is_same(recorded):
         return ""
     try:
         old = RunSpec.from_yaml(text)

@@ -7,7 +7,9 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import agents.registry
 from agents.agent import CONTEXT, ActionSpec, Agent
+from agents.registry import AGENTS
 from common import files
 from common.errors import UserError
 from common.seeds import Stream, derive
@@ -23,7 +25,7 @@ from runs.training.recorder import gif
 from runs.training.resolve_groups import recall
 from suites.settings import Settings
 
-OWN, RANDOM = "own", "random"
+OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class ModelError:
     Attributes:
         folder: The run's.
         step: Environment steps that its agent had been trained for.
-        policy: Who played: `own`, `random`, or a run's folder.
-        policy_step: Environment steps that the player had been trained for; 0 for `random`.
+        policy: Who played: `own`, an agent that does not learn, such as `random`, or a run's folder.
+        policy_step: Environment steps that the player had been trained for.
         metrics: The report's.
         mean_return: Of the episodes played.
         fingerprint: Of what was played: equal where agents were measured on the same episodes.
@@ -108,18 +110,20 @@ def model_errors(folders: Sequence[Path], policy: str, episodes: int, seed: int)
 
     Args:
         folders: The runs' folders.
-        policy: Who plays: `own`, `random`, or the folder of a run.
+        policy: Who plays: `own`, an agent that does not learn, such as `random`, or the folder of a run.
         episodes: How many to play.
-        seed: What their starts follow from, and the actions of `random`.
+        seed: What their starts follow from, and the draws of an agent that does not learn.
 
     Raises:
         UserError: a folder is no run or has no readable checkpoint, an agent has no model, the episodes are too short
             for any prediction, or not all runs have the same task and environment.
     """
-    player_folder = None if policy in (OWN, RANDOM) else Path(policy)
+    untrained = policy in AGENTS and not AGENTS[policy].learns
+    player_folder = None if policy == OWN or untrained else Path(policy)
+    _check_models(folders)
     _check_alike([*folders, *([player_folder] if player_folder else [])])
     with _environment(folders[0]) as env:
-        player = _uniform(env, seed) if policy == RANDOM else _player(player_folder, env) if player_folder else None
+        player = _untrained(policy, env, seed) if untrained else _player(player_folder, env) if player_folder else None
         traces = [player.play(seed, episode) for episode in range(episodes)] if player else []
         for folder in folders:
             measured = _player(folder, env)
@@ -178,15 +182,13 @@ def _player(folder: Path, env: TaskEnv) -> Player:
     return Player(agent, step, env, actions)
 
 
-def _uniform(env: TaskEnv, seed: int) -> Player:
-    """Who acts at random."""
+def _untrained(agent: str, env: TaskEnv, seed: int) -> Player:
+    """An agent that does not learn, by its name."""
     actions = action_spec(env.action_space)
-    return Player(_make(Settings.model_validate({"agent": RANDOM}), actions, seed), 0, env, actions)
+    return Player(_make(Settings(agent=agent), actions, seed), 0, env, actions)
 
 
 def _make(settings: Settings, actions: ActionSpec, seed: int) -> Agent:
-    import agents.registry
-
     return agents.registry.make_agent(settings, (SIZE, SIZE, 3), actions, seed)
 
 
@@ -199,13 +201,20 @@ def _newest(folder: Path) -> tuple[int, Checkpoint]:
     return found
 
 
+def _check_models(folders: Sequence[Path]) -> None:
+    """Refuses runs without a world model."""
+    for folder in folders:
+        name = read_spec(folder).settings.agent
+        if not AGENTS[name].has_world_model:
+            as_player = "" if AGENTS[name].learns else f"; as a player it is --policy {name}"
+            raise UserError(f"{folder}: the agent {name} has no world model{as_player}")
+
+
 def _check_alike(folders: Sequence[Path]) -> None:
-    """Refuses runs without a model to measure, and runs whose episodes would not mean the same."""
+    """Refuses runs without a checkpoint, and runs whose episodes would not mean the same."""
     specs = [read_spec(folder) for folder in folders]
     for folder, spec in zip(folders, specs, strict=True):
         _newest(folder)
-        if spec.settings.agent == RANDOM:
-            raise UserError(f"{folder}: the agent {RANDOM} has no world model; as a player it is --policy {RANDOM}")
         first = specs[0]
         for name in ("task", *(name for name in EnvSettings.model_fields if name != "envs")):
             mine, its = (

@@ -1,7 +1,7 @@
 """Batches: which runs were given to Slurm together, on disk before Slurm hears of them.
 
     results/<suite>/slurm/<name>/
-      batch.json                which runs each job of the array has, their settings' hashes, and the snapshot
+      batch.json                which runs each job of the array has, their identities, and the snapshot
       <job>_submission.sh       what submitit gave to sbatch; its pickles and logs lie beside it
 
 A batch's name is also the name of its jobs in Slurm's queue. So the queue's own answer says which runs are queued: a
@@ -10,7 +10,7 @@ launcher killed at any moment leaves nothing that is not found again.
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from common import files
 from runs.store.run import Run
 from runs.watching.queue import BATCHES, Queue, QueuedJob
+from suites.identity import Identity
 
 T = TypeVar("T")
 NAME = "batch.json"
@@ -47,8 +48,8 @@ def folder_of(suite: Path) -> Path:
 def write(folder: Path, jobs: Sequence[Sequence[Run]], snapshot: str) -> None:
     """Notes which runs each job has, by its index in the array."""
     folder.mkdir(parents=True)
-    names = [[{"run": run.name, "hash": run.spec.hash} for run in runs] for runs in jobs]
-    files.write_json(folder / NAME, {"snapshot": snapshot, "jobs": names})
+    named = [[{"run": run.name, **run.spec.identity.to_json()} for run in runs] for runs in jobs]
+    files.write_json(folder / NAME, {"snapshot": snapshot, "jobs": named})
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
         place = int(index) if index.isdecimal() else 0  # a batch of one is no array
         for run in listed[place] if place < len(listed) else []:
             folder = ours[entry.name].parent.parent / run["run"]
-            jobs[folder] = QueuedJob(entry.job.id, entry.job.state, entry.job.reason, entry.job.node, run["hash"])
+            jobs[folder] = replace(entry.job, identity=Identity.from_json(run))
     return Queue(jobs, frozenset(entry.job.id for entry in entries))
 
 

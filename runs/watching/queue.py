@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import UserError
+from runs.store import run_folder
 from runs.watching import local_queue
+from suites.identity import VERSION, Identity
 from suites.plan import RunSpec
 
 SHOWN = 5  # runs that an error lists
@@ -22,14 +24,14 @@ class QueuedJob:
         state: Slurm's word, PENDING or RUNNING mostly.
         reason: Why it waits, in Slurm's word; empty for none.
         node: Where it runs.
-        hash: Of the settings that the run was submitted with; empty where they are not fixed yet.
+        identity: Of the run as it was submitted; None where that is not fixed yet.
     """
 
     id: str
     state: str = "PENDING"
     reason: str = ""
     node: str = ""
-    hash: str = ""
+    identity: Identity | None = None
 
     @property
     def waits(self) -> bool:
@@ -60,9 +62,13 @@ def refuse_changes(specs: Sequence[RunSpec], results: Path, queue: Queue) -> Non
     """
     changed = []
     for spec in specs:
-        job = queue.jobs.get(spec.folder(results))
-        if job is not None and job.hash not in ("", spec.hash):
-            changed.append(f"\n  {spec.folder(results)}, job {job.id}")
+        folder = spec.folder(results)
+        job = queue.jobs.get(folder)
+        if job is None or job.identity is None or spec.is_same(job.identity):
+            continue
+        # A hash of an old rule may differ for settings that are not read; once the run has begun, its folder knows.
+        if job.identity.version == VERSION or not run_folder.holds(folder, spec):
+            changed.append(f"\n  {folder}, job {job.id}")
     if changed:
         more = f"\n  ... and {len(changed) - SHOWN:,} more" if len(changed) > SHOWN else ""
         raise UserError(

@@ -1,16 +1,19 @@
 import numpy as np
 import pytest
 
-from agents.agent import ActionSpec
-from agents.random_agent import Uniform
+from agents.agent import ActionSpec, Agent
 from agents.registry import make_agent
 from agents.settings import AgentSettings
 
 IMAGES = np.zeros((500, 64, 64, 3), np.uint8)
 
 
+def random_agent(action: ActionSpec, seed: int) -> Agent:
+    return make_agent(AgentSettings(agent="random"), (64, 64, 3), action, seed)
+
+
 def test_actions_are_uniform() -> None:
-    agent = make_agent(AgentSettings(agent="random"), (64, 64, 3), ActionSpec(3), seed=0)
+    agent = random_agent(ActionSpec(3), 0)
     actions, _ = agent.policy(IMAGES, agent.initial_state(500), training=False)
     assert actions.shape == (500, 3)
     assert actions.dtype == np.float32
@@ -20,20 +23,20 @@ def test_actions_are_uniform() -> None:
 
 
 def test_choices_are_one_hot_and_balanced() -> None:
-    actions, _ = Uniform(ActionSpec(4, discrete=True), seed=1).policy(IMAGES, {}, training=True)
+    actions, _ = random_agent(ActionSpec(4, discrete=True), 1).policy(IMAGES, {}, training=True)
     assert set(np.unique(actions)) == {0, 1}
     assert (actions.sum(1) == 1).all()
     assert actions.sum(0) == pytest.approx(125, abs=5 * np.sqrt(500 * 0.25 * 0.75))
 
 
 def test_saved_agent_goes_on_with_the_same_draws() -> None:
-    one, other = Uniform(ActionSpec(2), seed=3), Uniform(ActionSpec(2), seed=3)
+    one, other = random_agent(ActionSpec(2), 3), random_agent(ActionSpec(2), 3)
     one.policy(IMAGES, {}, training=True)
     other.load(one.save())
     np.testing.assert_array_equal(one.policy(IMAGES, {}, True)[0], other.policy(IMAGES, {}, True)[0])
-    assert (one.policy(IMAGES, {}, True)[0] != Uniform(ActionSpec(2), seed=4).policy(IMAGES, {}, True)[0]).any()
+    assert (one.policy(IMAGES, {}, True)[0] != random_agent(ActionSpec(2), 4).policy(IMAGES, {}, True)[0]).any()
 
 
 def test_foreign_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="expected: acts"):
-        Uniform(ActionSpec(2), seed=0).load({})
+        random_agent(ActionSpec(2), 0).load({})

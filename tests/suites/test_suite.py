@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.settings import AGENTS
 from common.errors import UserError
+from common.settings import values
 from suites import blocks, suite
-from suites.catalog import values
 from suites.plan import plan
 from suites.suite import Settings, Suite, load_suite
 from suites.yaml_reader import dump
@@ -108,7 +107,7 @@ def test_settings_of_a_task_win_over_those_of_its_list(tmp_path: Path) -> None:
 
 
 def test_without_variants_the_agent_names_the_run(tmp_path: Path) -> None:
-    assert [spec.variant for spec in plan(load(tmp_path, "name: s\ntasks: toy_reach_8"))] == [AGENTS[0]]
+    assert [spec.variant for spec in plan(load(tmp_path, "name: s\ntasks: toy_reach_8"))] == ["dreamer"]
 
 
 def test_lists_of_tasks_may_overlap(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_who_cannot_play_or_be_measured_is_told(trained: Path, tmp_path: Path) -
             measure(trained, policy=str(unlike))
         with pytest.raises(UserError, match=message):
             measure(trained, unlike, policy="random")
-    with pytest.raises(UserError, match="random has no world model"):
+    with pytest.raises(UserError, match="the agent random has no world model; as a player it is --policy random"):
         measure(trained, train(tmp_path / "random", agent="random"))
     short = train(tmp_path / "short", action_repeat=12, train={"prefill": 50, "batch_size": 2, "batch_length": 3})
     with pytest.raises(UserError, match="leave nothing to predict"):
