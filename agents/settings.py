@@ -5,6 +5,7 @@ Only the arithmetic's default differs: the reference's is mixed_float16, which C
 
 import fnmatch
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -12,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from agents.groups import action_groups
 from agents.registry import AGENTS
-from common.settings import Group, values
+from common.settings import Group, fields, is_group
 
 if TYPE_CHECKING:
     AgentName = str
@@ -274,9 +275,15 @@ class DreamerSettings(Group):
             "optimizer.value_rate": has_value,
             "optimizer.weight_decay_pattern": self.optimizer.weight_decay > 0,
         }
-        off = re.compile("|".join(fnmatch.translate(key) for key, on in conditions.items() if not on))
-        keys = (key for key in values(self) if key.partition(".")[0] in DreamerSettings.model_fields)
-        return frozenset(key for key in keys if not off.fullmatch(key))
+        return _without(type(self), tuple(key for key, on in conditions.items() if not on))
+
+
+@cache
+def _without(model: type[DreamerSettings], patterns: tuple[str, ...]) -> frozenset[str]:
+    """Dotted keys of Dreamer's settings that no pattern matches."""
+    keys = {key for key, field in fields(model) if not is_group(field)}
+    own = {key for key in keys if key.partition(".")[0] in DreamerSettings.model_fields}
+    return frozenset(own.difference(*(fnmatch.filter(own, pattern) for pattern in patterns)))
 
 
 class AgentSettings(DreamerSettings):

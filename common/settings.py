@@ -16,6 +16,15 @@ def values(settings: BaseModel) -> dict[str, Any]:
     return dict(_values(settings.model_dump(mode="json", by_alias=True), type(settings), ""))
 
 
+def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Dotted key and field of all settings of a kind of block; the blocks in it come before their settings."""
+    for name, field in model.model_fields.items():
+        key = prefix + (field.alias or name)
+        yield key, field
+        if is_group(field):
+            yield from fields(field.annotation, f"{key}.")  # type: ignore[arg-type]
+
+
 def is_group(field: FieldInfo) -> bool:
     """Whether a field of a block is a block itself."""
     return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)

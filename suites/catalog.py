@@ -1,14 +1,14 @@
 """The settings of a model by dotted key: found, checked, and explained when they are wrong."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from common.settings import is_group
+from common.settings import fields, is_group
 from common.text import hint
 from suites.yaml_reader import Key, Node, Place, own
 
@@ -76,7 +76,7 @@ class Catalog(Generic[Model]):
         self._noun = noun
         self.leaves: dict[str, Leaf] = {}
         self.groups: set[str] = set()
-        for key, field in _fields(model, ""):
+        for key, field in fields(model):
             if is_group(field):
                 self.groups.add(key)
             else:
@@ -155,15 +155,6 @@ def overlay(*layers: Layer) -> dict[Key, Node]:
             over.pop(key, None)
             over[key] = node
     return over
-
-
-def _fields(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, FieldInfo]]:
-    """Yields the dotted key of every field, groups before their settings."""
-    for name, field in model.model_fields.items():
-        key = prefix + (field.alias or name)
-        yield key, field
-        if is_group(field):
-            yield from _fields(field.annotation, f"{key}.")  # type: ignore[arg-type]
 
 
 def _descend(node: Node, location: tuple[int | str, ...]) -> tuple[int, Node]:

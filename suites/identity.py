@@ -26,7 +26,6 @@ from functools import cache
 from typing import Any
 
 import envs.registry
-from common.settings import values
 from suites import old_identity
 from suites.settings import Settings
 
@@ -80,7 +79,7 @@ def is_same(recorded: Identity, task: str, seed: int, settings: Settings) -> boo
     if recorded.version == old_identity.VERSION:
         # It knew nothing of later settings.
         known = changes(task, settings).keys() <= old_identity.KEYS
-        return known and recorded.hash == old_identity.hash_of(task, seed, values(settings))
+        return known and recorded.hash == old_identity.hash_of(task, seed, settings.flat)
     return recorded == identify(task, seed, settings)
 
 
@@ -93,4 +92,4 @@ def recorded_in(spec: str) -> Identity | None:
 
 @cache
 def _defaults(model: type[Settings]) -> dict[str, Any]:
-    return values(model())
+    return model().flat

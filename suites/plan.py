@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.settings import values
 from common.text import hint, listed
 from suites import identity
 from suites.catalog import overlay
@@ -144,8 +143,8 @@ def selection(items: Iterable[str]) -> dict[str, list[str]]:
 
 def difference(one: RunSpec, other: RunSpec) -> dict[str, tuple[Any, Any]]:
     """Returns what sets two runs apart where it affects the result: dotted key -> both values."""
-    left = {"task": one.task, "seed": one.seed, **values(one.settings)}
-    right = {"task": other.task, "seed": other.seed, **values(other.settings)}
+    left = {"task": one.task, "seed": one.seed, **one.settings.flat}
+    right = {"task": other.task, "seed": other.seed, **other.settings.flat}
     read = {"task", "seed", *(key for run in (one, other) for key in identity.effective(run.task, run.settings))}
     return {key: (left[key], right[key]) for key in left if left[key] != right[key] and key in read}
 

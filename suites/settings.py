@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from agents.registry import AGENTS
 from agents.settings import AgentSettings
@@ -19,14 +19,26 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
     """All settings of one run: who learns, in which world, and how the run goes."""
 
     @cached_property
+    def flat(self) -> dict[str, Any]:
+        """Dotted key -> value of all settings."""
+        return values(self)
+
+    @cached_property
     def effective(self) -> dict[str, Any]:
         """Dotted key -> value of the settings that affect the result, on one task or another."""
         of_agent, elsewhere = self.read, NO_EFFECT if AGENTS[self.agent].learns else NO_EFFECT + OF_BATCHES
         return {
             key: value
-            for key, value in values(self).items()
+            for key, value in self.flat.items()
             if (key in of_agent if key.partition(".")[0] in AgentSettings.model_fields else key not in elsewhere)
         }
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with some settings changed, which knows nothing of what was found out about the original."""
+        copy = super().model_copy(update=update, deep=deep)
+        for name in ("flat", "effective"):
+            copy.__dict__.pop(name, None)
+        return copy
 
 
 PRESETS = Path(__file__).parent / "presets.yaml"

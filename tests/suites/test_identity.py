@@ -232,6 +232,13 @@ def test_what_is_read_after_all_is_part_of_the_identity(layer: dict[str, Any], k
     assert set(difference(one, other)) == {key}
 
 
+def test_copy_of_settings_has_an_identity_of_its_own() -> None:
+    one = settings({"dynamics.kind": "ed2"})
+    before = spec(settings=one).identity
+    other = one.model_copy(update={"dynamics": Settings().dynamics})
+    assert spec(settings=other).identity == spec().identity != before
+
+
 def test_every_setting_without_effect_exists() -> None:
     assert set(NO_EFFECT) <= set(SETTINGS.leaves)
 
