@@ -8,15 +8,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[Any]]
+# What N environments show, by name: arrays (N, ...).
+Observations = Mapping[str, NDArray[Any]]
 # Recurrent state of acting, one row an environment: nested mappings of arrays (N, ...).
 PolicyState = Mapping[str, Any]
 # What a model is judged by: it sees the first records of a sequence, and predicts so many agent steps further (the last
 # as in "Dream to Control", figure 5).
 CONTEXT = 5
 HORIZONS = (1, 5, 15, 45)
-# Sequences of replay: image uint8 (B, L, 64, 64, 3), action float32 (B, L, A), reward float32 (B, L), discount float32
-# (B, L). action[t] led to image[t]; an episode's first record has action 0, reward 0 and discount 1.
+# Sequences of replay: each observation by its name (B, L, ...), action float32 (B, L, A), reward float32 (B, L),
+# discount float32 (B, L). action[t] led to the observation at t; an episode's first record has action 0, reward 0 and
+# discount 1.
 Batch = Mapping[str, Any]
+OUTCOMES = ("action", "reward", "discount")  # what a batch holds besides observations
+IMAGE = "image"  # the observation that videos show, where there is one
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """Shape and type of one array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {self.shape}"
+
+
+# What an observation holds, by name.
+ObservationSpec = Mapping[str, ArraySpec]
 
 
 @dataclass(frozen=True)
@@ -46,9 +66,9 @@ class Agent(Protocol):
         """The state of `count` environments that have just been reset."""
 
     def policy(
-        self, images: NDArray[np.uint8], state: PolicyState, training: bool
+        self, observations: Observations, state: PolicyState, training: bool
     ) -> tuple[NDArray[np.float32], PolicyState]:
-        """Act on images (N, 64, 64, 3); returns actions (N, A) and the next state. Training adds exploration."""
+        """Act on observations (N, ...); returns actions (N, A) and the next state. Training adds exploration."""
 
     def train(self, batch: Batch) -> dict[str, float]:
         """One gradient step of every optimiser. Returns scalars by name; may hold inf only where loss scaling skips."""

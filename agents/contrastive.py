@@ -1,4 +1,4 @@
-"""The contrastive objective: tell a state's own image from the batch's other images (InfoNCE)."""
+"""The contrastive objective: tell a state's own observation from the batch's others (InfoNCE)."""
 
 from typing import Literal
 
@@ -14,8 +14,8 @@ from agents.settings import RepresentationSettings
 MIN_STD = 0.1
 
 
-class StateFromImage(MLP):
-    """q(s | o): a diagonal Gaussian over latent features, given the encoder's embedding of the image."""
+class StateFromObservation(MLP):
+    """q(s | o): a diagonal Gaussian over latent features, given the encoder's embedding of the observation."""
 
     def __init__(self, make: LayerFactory, embedding: int, layers: int, units: int, features: int):
         super().__init__(make, "contrast", embedding, layers, units, 2 * features)
@@ -31,8 +31,8 @@ def info_nce(states: tf.Tensor, given: Gaussian, among: tf.Tensor) -> tf.Tensor:
 
     Args:
         states: features s (N, F), in float32.
-        given: q(. | o) of the N images; the first belongs to the first state, and so on.
-        among: whether a state's o' hold an image, bool (N, N). They hold its own.
+        given: q(. | o) of the N observations; the first belongs to the first state, and so on.
+        among: whether a state's o' hold an observation, bool (N, N). They hold its own.
 
     Returns:
         A scalar, at most 0.
@@ -43,7 +43,7 @@ def info_nce(states: tf.Tensor, given: Gaussian, among: tf.Tensor) -> tf.Tensor:
 
 
 def window(sequences: int, steps: int, settings: RepresentationSettings) -> tf.Tensor:
-    """The images of a batch that each of its states is told apart from: bool (N, N), by state and image.
+    """The observations of a batch that each of its states is told apart from: bool (N, N), by state and observation.
 
     They are those of the next `contrast_sequences` by the next `contrast_steps`, its own included. Behind the last
     sequence comes the first, and likewise a sequence's steps, so that all states have equally many.

@@ -4,67 +4,41 @@ It also finds the width at which one transition costs as many weights as another
 decomposed model needs, since it has a GRU for each group.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import pairwise
 from typing import TypeVar
 
-from agents.agent import ActionSpec
+from agents.agent import ActionSpec, ObservationSpec
+from agents.arithmetic import Layer, dense, products
+from agents.encoders import kind_of
 from agents.settings import AgentSettings
 
-IMAGE_CHANNELS = 3
-# Sides of the encoder's outputs and of the decoder's inputs, and their kernels.
-ENCODER = ((31, 4), (14, 4), (6, 4), (2, 4))
-DECODER = ((1, 5), (5, 5), (13, 6), (30, 6))
 TOLERANCE = 0.02  # of the weights of a world model, between two that count as equal
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A kernel of so many weights with so many biases, applied at a number of positions for each state."""
-
-    kernel: int
-    biases: int
-    positions: int = 1
-
-    @property
-    def products(self) -> int:
-        """Multiplications for one state."""
-        return self.positions * self.kernel
-
 
 Networks = dict[str, list[Layer]]
 AnySettings = TypeVar("AnySettings", bound=AgentSettings)
 
 
-def world_model(settings: AgentSettings, action_size: int) -> Networks:
-    """The layers of the world model by network."""
+def world_model(settings: AgentSettings, observations: ObservationSpec, action_size: int) -> Networks:
+    """The layers of the world model by network; each observation has an encoder and a decoder."""
     dynamics, representation = settings.dynamics, settings.representation
-    depth, deter, hidden = representation.depth, dynamics.deterministic, dynamics.hidden
-    features, embedding = _features(settings), 32 * depth
-    channels = [IMAGE_CHANNELS, *(depth * 2**index for index in range(4))]
+    deter, hidden, features = dynamics.deterministic, dynamics.hidden, _features(settings)
+    kinds = {name: (kind_of(name, spec), spec) for name, spec in observations.items()}
+    encoders = {name: kind.encoder_layers(spec, settings) for name, (kind, spec) in kinds.items()}
+    decoders = {name: kind.decoder_layers(spec, settings, features) for name, (kind, spec) in kinds.items()}
+    embedding = sum(layers[-1].outputs for layers in encoders.values())
     networks = {
-        "encoder": [_convolution(*layer, *sizes) for layer, sizes in zip(ENCODER, pairwise(channels), strict=True)],
-        "decoder": [
-            *_dense(features, embedding),
-            *(
-                _convolution(*layer, *sizes)
-                for layer, sizes in zip(
-                    DECODER, pairwise([embedding, 4 * depth, 2 * depth, depth, IMAGE_CHANNELS]), strict=True
-                )
-            ),
-        ],
+        **{f"encoder/{name}": layers for name, layers in encoders.items()},
+        **{f"decoder/{name}": layers for name, layers in decoders.items()},
         "transition": _transition(settings, action_size),
-        "prior": _dense(deter, hidden, 2 * dynamics.stochastic),
-        "posterior": _dense(deter + embedding, hidden, 2 * dynamics.stochastic),
-        "reward": _dense(features, *[settings.reward.units] * settings.reward.layers, 1),
+        "prior": dense(deter, hidden, 2 * dynamics.stochastic),
+        "posterior": dense(deter + embedding, hidden, 2 * dynamics.stochastic),
+        "reward": dense(features, *[settings.reward.units] * settings.reward.layers, 1),
     }
     if settings.continuation.predict:
         head = settings.continuation
-        networks["continuation"] = _dense(features, *[head.units] * head.layers, 1)
+        networks["continuation"] = dense(features, *[head.units] * head.layers, 1)
     if representation.objective == "contrastive":
         units = [representation.contrast_units] * representation.contrast_layers
-        networks["contrast"] = _dense(embedding, *units, 2 * features)
+        networks["contrast"] = dense(embedding, *units, 2 * features)
     return networks
 
 
@@ -74,9 +48,9 @@ def behavior(settings: AgentSettings, action: ActionSpec) -> Networks:
     if sizes.kind == "planner":
         return {}
     outputs = action.size if action.discrete else 2 * action.size  # logits, or means and deviations
-    networks = {"actor": _dense(features, *[sizes.actor_units] * sizes.actor_layers, outputs)}
+    networks = {"actor": dense(features, *[sizes.actor_units] * sizes.actor_layers, outputs)}
     if sizes.value == "critic":
-        networks["value"] = _dense(features, *[sizes.value_units] * sizes.value_layers, 1)
+        networks["value"] = dense(features, *[sizes.value_units] * sizes.value_layers, 1)
     return networks
 
 
@@ -85,19 +59,22 @@ def parameters(networks: Networks) -> int:
     return sum(layer.kernel + layer.biases for network in networks.values() for layer in network)
 
 
-def step_flops(settings: AgentSettings, action: ActionSpec, sequences: int, length: int) -> int:
+def step_flops(
+    settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, sequences: int, length: int
+) -> int:
     """Floating-point operations of a step's matrix products and convolutions, a multiplication and addition as two.
 
     The gradient of a layer's weights costs as much as its forward pass, that of its inputs as much again. In
     imagination, the weights of the model need none, and those of the value none for the actor. Element-wise operations
     are not counted.
     """
-    model, heads = world_model(settings, action.size), behavior(settings, action)
-    forward = {name: _products(layers) for name, layers in (model | heads).items()}
+    model, heads = world_model(settings, observations, action.size), behavior(settings, action)
+    forward = {name: products(layers) for name, layers in (model | heads).items()}
 
     def trained(name: str) -> int:
         """Forward, and back to all weights; what a network sees needs a gradient where it is not given."""
-        given = name in ("encoder", *heads) or (name == "decoder" and settings.representation.objective != "pixels")
+        taught = settings.representation.objective == "pixels"  # the states, by the decoders
+        given = name.startswith("encoder/") or name in heads or (name.startswith("decoder/") and not taught)
         return 3 * forward[name] - given * (model | heads)[name][0].products
 
     states = sequences * length
@@ -117,14 +94,14 @@ def step_flops(settings: AgentSettings, action: ActionSpec, sequences: int, leng
     return 2 * (learned + starts * imagined)
 
 
-def plan_flops(settings: AgentSettings, action_size: int) -> int:
+def plan_flops(settings: AgentSettings, observations: ObservationSpec, action_size: int) -> int:
     """Floating-point operations of a planner's choice of an action, counted as those of a training step."""
-    model, sizes = world_model(settings, action_size), settings.behavior
-    step = sum(_products(model[name]) for name in ("transition", "prior", "reward"))
+    model, sizes = world_model(settings, observations, action_size), settings.behavior
+    step = sum(products(model[name]) for name in ("transition", "prior", "reward"))
     return 2 * sizes.iterations * sizes.candidates * sizes.horizon * step
 
 
-def match_parameters(settings: AnySettings, action_size: int) -> AnySettings:
+def match_parameters(settings: AnySettings, observations: ObservationSpec, action_size: int) -> AnySettings:
     """The settings with a transition as wide as `dynamics.match_parameters` asks for.
 
     The world model then has as many weights as one of the other kind has at the given width: ED2 is narrowed to the
@@ -138,7 +115,7 @@ def match_parameters(settings: AnySettings, action_size: int) -> AnySettings:
     if not dynamics.match_parameters:
         return settings
     other = dynamics.model_copy(update={"kind": "rssm" if dynamics.kind == "ed2" else "ed2"})
-    goal = parameters(world_model(settings.model_copy(update={"dynamics": other}), action_size))
+    goal = parameters(world_model(settings.model_copy(update={"dynamics": other}), observations, action_size))
 
     def at_width(width: int) -> AnySettings:
         inputs = max(1, round(width * dynamics.inputs / dynamics.deterministic))
@@ -146,7 +123,7 @@ def match_parameters(settings: AnySettings, action_size: int) -> AnySettings:
         return settings.model_copy(update={"dynamics": dynamics.model_copy(update=changes)})
 
     def count(width: int) -> int:
-        return parameters(world_model(at_width(width), action_size))
+        return parameters(world_model(at_width(width), observations, action_size))
 
     low, high = 0, 1  # the count grows with the width
     while count(high) < goal:
@@ -174,18 +151,6 @@ def _transition(settings: AgentSettings, action_size: int) -> list[Layer]:
     groups = dynamics.partition(action_size) if dynamics.kind == "ed2" else [range(action_size)]
     layers = []
     for group in groups:
-        layers += _dense(dynamics.stochastic + len(group), units)
+        layers += dense(dynamics.stochastic + len(group), units)
         layers.append(Layer(3 * deter * (units + deter), 6 * deter))
     return layers
-
-
-def _dense(*sizes: int) -> list[Layer]:
-    return [Layer(inputs * outputs, outputs) for inputs, outputs in pairwise(sizes)]
-
-
-def _convolution(side: int, kernel: int, inputs: int, outputs: int) -> Layer:
-    return Layer(kernel**2 * inputs * outputs, outputs, side**2)
-
-
-def _products(layers: Iterable[Layer]) -> int:
-    return sum(layer.products for layer in layers)

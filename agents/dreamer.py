@@ -1,4 +1,4 @@
-"""Dreamer (Hafner et al. 2019): learns a world model from images and a behaviour inside it."""
+"""Dreamer (Hafner et al. 2019): learns a world model from what it observes and a behaviour inside it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +10,18 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from agents import cost
-from agents.agent import CONTEXT, ActionSpec, Arrays, Batch, PolicyState, Report
+from agents.agent import (
+    CONTEXT,
+    IMAGE,
+    OUTCOMES,
+    ActionSpec,
+    Arrays,
+    Batch,
+    Observations,
+    ObservationSpec,
+    PolicyState,
+    Report,
+)
 from agents.behavior import ActorCritic, starts
 from agents.exploration import Exploration
 from agents.layers import LayerFactory
@@ -20,7 +31,6 @@ from agents.planner import Planner
 from agents.randomness import Noise
 from agents.rssm import State
 from agents.settings import AgentSettings
-from agents.vision import IMAGE_SHAPE, normalize
 from agents.world_model import Experience, Losses, Metrics, WorldModel
 
 # Sequences that one call of the report's graph takes, and those of them that its video shows.
@@ -32,20 +42,19 @@ class Dreamer:
     """World model and behaviour with their optimisers; one graph a training step, one a policy step.
 
     Raises:
-        ValueError: images of another shape than 64x64x3, settings that cannot choose among discrete actions, or a
-            weight decay that no weight matches.
+        ValueError: observations that there are no networks for, settings that cannot choose among discrete actions, or
+            a weight decay that no weight matches.
     """
 
-    def __init__(self, settings: AgentSettings, image_shape: tuple[int, int, int], action: ActionSpec, seed: int):
-        if tuple(image_shape) != IMAGE_SHAPE:
-            raise ValueError(f"Dreamer sees images of shape {IMAGE_SHAPE}, not {tuple(image_shape)}")
+    def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
         for key, reason in settings.continuous_only.items() if action.discrete else ():
             raise ValueError(f"{key}: {reason}")
         self._settings = settings
+        self._observations = observations
         self._action = action
         self._seed = seed
         make = LayerFactory(seed, settings.precision, settings.activation)
-        self.model = WorldModel(make, settings, action.size)
+        self.model = WorldModel(make, settings, observations, action.size)
         self.behavior: ActorCritic | Planner
         if settings.behavior.kind == "planner":
             self.behavior = Planner(settings.behavior, action.size)
@@ -70,11 +79,13 @@ class Dreamer:
         return {"deter": deter, "stoch": stoch, "action": np.zeros((count, self._action.size), np.float32)}
 
     def policy(
-        self, images: NDArray[np.uint8], state: PolicyState, training: bool
+        self, observations: Observations, state: PolicyState, training: bool
     ) -> tuple[NDArray[np.float32], PolicyState]:
-        """Act on images (N, 64, 64, 3); returns actions (N, A) and the next state. Training adds exploration."""
-        tensors = {name: tf.convert_to_tensor(part) for name, part in state.items()}
-        action, state = self._policy_graph(tf.convert_to_tensor(images), tensors, training)
+        """Act on observations (N, ...); returns actions (N, A) and the next state. Training adds exploration."""
+        seen, before = (
+            {name: tf.convert_to_tensor(part) for name, part in parts.items()} for parts in (observations, state)
+        )
+        action, state = self._policy_graph(seen, before, training)
         return action.numpy(), {name: part.numpy() for name, part in state.items()}
 
     def train(self, batch: Batch) -> dict[str, float]:
@@ -90,28 +101,30 @@ class Dreamer:
         count, length = batch["reward"].shape
         if length <= CONTEXT:
             raise ValueError(f"a report needs sequences of more than {CONTEXT} steps, the context; these have {length}")
-        parts = []
+        parts, videos = [], {}
         for number, first in enumerate(range(0, count, REPORTED)):
             # One graph for any count: the last sequence fills up the last part.
             rows = np.minimum(np.arange(first, first + REPORTED), count - 1)
             part = experience({name: np.asarray(array)[rows] for name, array in batch.items()})
             foresight = self._report_graph(part, tf.constant(number, tf.int64))
-            if number == 0:
-                video = self._film_graph(part.image[:FILMED], foresight.states.map(lambda x: x[:FILMED])).numpy()
+            if number == 0 and IMAGE in part.observations:
+                images = part.observations[IMAGE][:FILMED]
+                video = self._film_graph(images, foresight.states.map(lambda x: x[:FILMED])).numpy()
+                videos["openloop"] = video[:, :, : min(count, FILMED) * images.shape[-2]]
             parts.append(foresight.errors)
         errors = {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
         metrics = {f"model_error/{name}": float(error.mean()) for name, error in errors.items()}
-        shown = video[:, :, : min(count, FILMED) * IMAGE_SHAPE[1]]
-        return Report({**metrics, "model_error/sequences": count}, {"openloop": shown})
+        return Report({**metrics, "model_error/sequences": count}, videos)
 
     def cost(self, sequences: int, length: int) -> dict[str, int]:
         """Weights of the world model, its transition alone and the behaviour; operations of a step on such a batch."""
-        model = cost.world_model(self._settings, self._action.size)
+        model = cost.world_model(self._settings, self._observations, self._action.size)
         networks = {"world_model": model, "transition": {"transition": model["transition"]}}
         for name, layers in cost.behavior(self._settings, self._action).items():
             networks[name] = {name: layers}
         weights = {f"parameters/{name}": cost.parameters(parts) for name, parts in networks.items()}
-        return weights | {"flops/update": cost.step_flops(self._settings, self._action, sequences, length)}
+        flops = cost.step_flops(self._settings, self._observations, self._action, sequences, length)
+        return weights | {"flops/update": flops}
 
     def save(self) -> Arrays:
         """Everything that `load` needs to go on bit for bit."""
@@ -173,11 +186,11 @@ class Dreamer:
         return metrics
 
     def _policy(
-        self, images: tf.Tensor, state: Mapping[str, tf.Tensor], training: bool
+        self, observations: Mapping[str, tf.Tensor], state: Mapping[str, tf.Tensor], training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         noise = Noise(self._seed, self._acts)
-        count, rssm = images.shape[0], self.model.rssm
-        embedding = self.model.encoder.encode(normalize(images))
+        embedding, rssm = self.model.embed(observations), self.model.rssm
+        count = embedding.shape[0]
         latent, _ = rssm.observe(
             State(state["deter"], state["stoch"]),
             embedding[:, None],
@@ -207,9 +220,8 @@ class Dreamer:
 
 def experience(batch: Mapping[str, Any]) -> Experience:
     """A batch of replay as tensors."""
-    image = tf.convert_to_tensor(batch["image"])
-    others = (tf.cast(batch[name], tf.float32) for name in ("action", "reward", "discount"))
-    return Experience(image, *others)
+    observations = {name: tf.convert_to_tensor(array) for name, array in batch.items() if name not in OUTCOMES}
+    return Experience(observations, *(tf.cast(batch[name], tf.float32) for name in OUTCOMES))
 
 
 @contextmanager

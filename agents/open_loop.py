@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from agents.agent import CONTEXT, HORIZONS
+from agents.agent import CONTEXT, HORIZONS, IMAGE
 from agents.distributions import Gaussian
 from agents.randomness import Noise
 from agents.rssm import State
-from agents.vision import normalize
 from agents.world_model import Experience, Metrics, WorldModel
 
 
@@ -27,10 +26,10 @@ class Foresight(NamedTuple):
 def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
     """Follow sequences for the context's steps, then by their actions alone.
 
-    Measures, each exactly `horizon` agent steps after the context: `image`, the mean squared error of the decoded image
-    with pixels in [-0.5, 0.5]; `reward`, the absolute error of the predicted reward; `kl`, the KL in nats of the
-    posterior, which has seen all images up to there, from the open-loop prior. The prior is that of one drawn path a
-    sequence. Horizons that a sequence has no step for are left out.
+    Measures, each exactly `horizon` agent steps after the context: by the name of each observation, such as `image`,
+    the mean squared error of what is decoded, normalised (pixels in [-0.5, 0.5]); `reward`, the absolute error of the
+    predicted reward; `kl`, the KL in nats of the posterior, which has seen all up to there, from the open-loop prior.
+    The prior is that of one drawn path a sequence. Horizons that a sequence has no step for are left out.
     """
     count, length = batch.reward.shape
     seen, posterior = model.observe(batch, noise)
@@ -42,9 +41,13 @@ def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
             continue
         at = CONTEXT + horizon - 1
         state, truth = State(*(x[:, horizon - 1] for x in ahead)), Gaussian(*(x[:, at] for x in posterior))
-        difference = model.decoder.decode(state.features) - normalize(batch.image[:, at])
+        decoded = model.decoder.decode(state.features)
+        observed = model.encoder.normalize({name: array[:, at] for name, array in batch.observations.items()})
         predicted, actual = model.reward.predict(state.features), model.reward_target(batch.reward[:, at])
-        errors[f"image/{horizon}"] = tf.reduce_mean(tf.square(difference), (1, 2, 3))
+        for name, array in observed.items():
+            errors[f"{name}/{horizon}"] = tf.reduce_mean(
+                tf.square(decoded[name] - array), tuple(range(1, array.shape.rank))
+            )
         errors[f"reward/{horizon}"] = tf.abs(predicted - actual)
         errors[f"kl/{horizon}"] = truth.kl(model.rssm.prior(state.deter))
     states = State(*(tf.concat([x[:, :CONTEXT], y], 1) for x, y in zip(seen, ahead, strict=True)))
@@ -52,8 +55,18 @@ def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
 
 
 def film(model: WorldModel, images: tf.Tensor, states: State) -> tf.Tensor:
-    """Truth, prediction and their difference above each other, sequences side by side: uint8 (L, 3 * 64, B * 64, 3)."""
-    truth, predicted = normalize(images), model.decoder.decode(states.features)
+    """Truth, prediction and their difference above each other, sequences side by side.
+
+    Args:
+        model: the world model, which observes images.
+        images: the truth, uint8 (B, L, H, W, 3).
+        states: what is decoded, (B, L, ...).
+
+    Returns:
+        A video, uint8 (L, 3 * H, B * W, 3).
+    """
+    truth = model.encoder.normalize({IMAGE: images})[IMAGE]
+    predicted = model.decoder.decode(states.features)[IMAGE]
     rows = tf.concat([truth + 0.5, predicted + 0.5, 0.5 * (predicted - truth + 1)], 2)
     video = tf.concat(tf.unstack(rows), 2)
     return tf.cast(tf.round(255 * tf.clip_by_value(video, 0, 1)), tf.uint8)

@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
+from agents.agent import ActionSpec, Arrays, Batch, Observations, ObservationSpec, PolicyState, Report
 from agents.settings import AgentSettings
 
 
 class RandomAgent:
     """Draws each action uniformly, in training and evaluation alike; learns nothing, and reads no setting."""
 
-    def __init__(self, settings: AgentSettings, image_shape: tuple[int, int, int], action: ActionSpec, seed: int):
+    def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
         self._action = action
         self._seed = seed
         self._acts = 0
@@ -20,15 +20,16 @@ class RandomAgent:
         return {}
 
     def policy(
-        self, images: NDArray[np.uint8], state: PolicyState, training: bool
+        self, observations: Observations, state: PolicyState, training: bool
     ) -> tuple[NDArray[np.float32], PolicyState]:
         """Actions (N, A) in [-1, 1], or one-hot where they are choices."""
+        count = len(next(iter(observations.values())))
         rng = np.random.default_rng((self._seed, self._acts))
         self._acts += 1
         if self._action.discrete:
-            choices = rng.integers(self._action.size, size=len(images))
+            choices = rng.integers(self._action.size, size=count)
             return np.eye(self._action.size, dtype=np.float32)[choices], state
-        return rng.uniform(-1, 1, (len(images), self._action.size)).astype(np.float32), state
+        return rng.uniform(-1, 1, (count, self._action.size)).astype(np.float32), state
 
     def train(self, batch: Batch) -> dict[str, float]:
         """Does nothing."""

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agents.agent import ActionSpec, Agent
+    from agents.agent import ActionSpec, Agent, ObservationSpec
     from agents.settings import AgentSettings
 
 
@@ -19,7 +19,7 @@ class AgentEntry:
     """An agent, seen from outside.
 
     Attributes:
-        make: Its class as `module:Class`, called with settings, image shape, action and seed.
+        make: Its class as `module:Class`, called with settings, observations, action and seed.
         reads: Dotted keys of the agents' settings that affect what it does, given all of them.
         learns: Whether it changes with experience; one that does not can play without having been trained.
         has_world_model: Whether it has a model whose predictions can be compared with what happens.
@@ -37,20 +37,18 @@ AGENTS = {
 }
 
 
-def make_agent(
-    settings: "AgentSettings", image_shape: tuple[int, int, int], action: "ActionSpec", seed: int
-) -> "Agent":
+def make_agent(settings: "AgentSettings", observations: "ObservationSpec", action: "ActionSpec", seed: int) -> "Agent":
     """The agent that the settings name, with fresh weights.
 
     Args:
         settings: what the agent is like.
-        image_shape: height, width and channels of its observations.
+        observations: what an observation holds.
         action: what an action is.
         seed: of the run; weights and all random numbers follow from it.
 
     Raises:
-        ValueError: the agent does not handle such images or actions.
+        ValueError: the agent does not handle such observations or actions.
     """
     module, _, name = AGENTS[settings.agent].make.partition(":")
-    agent: Agent = getattr(import_module(module), name)(settings, image_shape, action, seed)
+    agent: Agent = getattr(import_module(module), name)(settings, observations, action, seed)
     return agent

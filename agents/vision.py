@@ -1,12 +1,27 @@
 """Image encoder and decoder: the convolutional networks of World Models (Ha and Schmidhuber 2018)."""
 
+from itertools import pairwise
+
 import keras
+import numpy as np
 import tensorflow as tf
 
+from agents.agent import ArraySpec
+from agents.arithmetic import Layer, convolution, dense
 from agents.deconvolution import deconvolve
 from agents.layers import Activation, LayerFactory, add_bias, flatten_leading
+from agents.settings import AgentSettings
 
-IMAGE_SHAPE = (64, 64, 3)
+SPEC = ArraySpec((64, 64, 3), np.dtype(np.uint8))
+HANDLED = f"images, {SPEC}"
+# Sides of the encoder's outputs and of the decoder's inputs, and their kernels.
+ENCODER = ((31, 4), (14, 4), (6, 4), (2, 4))
+DECODER = ((1, 5), (5, 5), (13, 6), (30, 6))
+
+
+def handles(spec: ArraySpec) -> bool:
+    """Whether an observation is such an image."""
+    return spec == SPEC
 
 
 def normalize(image: tf.Tensor) -> tf.Tensor:
@@ -14,14 +29,16 @@ def normalize(image: tf.Tensor) -> tf.Tensor:
     return tf.cast(image, tf.float32) / 255 - 0.5
 
 
-class Encoder(keras.layers.Layer):
+class ImageEncoder(keras.layers.Layer):
     """Four convolutions 4x4 of stride 2, channels doubling from `depth`: 64x64x3 to 2 * 2 * 8 depth numbers."""
 
+    normalize = staticmethod(normalize)
+
     def __init__(self, make: LayerFactory, depth: int):
-        super().__init__(name="encoder")
+        super().__init__(name="image_encoder")
         self._activation = make.conv_activation
         self.convolutions = []
-        height, width, channels = IMAGE_SHAPE
+        height, width, channels = SPEC.shape
         for index in range(4):
             filters = depth * 2**index
             name = f"encoder_conv{index + 1}"
@@ -32,30 +49,30 @@ class Encoder(keras.layers.Layer):
     def encode(self, image: tf.Tensor) -> tf.Tensor:
         """Normalised images (..., 64, 64, 3) to embeddings (..., size) in the networks' arithmetic."""
         x = flatten_leading(image, keep=3)
-        for convolution in self.convolutions:
-            kernel, bias = (tf.cast(weight.value, convolution.compute_dtype) for weight in convolution.weights)
+        for layer in self.convolutions:
+            kernel, bias = (tf.cast(weight.value, layer.compute_dtype) for weight in layer.weights)
             x = self._activation(add_bias(tf.nn.conv2d(tf.cast(x, kernel.dtype), kernel, 2, "VALID"), bias))
         return tf.reshape(x, (*image.shape[:-3], self.size))
 
 
-class Decoder(keras.layers.Layer):
+class ImageDecoder(keras.layers.Layer):
     """A linear layer to 1x1x32 depth, then transposed convolutions 5, 5, 6, 6 of stride 2: 5x5, 13x13, 30x30, 64x64."""
 
     def __init__(self, make: LayerFactory, features: int, depth: int):
-        super().__init__(name="decoder")
+        super().__init__(name="image_decoder")
         self._activation = make.conv_activation
         self.linear = make.dense("decoder_linear", features, 32 * depth)
         self.first = make.deconv("decoder_deconv1", (1, 1, 32 * depth), 4 * depth, 5)
         self.second = make.deconv("decoder_deconv2", (5, 5, 4 * depth), 2 * depth, 5, self._activation)
         self.third = make.deconv("decoder_deconv3", (13, 13, 2 * depth), depth, 6)
-        self.fourth = make.deconv("decoder_deconv4", (30, 30, depth), IMAGE_SHAPE[-1], 6)
+        self.fourth = make.deconv("decoder_deconv4", (30, 30, depth), SPEC.shape[-1], 6)
 
     def decode(self, features: tf.Tensor) -> tf.Tensor:
         """Features (..., F) to the mean image, float32 (..., 64, 64, 3)."""
         x = self.second(self.grow(self.linear(flatten_leading(features))))
         x = deconvolve_by(self.third, x, self._activation)
         x = deconvolve_by(self.fourth, x)
-        return tf.cast(tf.reshape(x, (*features.shape[:-1], *IMAGE_SHAPE)), tf.float32)
+        return tf.cast(tf.reshape(x, (*features.shape[:-1], *SPEC.shape)), tf.float32)
 
     def grow(self, x: tf.Tensor) -> tf.Tensor:
         """The first transposed convolution, (N, C) to (N, 5, 5, 4 depth).
@@ -75,3 +92,28 @@ def deconvolve_by(layer: keras.layers.Conv2DTranspose, x: tf.Tensor, activation:
     fused = activation is tf.nn.relu
     y = deconvolve(x, kernel, bias, fused)
     return y if activation is None or fused else activation(y)
+
+
+def make_encoder(make: LayerFactory, spec: ArraySpec, settings: AgentSettings) -> ImageEncoder:
+    """The encoder of an image, with fresh weights."""
+    return ImageEncoder(make, settings.representation.depth)
+
+
+def make_decoder(make: LayerFactory, spec: ArraySpec, settings: AgentSettings, features: int) -> ImageDecoder:
+    """The decoder of an image, with fresh weights."""
+    return ImageDecoder(make, features, settings.representation.depth)
+
+
+def encoder_layers(spec: ArraySpec, settings: AgentSettings) -> list[Layer]:
+    """What the encoder's cost is counted from."""
+    depth = settings.representation.depth
+    channels = [spec.shape[-1], *(depth * 2**index for index in range(4))]
+    return [convolution(*layer, *sizes) for layer, sizes in zip(ENCODER, pairwise(channels), strict=True)]
+
+
+def decoder_layers(spec: ArraySpec, settings: AgentSettings, features: int) -> list[Layer]:
+    """What the decoder's cost is counted from."""
+    depth = settings.representation.depth
+    channels = [32 * depth, 4 * depth, 2 * depth, depth, spec.shape[-1]]
+    convolutions = [convolution(*layer, *sizes) for layer, sizes in zip(DECODER, pairwise(channels), strict=True)]
+    return [*dense(features, channels[0]), *convolutions]

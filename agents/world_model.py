@@ -1,18 +1,20 @@
 """The world model: encoder, latent dynamics, decoder and heads, and the loss that trains them together."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
-from agents.contrastive import StateFromImage, info_nce, window
+from agents.agent import ObservationSpec
+from agents.contrastive import StateFromObservation, info_nce, window
 from agents.distributions import Gaussian, bernoulli_log_prob, unit_normal_loss
+from agents.encoders import Decoder, Encoder
 from agents.heads import ScalarHead
 from agents.layers import LayerFactory, flatten_leading
 from agents.randomness import Noise
 from agents.rssm import RSSM, State
 from agents.settings import AgentSettings
-from agents.vision import Decoder, Encoder, normalize
 
 # Scalars by name; losses by the group of weights that they train.
 Metrics = dict[str, tf.Tensor]
@@ -20,9 +22,9 @@ Losses = dict[str, tf.Tensor]
 
 
 class Experience(NamedTuple):
-    """A batch of sequences: image uint8 (B, L, 64, 64, 3), the rest float32 (B, L, A), (B, L), (B, L)."""
+    """A batch of sequences: observations (B, L, ...) by name, the rest float32 (B, L, A), (B, L), (B, L)."""
 
-    image: tf.Tensor
+    observations: Mapping[str, tf.Tensor]
     action: tf.Tensor
     reward: tf.Tensor
     discount: tf.Tensor
@@ -31,25 +33,24 @@ class Experience(NamedTuple):
 class WorldModel(keras.layers.Layer):
     """Learns q(s | o, a), p(s' | s, a), p(o | s), p(r | s) and, where wanted, the discount of a state."""
 
-    def __init__(self, make: LayerFactory, settings: AgentSettings, action_size: int):
+    def __init__(self, make: LayerFactory, settings: AgentSettings, observations: ObservationSpec, action_size: int):
         super().__init__(name="world_model")
         self._settings = settings
         self._objective = settings.representation.objective
-        depth = settings.representation.depth
-        self.encoder = Encoder(make, depth)
+        self.encoder = Encoder(make, observations, settings)
         self.rssm = RSSM(make, settings.dynamics, action_size, self.encoder.size)
         features = self.rssm.feature_size
-        self.decoder = Decoder(make, features, depth)
+        self.decoder = Decoder(make, observations, settings, features)
         self.reward = ScalarHead(make, "reward", features, settings.reward.layers, settings.reward.units)
         self.continuation: ScalarHead | None = None
         if settings.continuation.predict:
             head = settings.continuation
             self.continuation = ScalarHead(make, "continuation", features, head.layers, head.units)
-        self.contrast: StateFromImage | None = None
+        self.contrast: StateFromObservation | None = None
         if self._objective == "contrastive":
             size, objective = self.encoder.size, settings.representation
             layers, units = objective.contrast_layers, objective.contrast_units
-            self.contrast = StateFromImage(make, size, layers, units, features)
+            self.contrast = StateFromObservation(make, size, layers, units, features)
 
     @property
     def groups(self) -> dict[str, list[keras.Variable]]:
@@ -62,7 +63,11 @@ class WorldModel(keras.layers.Layer):
 
     def observe(self, batch: Experience, noise: Noise) -> tuple[State, Gaussian]:
         """Posterior states (B, L, ...) of a batch, and their distributions (B, L, S)."""
-        return self._follow(self.encoder.encode(normalize(batch.image)), batch.action, noise)
+        return self._follow(self.embed(batch.observations), batch.action, noise)
+
+    def embed(self, observations: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Embeddings (..., E) of observations (...) as the environment shows them."""
+        return self.encoder.encode(self.encoder.normalize(observations))
 
     def losses(self, batch: Experience, noise: Noise) -> tuple[Losses, State, Metrics]:
         """The negative bound on a batch's likelihood, for each group of weights.
@@ -74,8 +79,8 @@ class WorldModel(keras.layers.Layer):
         Returns:
             The scalar losses by group, the posterior states (B, L, ...), and metrics.
         """
-        image = normalize(batch.image)
-        embedding = self.encoder.encode(image)
+        observed = self.encoder.normalize(batch.observations)
+        embedding = self.encoder.encode(observed)
         state, posterior = self._follow(embedding, batch.action, noise)
         prior = self.rssm.prior(flatten_leading(state.deter)).map(lambda x: tf.reshape(x, posterior.mean.shape))
         features = state.features
@@ -83,9 +88,15 @@ class WorldModel(keras.layers.Layer):
 
         step_kl = posterior.kl(prior)
         kl = tf.reduce_mean(step_kl)
-        image_loss = unit_normal_loss(self.decoder.decode(seen), image, axes=3)
+        predicted = self.decoder.decode(seen)
+        observation_losses = {
+            name: unit_normal_loss(predicted[name], array, axes=array.shape.rank - 2)
+            for name, array in observed.items()
+        }
+        observation_loss = tf.add_n(list(observation_losses.values()))
         reward_loss = unit_normal_loss(self.reward.predict(features), self.reward_target(batch.reward), axes=0)
-        metrics = {"loss/kl": kl, "loss/image": image_loss, "loss/reward": reward_loss}
+        metrics = {"loss/kl": kl, "loss/reward": reward_loss}
+        metrics |= {f"loss/{name}": loss for name, loss in observation_losses.items()}
         dynamics = self._settings.dynamics
         if dynamics.free_nats_of == "mean":
             paid = tf.maximum(kl, dynamics.free_nats)
@@ -106,9 +117,9 @@ class WorldModel(keras.layers.Layer):
             )
             model_loss += self._settings.continuation.scale * metrics["loss/continuation"]
         if self._objective == "pixels":
-            losses = {"model": model_loss + image_loss}
+            losses = {"model": model_loss + observation_loss}
         else:
-            losses = {"model": model_loss, "decoder": image_loss}
+            losses = {"model": model_loss, "decoder": observation_loss}
         metrics |= {
             "loss/model": losses["model"],
             "dynamics/prior_entropy": tf.reduce_mean(prior.entropy()),

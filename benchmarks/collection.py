@@ -33,7 +33,7 @@ def rate(task: str, renderer: str, action_repeat: int, draw: bool) -> float:
     """Environment steps a second under random actions, resets left out."""
     env = make_env(task, EnvSettings(action_repeat=action_repeat, renderer=renderer))
     if not draw:
-        blank = np.zeros((64, 64, 3), np.uint8)
+        blank = np.zeros_like(env.reset(seed=0)[0]["image"])
         env._draw = lambda: blank  # type: ignore[method-assign]
     env.action_space.seed(0)
     env.reset(seed=0)

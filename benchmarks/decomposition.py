@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from agents.agent import ActionSpec
 from agents.cost import step_flops
-from benchmarks.train_step import load_size, make_agent, matmul_rate, random_batch, seconds
+from benchmarks.train_step import OBSERVATIONS, load_size, make_agent, matmul_rate, random_batch, seconds
 from suites import groups
 
 TASK = "dmc_humanoid_walk"  # the task of ED2 with the most groups
@@ -31,7 +31,7 @@ def main() -> None:
     sizes = {kind: load_size(arguments.size, {"kind": kind, "groups": partition}, actions) for kind in ("rssm", "ed2")}
     agents = {kind: make_agent(size) for kind, size in sizes.items()}
     flops = {
-        kind: step_flops(size.settings, ActionSpec(actions), size.sequences, size.length)
+        kind: step_flops(size.settings, OBSERVATIONS, ActionSpec(actions), size.sequences, size.length)
         for kind, size in sizes.items()
     }
     batch = random_batch(sizes["rssm"])

@@ -2,7 +2,7 @@
 
     python -m benchmarks.planning [--size paper|cpu] [--horizon 12] [--envs 1] [--actions 6]
 
-Times whole agent steps, images to actions. Nearly all of their arithmetic is the candidates' imagination.
+Times whole agent steps, observations to actions. Nearly all of their arithmetic is the candidates' imagination.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from agents.cost import plan_flops
-from benchmarks.train_step import load_size, make_agent, matmul_rate, seconds
+from benchmarks.train_step import OBSERVATIONS, load_size, make_agent, matmul_rate, seconds
 
 
 def main() -> None:
@@ -30,11 +30,12 @@ def main() -> None:
     planner = size.settings.behavior.model_copy(update={"kind": "planner", "horizon": arguments.horizon})
     settings = size.settings.model_copy(update={"behavior": planner})
     agent = make_agent(dataclasses.replace(size, settings=settings))
-    images = np.random.default_rng(0).integers(0, 256, (arguments.envs, 64, 64, 3), np.uint8)
+    shape = (arguments.envs, *OBSERVATIONS["image"].shape)
+    observations = {"image": np.random.default_rng(0).integers(0, 256, shape, np.uint8)}
     state = agent.initial_state(arguments.envs)
-    rate, flops = matmul_rate(), arguments.envs * plan_flops(settings, arguments.actions)
-    (first,) = seconds(lambda: agent.policy(images, state, training=True), 1)
-    step = median(seconds(lambda: agent.policy(images, state, training=True), arguments.repeats))
+    rate, flops = matmul_rate(), arguments.envs * plan_flops(settings, OBSERVATIONS, arguments.actions)
+    (first,) = seconds(lambda: agent.policy(observations, state, training=True), 1)
+    step = median(seconds(lambda: agent.policy(observations, state, training=True), arguments.repeats))
     # The machine's speed may drift while we measure: take the better of before and after.
     rate = max(rate, matmul_rate())
     sizes = f"{planner.candidates} candidates, {planner.iterations} iterations, horizon {planner.horizon}"

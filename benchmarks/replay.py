@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.agent import ArraySpec
 from envs import make_env
 from envs.settings import EnvSettings
 from runs.store.episodes import Episode, encode
@@ -26,10 +27,10 @@ def play() -> Episode:
     """An episode of random actions with action repeat 2, drawn by the ray caster."""
     env = make_env(TASK, EnvSettings(renderer="raycast"))
     env.action_space.seed(0)
-    images, over = [env.reset(seed=0)[0]], False
+    images, over = [env.reset(seed=0)[0]["image"]], False
     while not over:
-        image, _, terminated, truncated, _ = env.step(env.action_space.sample())
-        images.append(image)
+        observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        images.append(observation["image"])
         over = terminated or truncated
     count = len(images)
     return {
@@ -53,15 +54,16 @@ def milliseconds(call: Callable[[], object]) -> float:
 def main() -> None:
     """Print the size of an episode, and the milliseconds of a batch for each size and place."""
     episode = play()
+    spec = {name: ArraySpec(array.shape[1:], array.dtype) for name, array in episode.items()}
     raw, packed = sum(array.nbytes for array in episode.values()), len(encode(episode))
     print(f"an episode of {TASK}: {raw / 1e6:.1f} MB, on disk {packed / 1e6:.1f} MB")
     print(f"written in {milliseconds(lambda: encode(episode)):.0f} ms before the file system")
     for count, length in SIZES:
-        batch = np.ones((count, length, 64, 64, 3), np.uint8)
+        batch = np.ones((count, length, *spec["image"].shape), np.uint8)
         floor = milliseconds(batch.copy)
         for place, memory in (("memory", 4.0), ("disk", 1e-9)):
             with tempfile.TemporaryDirectory() as folder:
-                replay = Replay(Path(folder), length, 10**9, memory)
+                replay = Replay(Path(folder), spec, length, 10**9, memory)
                 for _ in range(EPISODES):
                     replay.add(episode, env=0)
                 rng, snapshot = np.random.default_rng(0), replay.snapshot()

@@ -19,11 +19,13 @@ import tensorflow as tf
 import yaml
 from numpy.typing import NDArray
 
+from agents import vision
 from agents.agent import ActionSpec
 from agents.cost import step_flops
 from agents.dreamer import Dreamer
 from agents.settings import AgentSettings
 
+OBSERVATIONS = {"image": vision.SPEC}
 PRESETS = Path(__file__).parents[1] / "suites" / "presets.yaml"
 
 
@@ -49,14 +51,14 @@ def load_size(preset: str, dynamics: dict[str, Any], actions: int, precision: st
 
 def make_agent(size: Size) -> Dreamer:
     """A fresh agent."""
-    return Dreamer(size.settings, (64, 64, 3), ActionSpec(size.actions), seed=0)
+    return Dreamer(size.settings, OBSERVATIONS, ActionSpec(size.actions), seed=0)
 
 
 def random_batch(size: Size) -> dict[str, NDArray[Any]]:
     """A batch of noise."""
     random, shape = np.random.default_rng(0), (size.sequences, size.length)
     return {
-        "image": random.integers(0, 256, (*shape, 64, 64, 3), dtype=np.uint8),
+        "image": random.integers(0, 256, (*shape, *vision.SPEC.shape), dtype=np.uint8),
         "action": random.uniform(-1, 1, (*shape, size.actions)).astype(np.float32),
         "reward": random.uniform(0, 1, shape).astype(np.float32),
         "discount": np.ones(shape, np.float32),
@@ -93,7 +95,7 @@ def main() -> None:
     dynamics = {"kind": arguments.kind, "groups": "full"}
     size = load_size(arguments.size, dynamics, arguments.actions, arguments.precision)
     rate = matmul_rate()
-    flops = step_flops(size.settings, ActionSpec(size.actions), size.sequences, size.length)
+    flops = step_flops(size.settings, OBSERVATIONS, ActionSpec(size.actions), size.sequences, size.length)
     agent, batch = make_agent(size), random_batch(size)
     (first,) = seconds(lambda: agent.train(batch), 1)
     step = median(seconds(lambda: agent.train(batch), arguments.repeats))

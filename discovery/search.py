@@ -1,11 +1,13 @@
 """The discovery of action groups by SD2: random interaction with a task, kept for whoever asks for the same again."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.settings import DiscoverySettings
 from common.errors import UserError
@@ -70,23 +72,29 @@ def play(
 
     world = EnvSettings.model_validate({"action_repeat": 1, "time_limit": LENGTH[settings.input], "renderer": renderer})
     try:
-        env = make_env(task, world, observe=settings.input)
+        env = make_env(task, world, observe=("image",) if settings.input == "pixels" else ())
     except RendererError as error:
         raise UserError(str(error)) from error
     with closing(env):
         (size,), names = np.shape(env.action_space.sample()), list(env.action_names)
-        states = pixel_names(IMAGE_SHAPE) if settings.input == "pixels" else list(env.state_names)
+        pixels = settings.input == "pixels"
+        states = pixel_names(IMAGE_SHAPE) if pixels else list(env.state_names)
+
+        def seen(observation: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+            return observation["image"] if pixels else env.measured()
+
         correlation = sd2.Correlation(size, len(states))
         random = generator(settings.seed, Stream.DISCOVERY)
         actions, changes = np.empty((CHUNK, size)), np.empty((CHUNK, len(states)))
         episode, over = 0, True
         for step in range(settings.steps):
             if over:
-                before, _ = env.reset(seed=derive(settings.seed, Stream.DISCOVERY, episode))
+                before = seen(env.reset(seed=derive(settings.seed, Stream.DISCOVERY, episode))[0])
                 episode += 1
             row = step % CHUNK
             actions[row] = random.uniform(-1.0, 1.0, size)
-            after, _, terminated, truncated, _ = env.step(actions[row])
+            observation, _, terminated, truncated, _ = env.step(actions[row])
+            after = seen(observation)
             changes[row] = np.subtract(after, before, dtype=float).ravel()
             before, over = after, terminated or truncated
             if row == CHUNK - 1 or step == settings.steps - 1:

@@ -10,17 +10,18 @@ if TYPE_CHECKING:
     from envs.task import Observe, TaskEnv
 
 
-def make_env(task: str, settings: EnvSettings, seed: int = 0, observe: "Observe" = "pixels") -> "TaskEnv":
+def make_env(task: str, settings: EnvSettings, seed: int = 0, observe: "Observe" = ("image",)) -> "TaskEnv":
     """Build the environment of a task; imports only the library that this task needs.
 
     Args:
         task: A name of `envs.registry.TASKS`.
         settings: Action repeat, time limit and renderer.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation is: an image, or the state behind it, for which no renderer is needed.
+        observe: What an observation holds: `image`, `state` or both. Without `image`, no renderer is needed.
 
     Raises:
         UserError: No task has this name; the message holds the nearest one.
+        ValueError: Something else is to be observed.
         envs.renderer.RendererError: The renderer of the settings cannot be loaded.
     """
     env: TaskEnv = resolve_name(family(task).environment)(task, settings, seed, observe)

@@ -29,10 +29,10 @@ class AtariEnv(TaskEnv):
         task: `atari_<game>`.
         settings: Action repeat, time limit, stickiness, no-ops, what a lost life means.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation is: an image, or the console's 128 bytes of memory.
+        observe: What an observation holds; `state` is the console's 128 bytes of memory.
     """
 
-    def __init__(self, task: str, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
+    def __init__(self, task: str, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> None:
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         self._ale = ale_py.ALEInterface()
         self._ale.setFloat("repeat_action_probability", 0.0)
@@ -61,7 +61,7 @@ class AtariEnv(TaskEnv):
         self._held, self._lives, self._under = ale_py.Action.NOOP, self._ale.lives(), None
 
     def _advance(self, action: int) -> tuple[float, float]:
-        if self._observed == "pixels":
+        if "image" in self._observed:
             self._keep_screen()
         if self.np_random.random() >= self._rules.sticky:
             self._held = self._choices[action]

@@ -1,4 +1,4 @@
-"""The tasks of the DeepMind Control Suite (Tassa et al. 2018), seen through 64x64 pixels or as its observations."""
+"""The tasks of the DeepMind Control Suite (Tassa et al. 2018), seen as images or as its observations."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,14 +29,14 @@ class DmcEnv(TaskEnv):
         task: `dmc_<domain>_<task>`.
         settings: Action repeat, time limit, renderer, supersampling.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation is: an image, or all of dm_control's own observations of the task.
+        observe: What an observation holds; `state` is all of dm_control's own observations of the task.
 
     Raises:
         envs.renderer.RendererError: The renderer cannot be loaded.
     """
 
-    def __init__(self, task: str, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
-        self.renderer = choose_renderer(settings.renderer) if observe == "pixels" else None
+    def __init__(self, task: str, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> None:
+        self.renderer = choose_renderer(settings.renderer) if "image" in observe else None
         if self.renderer is None:
             spare_opengl()
         from dm_control import suite  # reads MUJOCO_GL when it is imported
@@ -47,7 +47,7 @@ class DmcEnv(TaskEnv):
         if self.renderer not in OPENGL:
             # quadruped_escape asks for an OpenGL context to hand its terrain to, and can do without one.
             self._env.physics._make_rendering_contexts = lambda: None
-        if observe == "pixels":
+        if "image" in observe:
             self._picture = self._painter(settings)
         model = self._env.physics.model
         limited = model.actuator_ctrllimited.astype(bool)

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from pathlib import Path
@@ -20,7 +20,7 @@ from envs import make_env
 from envs.registry import family
 from envs.renderer import choose_renderer
 from envs.settings import EnvSettings
-from envs.task import SIZE, Image
+from envs.task import Observation, Observe
 
 _PATIENCE = 5.0  # seconds that a worker may take to end by itself
 
@@ -33,7 +33,7 @@ class WorkerError(RuntimeError):
 class StepResults:
     """One agent step of N environments; row i is environment i."""
 
-    images: Image  # uint8 (N, 64, 64, 3)
+    observations: Observation  # by name (N, ...)
     rewards: NDArray[np.float32]  # (N,), summed over the environment steps
     terminated: NDArray[np.bool_]  # (N,), a true end
     truncated: NDArray[np.bool_]  # (N,), cut off at the time limit
@@ -51,44 +51,37 @@ class ParallelEnvs:
         task: A name of `envs.registry.TASKS`.
         settings: Settings of each environment.
         count: How many, at least 1.
+        observe: What an observation holds.
 
     Raises:
         WorkerError: A worker could not build its environment.
         envs.renderer.RendererError: The renderer of the settings cannot be loaded.
     """
 
-    def __init__(self, task: str, settings: EnvSettings, count: int) -> None:
+    def __init__(self, task: str, settings: EnvSettings, count: int, observe: Observe = ("image",)) -> None:
         self.count = count
         self._places: list[_Place] = []
         if count == 1:
-            self._places = [_Here(task, settings)]
+            self._places = [_Here(task, settings, observe)]
         else:
-            if family(task).rendered:  # once for all workers
+            if "image" in observe and family(task).rendered:  # once for all workers
                 settings = settings.model_copy(update={"renderer": choose_renderer(settings.renderer)})
-            self._places = [_Worker(task, settings, index) for index in range(count)]
-        self._action_space: gymnasium.Space[Any] = self._receive(range(count))[0]
+            self._places = [_Worker(task, settings, observe, index) for index in range(count)]
+        self.observation_space: gymnasium.spaces.Dict
+        self.action_space: gymnasium.Space[Any]
+        self.observation_space, self.action_space = self._receive(range(count))[0]  # of one environment
 
-    @property
-    def observation_shape(self) -> tuple[int, int, int]:
-        """Shape of one environment's image."""
-        return (SIZE, SIZE, 3)
-
-    @property
-    def action_space(self) -> gymnasium.Space[Any]:
-        """The action space of one environment."""
-        return self._action_space
-
-    def reset(self, index: int, seed: int) -> Image:
-        """Start an episode of one environment; returns its image (64, 64, 3)."""
+    def reset(self, index: int, seed: int) -> Observation:
+        """Start an episode of one environment; returns its observation."""
         self._places[index].send("reset", seed=seed)
-        [(image, _)] = self._receive([index])
-        return image
+        [(observation, _)] = self._receive([index])
+        return observation
 
-    def reset_all(self, seeds: Sequence[int]) -> Image:
-        """Start an episode of each environment, with a seed each; returns images (N, 64, 64, 3)."""
+    def reset_all(self, seeds: Sequence[int]) -> Observation:
+        """Start an episode of each environment, with a seed each; returns their observations by name (N, ...)."""
         for place, seed in zip(self._places, seeds, strict=True):
             place.send("reset", seed=seed)
-        return np.stack([image for image, _ in self._receive(range(self.count))])
+        return stack([observation for observation, _ in self._receive(range(self.count))])
 
     def step(self, actions: ArrayLike) -> StepResults:
         """Take one agent step in each environment.
@@ -101,9 +94,9 @@ class ParallelEnvs:
         """
         for place, action in zip(self._places, np.asarray(actions), strict=True):
             place.send("step", action=action)
-        images, rewards, terminated, truncated, infos = zip(*self._receive(range(self.count)), strict=True)
+        observations, rewards, terminated, truncated, infos = zip(*self._receive(range(self.count)), strict=True)
         return StepResults(
-            images=np.stack(images),
+            observations=stack(observations),
             rewards=np.array(rewards, np.float32),
             terminated=np.array(terminated),
             truncated=np.array(truncated),
@@ -135,6 +128,12 @@ class ParallelEnvs:
             raise
 
 
+def stack(observations: Iterable[Observation]) -> Observation:
+    """One observation after the other: by name (N, ...)."""
+    first, *others = observations
+    return {name: np.stack([array, *(other[name] for other in others)]) for name, array in first.items()}
+
+
 class _Place(Protocol):
     """Where one environment lives. Each `send`, and its birth, is answered by one `receive`."""
 
@@ -150,9 +149,9 @@ class _Place(Protocol):
 class _Here:
     """An environment in this process; its exceptions are raised as they are."""
 
-    def __init__(self, task: str, settings: EnvSettings) -> None:
-        self._env = make_env(task, settings)
-        self._answer: Any = self._env.action_space
+    def __init__(self, task: str, settings: EnvSettings, observe: Observe) -> None:
+        self._env = make_env(task, settings, observe=observe)
+        self._answer: Any = self._env.observation_space, self._env.action_space
 
     def send(self, method: str, **arguments: Any) -> None:
         self._answer = getattr(self._env, method)(**arguments)
@@ -170,7 +169,7 @@ class _Here:
 class _Worker:
     """An environment in a process of its own: a fresh interpreter, which never loads what this one has (TensorFlow)."""
 
-    def __init__(self, task: str, settings: EnvSettings, index: int) -> None:
+    def __init__(self, task: str, settings: EnvSettings, observe: Observe, index: int) -> None:
         self._name = f"environment {index} of {task}"
         self._connection, theirs = Pipe()
         self._process = subprocess.Popen(
@@ -180,7 +179,7 @@ class _Worker:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
         )
         theirs.close()  # so that the worker's end closes with the worker
-        self._post((task, settings))
+        self._post((task, settings, observe))
 
     def send(self, method: str, **arguments: Any) -> None:
         self._post((method, arguments))

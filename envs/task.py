@@ -1,4 +1,4 @@
-"""What all our environments share: an episode seen through pixels or as its state, one step an agent step.
+"""What all our environments share: an episode seen as an image, a state vector or both, one step an agent step.
 
 A subclass says how an episode starts, what one environment step does, what is seen and what can be measured. Action
 repeat, time limit, counting and seeding stand here only.
@@ -6,7 +6,7 @@ repeat, time limit, counting and seeding stand here only.
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import gymnasium
 import numpy as np
@@ -16,15 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 from envs.settings import EnvSettings
 
 Image = NDArray[np.uint8]
-Observe = Literal["pixels", "state"]
+Observation = dict[str, NDArray[Any]]
+Observable = Literal["image", "state"]
+Observe = tuple[Observable, ...]
 SIZE = 64
 
 
-class TaskEnv(gymnasium.Env[NDArray[Any], Any]):
-    """An environment of gymnasium's API whose observation is an image, or the state behind it.
+class TaskEnv(gymnasium.Env[Any, Any]):
+    """An environment of gymnasium's API whose observation is an image, a state vector, or both, by name.
 
-    An image is uint8 (64, 64, 3). A state is float64 (S,): all that can be measured, one after the other; it is had
-    without drawing.
+    `image` is uint8 (64, 64, 3); only where it is observed is anything drawn. `state` is float32 (S,): all that can be
+    measured, one number after the other.
 
     `step` holds the action for `action_repeat` environment steps, sums their rewards and draws once. It stops short at
     a true end or at the time limit. `info["steps"]` counts the environment steps that the call really took, and
@@ -37,17 +39,19 @@ class TaskEnv(gymnasium.Env[NDArray[Any], Any]):
         action_space: Box [-1, 1] of float32, or Discrete.
         settings: Action repeat and time limit.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation is. For `state`, `_measure` must already work.
+        observe: What an observation holds. For `state`, `_measure` must already work.
+
+    Raises:
+        ValueError: Something else is to be observed.
     """
 
+    observation_space: gymnasium.spaces.Dict
+
     def __init__(
-        self, action_space: gymnasium.Space[Any], settings: EnvSettings, seed: int, observe: Observe = "pixels"
+        self, action_space: gymnasium.Space[Any], settings: EnvSettings, seed: int, observe: Observe = ("image",)
     ) -> None:
-        if observe == "pixels":
-            self.observation_space = gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
-        else:
-            self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (len(self.state_names),), np.float64)
-        self._observed = observe
+        self.observation_space = gymnasium.spaces.Dict({name: self._space(name) for name in observe})
+        self._observed = tuple(self.observation_space)
         self.action_space = action_space
         self.time_limit = settings.time_limit
         self._action_repeat = settings.action_repeat
@@ -78,21 +82,32 @@ class TaskEnv(gymnasium.Env[NDArray[Any], Any]):
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """The name of each number of a state, with its index where a name stands for several: `height`, `touch[1]`."""
+        """The name of each number that is measured, with its index where a name has several: `height`, `touch[1]`."""
         return tuple(
             name + (f"[{','.join(map(str, index))}]" if index else "")
             for name, measured in self._measure().items()
             for index in np.ndindex(np.shape(measured))
         )
 
-    def _observe(self) -> NDArray[Any]:
-        if self._observed == "pixels":
-            return self._draw()
+    def measured(self) -> NDArray[np.float64]:
+        """All that can be measured of the present state (S,), in the order of `state_names`."""
         return np.concatenate([np.ravel(np.asarray(measured, float)) for measured in self._measure().values()])
+
+    def _space(self, name: str) -> gymnasium.spaces.Box:
+        if name == "image":
+            return gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
+        if name == "state":
+            return gymnasium.spaces.Box(-np.inf, np.inf, (len(self.state_names),), np.float32)
+        raise ValueError(f"cannot observe {name!r}; possible: {', '.join(get_args(Observable))}")
+
+    def _observe(self) -> Observation:
+        return {
+            name: self._draw() if name == "image" else self.measured().astype(np.float32) for name in self._observed
+        }
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[Any], dict[str, Any]]:
+    ) -> tuple[Observation, dict[str, Any]]:
         """Start an episode; without a seed, the next one of the present random stream. Knows no options."""
         super().reset(seed=seed, options=options)
         self._elapsed = 0
@@ -100,7 +115,7 @@ class TaskEnv(gymnasium.Env[NDArray[Any], Any]):
         self._start()
         return self._observe(), {"steps": 0, "discount": 1.0}
 
-    def step(self, action: Any) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
+    def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Hold an action for `action_repeat` environment steps, or fewer if the episode ends.
 
         Args:

@@ -16,7 +16,7 @@ _BODY = (255, 224, 64)
 _TRAP = (224, 48, 48)
 
 
-def make_toy(task: str, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> TaskEnv:
+def make_toy(task: str, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> TaskEnv:
     """Build `toy_reach_<actuators>`, `toy_reach_choices` or `toy_grid`."""
     settings = settings.model_copy(update={"time_limit": min(settings.time_limit, LIMIT)})
     if task == "toy_grid":
@@ -37,14 +37,14 @@ class Reach(TaskEnv):
         count: Bodies, and so lanes and actions.
         settings: Action repeat and time limit.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation is.
+        observe: What an observation holds.
     """
 
     # Lanes reach from -1 to 1. A body begins this far from its target: chance alone does not bring it there.
     _FAR = 0.8
     _WIDTH = 0.25
 
-    def __init__(self, count: int, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
+    def __init__(self, count: int, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> None:
         # Lengths a full action moves in one environment step.
         self.gains = 0.05 * np.linspace(0.8, 1.2, count) if count > 1 else np.array([0.05])
         self.positions = np.zeros(count)
@@ -85,7 +85,7 @@ class Reach(TaskEnv):
 class ReachByChoice(Reach):
     """The task with one lane, whose body goes left, stays or goes right at full speed: the simplest discrete one."""
 
-    def __init__(self, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
+    def __init__(self, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> None:
         super().__init__(1, settings, seed, observe)
         self.action_space = gymnasium.spaces.Discrete(3)
 
@@ -110,7 +110,7 @@ class Grid(TaskEnv):
     _CELL = 4
     _MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
-    def __init__(self, settings: EnvSettings, seed: int = 0, observe: Observe = "pixels") -> None:
+    def __init__(self, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> None:
         # Column and row of a block's first corner, in quarter cells.
         self.walker = self.goal = self.trap = np.zeros(2, int)
         super().__init__(gymnasium.spaces.Discrete(len(self._MOVES)), settings, seed, observe)

@@ -19,7 +19,7 @@ AHEAD = 2  # batches made ahead of the agent
 class Batches:
     """Batch number `u` is a pure function of the run's seed, `u` and a snapshot of the replay."""
 
-    def __init__(self, replay: Replay, seed: int, size: int, image_shape: tuple[int, ...], action_size: int):
+    def __init__(self, replay: Replay, seed: int, size: int):
         """Builds the pipeline; it starts to work with the first `draw`."""
         import tensorflow as tf
 
@@ -28,12 +28,8 @@ class Batches:
         self._size = size
         self._wanted: queue.SimpleQueue[tuple[Snapshot, int] | None] = queue.SimpleQueue()
         self._error: BaseException | None = None
-        lead = (size, replay.length)
         signature = {
-            "image": tf.TensorSpec((*lead, *image_shape), tf.uint8),
-            "action": tf.TensorSpec((*lead, action_size), tf.float32),
-            "reward": tf.TensorSpec(lead, tf.float32),
-            "discount": tf.TensorSpec(lead, tf.float32),
+            name: tf.TensorSpec((size, replay.length, *array.shape), array.dtype) for name, array in replay.spec.items()
         }
         dataset = tf.data.Dataset.from_generator(self._produce, output_signature=signature).prefetch(AHEAD)
         self._batches: Iterator[Any] = iter(dataset)

@@ -7,17 +7,16 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import ActionSpec, PolicyState
+from agents.agent import ActionSpec, Observations, PolicyState
 from common.seeds import Stream, derive, generator
-from envs.parallel import ParallelEnvs, StepResults
+from envs.parallel import ParallelEnvs, StepResults, stack
 from runs.training.actions import native, random_action
 from runs.training.episode import EpisodeBuilder
+from runs.training.observations import row
 
-Image = NDArray[np.uint8]
-Images = NDArray[np.uint8]  # (N, H, W, 3)
 Actions = NDArray[np.float32]  # (N, A)
 Arrays = dict[str, NDArray]
-Policy = Callable[[Images, PolicyState], tuple[Actions, PolicyState]]
+Policy = Callable[[Observations, PolicyState], tuple[Actions, PolicyState]]
 
 
 class Driver:
@@ -39,8 +38,9 @@ class Driver:
         """Starts every environment's first episode."""
         self._traces = [EpisodeBuilder(0) for _ in range(self._envs.count)]
         seeds = [self._episode_seed(index) for index in range(self._envs.count)]
-        for trace, image in zip(self._traces, self._envs.reset_all(seeds), strict=True):
-            trace.start(image, self._spec.size)
+        observations = self._envs.reset_all(seeds)
+        for index, trace in enumerate(self._traces):
+            trace.start(row(observations, index), self._spec.size)
 
     def random_step(self) -> tuple[int, list[tuple[int, EpisodeBuilder]]]:
         """Steps with random actions, keyed by environment, episode and place within it."""
@@ -57,8 +57,8 @@ class Driver:
             The environment steps taken by all environments together, and the episodes that ended with their
             environment's index; those environments have been reset.
         """
-        images = np.stack([trace.images[-1] for trace in self._traces])
-        actions, self._state = policy(images, self._state)
+        observations = stack([trace.observations[-1] for trace in self._traces])
+        actions, self._state = policy(observations, self._state)
         return self._step(actions)
 
     def save(self) -> Arrays:
@@ -81,8 +81,9 @@ class Driver:
         pasts = [arrays[f"actions/{index}"][1:] for index in range(self._envs.count)]
         longest = max(len(past) for past in pasts)
         seeds = [self._episode_seed(index) for index in range(self._envs.count)]
-        for trace, image in zip(self._traces, self._envs.reset_all(seeds), strict=True):
-            trace.start(image, self._spec.size)
+        observations = self._envs.reset_all(seeds)
+        for index, trace in enumerate(self._traces):
+            trace.start(row(observations, index), self._spec.size)
         idle = np.zeros(self._spec.size, np.float32)
         for time in range(longest):
             places = [time - (longest - len(past)) for past in pasts]
@@ -106,7 +107,7 @@ class Driver:
 
     def _append(self, index: int, actions: Actions, results: StepResults) -> None:
         self._traces[index].append(
-            results.images[index],
+            row(results.observations, index),
             actions[index],
             results.rewards[index],
             results.discounts[index],
@@ -128,14 +129,14 @@ class Driver:
 def play(env: gymnasium.Env, policy: Policy, initial: PolicyState, spec: ActionSpec, seed: int) -> EpisodeBuilder:
     """Plays one whole episode in an environment of its own."""
     trace = EpisodeBuilder(0)
-    image, _ = env.reset(seed=seed)
-    trace.start(image, spec.size)
+    observation, _ = env.reset(seed=seed)
+    trace.start(observation, spec.size)
     state = initial
     ended = False
     while not ended:
-        actions, state = policy(trace.images[-1][None], state)
-        image, reward, terminated, truncated, info = env.step(native(spec, actions)[0])
-        trace.append(image, actions[0], float(reward), info["discount"], info["steps"])
+        actions, state = policy(stack([observation]), state)
+        observation, reward, terminated, truncated, info = env.step(native(spec, actions)[0])
+        trace.append(observation, actions[0], float(reward), info["discount"], info["steps"])
         ended = terminated or truncated
     return trace
 

@@ -8,19 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import agents.registry
-from agents.agent import CONTEXT, ActionSpec, Agent
+from agents.agent import CONTEXT, IMAGE, ActionSpec, Agent
 from agents.registry import AGENTS
 from common import files
 from common.errors import UserError
 from common.seeds import Stream, derive
 from envs.settings import EnvSettings
-from envs.task import SIZE, TaskEnv
+from envs.task import TaskEnv
 from runs.store.checkpoint import Checkpoint, Checkpoints
 from runs.store.run_folder import read_spec
 from runs.training.actions import action_spec
 from runs.training.driver import play
 from runs.training.episode import EpisodeBuilder
 from runs.training.evaluation_sequences import heldout
+from runs.training.observations import observation_spec
 from runs.training.recorder import gif
 from runs.training.resolve_groups import recall
 from suites.settings import Settings
@@ -48,9 +49,7 @@ class Player:
         """Plays one episode, of a seed that no training or evaluation during training uses."""
         initial = self.agent.initial_state(1)
         start = derive(seed, Stream.SHOW, episode)
-        return play(
-            self.env, lambda images, memory: self.agent.policy(images, memory, False), initial, self.actions, start
-        )
+        return play(self.env, lambda seen, memory: self.agent.policy(seen, memory, False), initial, self.actions, start)
 
 
 def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) -> list[float]:
@@ -76,7 +75,7 @@ def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) 
             trace = player.play(seed, episode)
             returns.append(trace.score)
             if video is not None and episode == 0:
-                files.write_bytes(video, gif(trace.images))
+                files.write_bytes(video, gif([observation[IMAGE] for observation in trace.observations]))
     return returns
 
 
@@ -143,7 +142,7 @@ def model_errors(folders: Sequence[Path], policy: str, episodes: int, seed: int)
 
 
 def _fingerprint(traces: Sequence[EpisodeBuilder]) -> str:
-    """16 hexadecimal digits that change with every image, action and reward."""
+    """16 hexadecimal digits that change with every observation, action and reward."""
     digest = hashlib.sha256()
     for trace in traces:
         for array in trace.episode().values():
@@ -173,23 +172,22 @@ def _environment(folder: Path) -> Iterator[TaskEnv]:
 def _player(folder: Path, env: TaskEnv) -> Player:
     """The agent of a run as its newest checkpoint has it."""
     spec, (step, checkpoint) = read_spec(folder), _newest(folder)
-    actions = action_spec(env.action_space)
     try:
-        agent = _make(recall(spec.settings, checkpoint.progress.get("settled", {})), actions, spec.seed)
+        agent = _make(recall(spec.settings, checkpoint.progress.get("settled", {})), env, spec.seed)
         agent.load(checkpoint.agent)
     except ValueError as error:  # a checkpoint of another version of the agent
         raise UserError(f"{folder}: {error}") from error
-    return Player(agent, step, env, actions)
+    return Player(agent, step, env, action_spec(env.action_space))
 
 
 def _untrained(agent: str, env: TaskEnv, seed: int) -> Player:
     """An agent that does not learn, by its name."""
-    actions = action_spec(env.action_space)
-    return Player(_make(Settings(agent=agent), actions, seed), 0, env, actions)
+    return Player(_make(Settings(agent=agent), env, seed), 0, env, action_spec(env.action_space))
 
 
-def _make(settings: Settings, actions: ActionSpec, seed: int) -> Agent:
-    return agents.registry.make_agent(settings, (SIZE, SIZE, 3), actions, seed)
+def _make(settings: Settings, env: TaskEnv, seed: int) -> Agent:
+    observations, actions = observation_spec(env.observation_space), action_spec(env.action_space)
+    return agents.registry.make_agent(settings, observations, actions, seed)
 
 
 def _newest(folder: Path) -> tuple[int, Checkpoint]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.agent import CONTEXT, HORIZONS
-from runs.store.episodes import KEYS
 from runs.training.driver import Arrays
 from runs.training.episode import EpisodeBuilder
 
@@ -37,5 +36,5 @@ def heldout(traces: Sequence[EpisodeBuilder]) -> Arrays | None:
                 for start in range(0, len(episode[key]) - length + 1, length)
             ]
         )
-        for key in KEYS
+        for key in episodes[0]
     }

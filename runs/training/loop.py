@@ -20,7 +20,7 @@ import numpy as np
 import agents.registry
 import envs
 import envs.parallel
-from agents.agent import ActionSpec, Agent, PolicyState, Report
+from agents.agent import IMAGE, ActionSpec, Agent, Observations, PolicyState, Report
 from common.errors import UserError
 from common.seeds import Stream, derive
 from envs.registry import family
@@ -28,14 +28,16 @@ from envs.settings import EnvSettings
 from envs.task import TaskEnv
 from runs.store import lock, provenance, state
 from runs.store.checkpoint import Checkpoint, Checkpoints
+from runs.store.episodes import RecordSpec, record_spec
 from runs.store.state import Phase, State
 from runs.store.stop import Stop
 from runs.training import resolve_groups
 from runs.training.actions import Actions, action_spec
 from runs.training.batches import Batches
-from runs.training.driver import Driver, Images, play
+from runs.training.driver import Driver, play
 from runs.training.episode import EpisodeBuilder
 from runs.training.evaluation_sequences import heldout
+from runs.training.observations import observation_spec
 from runs.training.progress import Progress
 from runs.training.recorder import METRICS, Recorder
 from runs.training.replay import Replay
@@ -142,23 +144,23 @@ class Attempt:
             renderer = choose_renderer(self.spec)
         checkpoints = Checkpoints(self.folder / "checkpoints", settings.checkpoint.keep)
         found = checkpoints.newest()
-        if found is None:
-            settled = resolve_groups.settle(self.spec, self.folder, self._wait)
-        else:
-            settled = resolve_groups.recall(settings, found[1].progress.get("settled", {}))
         device = prepare_tensorflow(seed)
         with ExitStack() as stack:
-            plain = env_settings(settings)
             evaluation = envs.make_env(self.spec.task, settings.for_evaluation())
             stack.callback(evaluation.close)
-            parallel = stack.enter_context(envs.parallel.ParallelEnvs(self.spec.task, plain, settings.envs))
             self._check_length(evaluation.time_limit)
-            image_shape = parallel.observation_shape
+            observations = observation_spec(evaluation.observation_space)
             spec = action_spec(evaluation.action_space)
+            if found is None:
+                settled = resolve_groups.settle(self.spec, observations, self.folder, self._wait)
+            else:
+                settled = resolve_groups.recall(settings, found[1].progress.get("settled", {}))
+            plain = env_settings(settings)
+            parallel = stack.enter_context(envs.parallel.ParallelEnvs(self.spec.task, plain, settings.envs))
             with refusals(self.spec):
-                agent = agents.registry.make_agent(settled, image_shape, spec, seed)
+                agent = agents.registry.make_agent(settled, observations, spec, seed)
             driver = Driver(parallel, spec, seed, agent.initial_state(settings.envs))
-            replay = self._restore(checkpoints, found, agent, driver)
+            replay = self._restore(checkpoints, found, agent, driver, record_spec(observations, spec))
             self.progress.settled = resolve_groups.kept(settled)
             packages = family(self.spec.task).packages
             provenance.describe(self.folder, packages, device, renderer, self.progress.settled)
@@ -167,7 +169,7 @@ class Attempt:
             if cost and self.progress.position == 0:
                 recorder.line(0, cost)
                 logger.info("cost: %s", ", ".join(f"{name} {number:,}" for name, number in cost.items()))
-            batches = Batches(replay, seed, settings.train.batch_size, image_shape, spec.size)
+            batches = Batches(replay, seed, settings.train.batch_size)
             stack.callback(batches.close)
             yield Parts(agent, spec, driver, evaluation, replay, batches, checkpoints, recorder)
 
@@ -181,9 +183,18 @@ class Attempt:
             )
 
     def _restore(
-        self, checkpoints: Checkpoints, found: tuple[int, Checkpoint] | None, agent: Agent, driver: Driver
+        self,
+        checkpoints: Checkpoints,
+        found: tuple[int, Checkpoint] | None,
+        agent: Agent,
+        driver: Driver,
+        records: RecordSpec,
     ) -> Replay:
-        """Takes up the newest checkpoint, and trims what is newer; without any, starts anew."""
+        """Takes up the newest checkpoint, and trims what is newer; without any, starts anew.
+
+        Raises:
+            UserError: the agent cannot take over what was saved, or the episodes hold other records.
+        """
         settings = self.settings
         if found is None:
             if checkpoints:
@@ -196,11 +207,13 @@ class Attempt:
             step, checkpoint = found
             checkpoints.clear(after=step)
             self.progress = Progress.from_json(checkpoint.progress)
-            agent.load(checkpoint.agent)
+            with refusals(self.spec):
+                agent.load(checkpoint.agent)
             driver.load(checkpoint.driver)
             logger.info("going on from the checkpoint at step %d", step)
         replay = Replay(
             self.folder / "episodes",
+            records,
             settings.train.batch_length,
             settings.replay.size // settings.action_repeat,
             settings.replay.memory,
@@ -230,7 +243,7 @@ class Attempt:
         progress, train = self.progress, self.settings.train
         before = progress.step
         if progress.pretrained:
-            taken, ended = parts.driver.policy_step(lambda images, memory: parts.agent.policy(images, memory, True))
+            taken, ended = parts.driver.policy_step(lambda seen, memory: parts.agent.policy(seen, memory, True))
         else:
             taken, ended = parts.driver.random_step()
         progress.step += taken
@@ -299,7 +312,9 @@ class Attempt:
         }
         parts.recorder.line(progress.step, line | report.metrics)
         if settings.eval.video:
-            parts.recorder.video(progress.step, "eval/episode", np.stack(traces[0].images[:FILMED]))
+            shown = traces[0].observations[:FILMED]
+            if IMAGE in shown[0]:
+                parts.recorder.video(progress.step, "eval/episode", np.stack([each[IMAGE] for each in shown]))
             for name, video in report.videos.items():
                 parts.recorder.video(progress.step, name, video)
         logger.info("step %d: evaluation return %.1f", progress.step, progress.last_return)
@@ -311,11 +326,11 @@ class Attempt:
             Stopped: the run was asked to stop; nothing is saved yet.
         """
 
-        def act(images: Images, memory: PolicyState) -> tuple[Actions, PolicyState]:
+        def act(observations: Observations, memory: PolicyState) -> tuple[Actions, PolicyState]:
             if self.stop.wanted:
                 raise Stopped
             self._heartbeat()
-            return parts.agent.policy(images, memory, False)
+            return parts.agent.policy(observations, memory, False)
 
         count = self.progress.evaluations * self.settings.eval.episodes + number
         seed = derive(self.spec.seed, Stream.EVAL, count)

@@ -1,8 +1,7 @@
 """The store of past episodes: one file an episode on disk, the most recently used of them in memory.
 
-A file is named `<index>-e<environment>-<length>.npz`, so that counting needs no opening. `index` counts the finished
-episodes of a run; `length` counts records. A record is an image, the action that led to it, its reward and discount.
-Episodes leave oldest first, so those that exist are always a range of indices.
+The files are those of `runs.store.episodes`. Episodes leave oldest first, so those that exist are always a range of
+indices.
 """
 
 import logging
@@ -20,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import files
-from runs.store.episodes import KEYS, DamagedError, Episode, Name, check, encode, load
+from runs.store.episodes import DamagedError, Episode, Name, RecordSpec, check, encode, load
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +58,7 @@ class Replay:
     def __init__(
         self,
         folder: Path,
+        spec: RecordSpec,
         length: int,
         capacity: int,
         memory: float = 16.0,
@@ -69,14 +69,19 @@ class Replay:
 
         Args:
             folder: Where the files lie; made if missing.
+            spec: What a record holds.
             length: Records of a drawn sequence.
             capacity: Agent steps kept; the oldest episodes beyond it are not drawn any more.
             memory: GiB of episodes held in memory.
             sampling: Uniform over all sequences, or over episodes first.
             balance: Draw starts among all records, those behind the last possible one taken for it: an episode's end is
                 then seen as often as its middle.
+
+        Raises:
+            ForeignError: the records of a file hold something else.
         """
         self.folder = folder
+        self.spec = spec
         self.length = length
         self.capacity = capacity
         self.sampling = sampling
@@ -158,7 +163,7 @@ class Replay:
         return Snapshot(names, places, np.cumsum(weights))
 
     def sample(self, snapshot: Snapshot, rng: np.random.Generator, count: int) -> dict[str, NDArray]:
-        """Draws sequences: image (B, L, H, W, 3) uint8, action (B, L, A), reward and discount (B, L) float32.
+        """Draws sequences (B, L, ...) of what the records hold, by name.
 
         A file found damaged now is set aside with a warning, and another sequence is drawn in its stead.
         """
@@ -172,8 +177,8 @@ class Replay:
                 raise TooShortError(f"{self.folder}: no readable episode is left to draw from")
             for name, start in wanted:
                 if name in episodes:
-                    drawn.append({key: episodes[name][key][start : start + self.length] for key in KEYS})
-        return {key: np.stack([sequence[key] for sequence in drawn]) for key in KEYS}
+                    drawn.append({key: episodes[name][key][start : start + self.length] for key in self.spec})
+        return {key: np.stack([sequence[key] for sequence in drawn]) for key in self.spec}
 
     def _scan(self) -> list[Name]:
         """Names of the complete episodes on disk, oldest first; whatever else lies there is set aside."""
@@ -190,7 +195,7 @@ class Replay:
                     raise DamagedError("not the name of an episode")
                 if names and names[-1].index == name.index:
                     raise DamagedError(f"the same index as {names[-1]}")
-                check(path, name.length)
+                check(path, name.length, self.spec)
             except DamagedError as error:
                 self._move_aside(path, error)
             else:
@@ -208,7 +213,9 @@ class Replay:
                     episodes[name] = self._cache[name]
                 else:
                     missing.append(name)
-        loading = [(name, self._readers.submit(load, self.folder / str(name), name.length)) for name in missing]
+        loading = [
+            (name, self._readers.submit(load, self.folder / str(name), name.length, self.spec)) for name in missing
+        ]
         for name, future in loading:
             try:
                 episodes[name] = future.result()
@@ -220,7 +227,7 @@ class Replay:
         return episodes
 
     def _remember(self, name: Name, episode: Episode) -> None:
-        size = sum(episode[key].nbytes for key in KEYS)
+        size = sum(array.nbytes for array in episode.values())
         if name in self._cache or size > self._limit:
             return
         self._cache[name] = episode
@@ -231,7 +238,7 @@ class Replay:
     def _evict(self, name: Name) -> None:
         episode = self._cache.pop(name, None)
         if episode is not None:
-            self._cached -= sum(episode[key].nbytes for key in KEYS)
+            self._cached -= sum(array.nbytes for array in episode.values())
 
     def _forget_oldest(self) -> None:
         """Stops drawing from the oldest episodes beyond the capacity; their files wait for `discard`."""

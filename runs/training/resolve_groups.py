@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.cost import match_parameters
+from agents.agent import ObservationSpec
 from common.errors import UserError
 from common.seeds import Stream, generator
 from discovery.search import discover
@@ -21,11 +21,12 @@ logger = logging.getLogger(__name__)
 SETTLED = ("groups", "deterministic", "input_units")  # of the dynamics' settings
 
 
-def settle(spec: RunSpec, folder: Path, tick: Callable[[int], None]) -> Settings:
+def settle(spec: RunSpec, observations: ObservationSpec, folder: Path, tick: Callable[[int], None]) -> Settings:
     """The settings of a run with its action groups as lists of indices, and with the widths that follow from them.
 
     Args:
         spec: The run.
+        observations: What an observation holds: encoders and decoders count among the weights.
         folder: Its folder; what is discovered lies beside the suites' own, for all runs.
         tick: Called while groups are discovered, with the number of environment steps taken; may raise to stop.
 
@@ -39,7 +40,11 @@ def settle(spec: RunSpec, folder: Path, tick: Callable[[int], None]) -> Settings
         if not settings.grouped:
             return settings
         found = dynamics.model_copy(update={"groups": _groups(spec, folder, tick)})
-        settled = match_parameters(settings.model_copy(update={"dynamics": found}), action_size(spec.task))
+        settled = settings.model_copy(update={"dynamics": found})
+        if dynamics.match_parameters:
+            from agents.cost import match_parameters  # TensorFlow takes seconds to import
+
+            settled = match_parameters(settled, observations, action_size(spec.task))
     except ValueError as error:
         raise UserError(f"{spec.task}, {spec.variant}: {error}") from error
     logger.info("settled: %s", ", ".join(f"{name} {value}" for name, value in kept(settled).items()))

@@ -11,19 +11,29 @@ if TYPE_CHECKING:
     from runs.training.evaluate import ModelError
 
 
+# Titles of what is no observation; of those, errors are squared.
+TITLES = {"reward": "reward, mean absolute", "kl": "KL, nats"}
+
+
 def show_errors(found: Sequence["ModelError"]) -> None:
     """Prints a row for each run and horizon of a prediction."""
     drawn = Table(box=None, pad_edge=False)
     drawn.add_column("run", overflow="fold")
-    for header in ("steps ahead", "image, mean squared", "reward, mean absolute", "KL, nats", "sequences", "episodes"):
+    measures, _ = _measured(found[0])
+    titles = (TITLES.get(measure, f"{measure}, mean squared") for measure in measures)
+    for header in ("steps ahead", *titles, "sequences", "episodes"):
         drawn.add_column(header, justify="right")
     for error in found:
-        horizons = [name.rpartition("/")[2] for name in error.metrics if name.startswith("model_error/image/")]
+        _, horizons = _measured(error)
         for row, horizon in enumerate(horizons):
-            cells = (
-                f"{error.metrics[f'model_error/{measure}/{horizon}']:.5g}" for measure in ("image", "reward", "kl")
-            )
+            cells = (f"{error.metrics[f'model_error/{measure}/{horizon}']:.5g}" for measure in measures)
             run = f"{error.folder}, step {error.step:,}" if row == 0 else ""
             rest = (f"{error.metrics['model_error/sequences']:.0f}", error.fingerprint) if row == 0 else ()
             drawn.add_row(run, horizon, *cells, *rest)
     console().print(drawn)
+
+
+def _measured(error: "ModelError") -> tuple[list[str], list[str]]:
+    """The measures and the horizons of `model_error/<measure>/<horizon>`."""
+    parts = [name.split("/")[1:] for name in error.metrics if name.count("/") == 2]
+    return list(dict.fromkeys(measure for measure, _ in parts)), list(dict.fromkeys(horizon for _, horizon in parts))

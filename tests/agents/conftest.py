@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agents.agent import ActionSpec, Arrays
+from agents.agent import OUTCOMES, ActionSpec, Arrays, ArraySpec, ObservationSpec
 from agents.dreamer import Dreamer
 from agents.settings import AgentSettings
 
@@ -15,6 +15,8 @@ tf.config.experimental.enable_op_determinism()
 
 ACTIONS = 3
 BATCH, LENGTH = 2, 7
+IMAGES: ObservationSpec = {"image": ArraySpec((64, 64, 3), np.dtype(np.uint8))}
+STATES: ObservationSpec = {"state": ArraySpec((6,), np.dtype(np.float32))}
 
 # What each choice of activation means, in numpy.
 ACTIVATED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -54,6 +56,16 @@ def make_batch(count: int = BATCH, length: int = LENGTH, seed: int = 0) -> Array
     return batch
 
 
+def at(batch: Arrays, step: int) -> Arrays:
+    """What is observed at one step of a batch."""
+    return {name: array[:, step] for name, array in batch.items() if name not in OUTCOMES}
+
+
+def noisy_images(count: int) -> Arrays:
+    """Observations of random pixels."""
+    return {"image": np.random.default_rng(0).integers(0, 256, (count, 64, 64, 3), np.uint8)}
+
+
 @pytest.fixture(scope="session")
 def batch() -> Arrays:
     return make_batch()
@@ -67,7 +79,7 @@ def dreamer() -> Callable[..., Dreamer]:
     def make(seed: int = 0, discrete: bool = False, **changes: Any) -> Dreamer:
         key = f"{seed} {discrete} {sorted(changes.items())}"
         if key not in made:
-            agent = Dreamer(tiny_settings(**changes), (64, 64, 3), ActionSpec(ACTIONS, discrete), seed)
+            agent = Dreamer(tiny_settings(**changes), IMAGES, ActionSpec(ACTIONS, discrete), seed)
             made[key] = agent, agent.save()
         agent, fresh = made[key]
         agent.load(fresh)

@@ -13,7 +13,7 @@ from agents.layers import LayerFactory
 from agents.randomness import Noise
 from agents.rssm import State
 from agents.world_model import WorldModel
-from tests.agents.conftest import ACTIONS, tiny_settings
+from tests.agents.conftest import ACTIONS, IMAGES, tiny_settings
 
 COUNT, HORIZON = 5, 4
 
@@ -28,7 +28,9 @@ START = State(normal(COUNT, 6), normal(COUNT, 4))
 def make(**changes: Any) -> tuple[WorldModel, ActorCritic]:
     settings = tiny_settings(**changes)
     factory = LayerFactory(0)
-    return WorldModel(factory, settings, ACTIONS), ActorCritic(factory, settings.behavior, 10, ActionSpec(ACTIONS))
+    return WorldModel(factory, settings, IMAGES, ACTIONS), ActorCritic(
+        factory, settings.behavior, 10, ActionSpec(ACTIONS)
+    )
 
 
 def wanted(behavior: ActorCritic, features: tf.Tensor) -> Gaussian:
@@ -138,7 +140,10 @@ def test_actor_of_choices_learns_straight_through_them() -> None:
     """Each choice is taken as a one-hot vector, whose gradient goes on to the softmax: recomputed step by step."""
     settings = tiny_settings()
     factory, action = LayerFactory(0), ActionSpec(ACTIONS, discrete=True)
-    model, behavior = WorldModel(factory, settings, ACTIONS), ActorCritic(factory, settings.behavior, 10, action)
+    model, behavior = (
+        WorldModel(factory, settings, IMAGES, ACTIONS),
+        ActorCritic(factory, settings.behavior, 10, action),
+    )
     bias = behavior.actor.out.bias.value
     with tf.GradientTape() as tape:
         losses, _ = behavior.losses(model, START, noise())

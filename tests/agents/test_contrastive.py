@@ -6,7 +6,7 @@ import scipy.stats
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from agents.contrastive import StateFromImage, info_nce, pairwise_log_prob, window
+from agents.contrastive import StateFromObservation, info_nce, pairwise_log_prob, window
 from agents.distributions import Gaussian
 from agents.layers import LayerFactory
 from agents.settings import RepresentationSettings
@@ -68,7 +68,7 @@ def test_window_holds_what_rolled_batches_bring_beside_a_state(
 
 
 def test_states_of_an_embedding_are_bounded_in_density() -> None:
-    head = StateFromImage(LayerFactory(0), embedding=5, layers=1, units=3, features=4)
+    head = StateFromObservation(LayerFactory(0), embedding=5, layers=1, units=3, features=4)
     head.out.bias.assign(np.full(8, -100))
     given = head.states(tf.ones((2, 5)))
     assert given.mean.shape == (2, 4)

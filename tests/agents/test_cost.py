@@ -14,7 +14,7 @@ from agents.cost import TOLERANCE, behavior, match_parameters, parameters, plan_
 from agents.dreamer import Dreamer, experience
 from agents.planner import predicted_reward
 from agents.settings import AgentSettings
-from tests.agents.conftest import ACTIONS, BATCH, LENGTH, make_batch, tiny_settings
+from tests.agents.conftest import ACTIONS, BATCH, IMAGES, LENGTH, make_batch, tiny_settings
 
 Make = Callable[..., Dreamer]
 GROUPS = [[0, 2], [1]]
@@ -35,7 +35,7 @@ def test_parameters_are_those_of_the_papers_sizes() -> None:
     encoder = sum(16 * a * b + b for a, b in [(3, 32), (32, 64), (64, 128), (128, 256)])
     decoder = 231 * 1024 + sum(k * k * a * b + b for k, a, b in [(5, 1024, 128), (5, 128, 64), (6, 64, 32), (6, 32, 3)])
     reward = 231 * 400 + 401 * 400 + 401
-    assert parameters(world_model(AgentSettings(), 6)) == rssm + encoder + decoder + reward
+    assert parameters(world_model(AgentSettings(), IMAGES, 6)) == rssm + encoder + decoder + reward
     actor = 231 * 400 + 3 * 401 * 400 + 401 * 12
     assert parameters(behavior(AgentSettings(), ActionSpec(6))) == actor + reward + 401 * 400
 
@@ -72,28 +72,30 @@ def test_operations_are_those_of_the_training_graph(variant: str) -> None:
     merged = {name: {**MEDIUM.get(name, {}), **changes.get(name, {})} for name in {*MEDIUM, *changes}}
     settings = AgentSettings.model_validate(merged)
     action = ActionSpec(ACTIONS, VARIANTS[variant].get("discrete", False))
-    agent = Dreamer(settings, (64, 64, 3), action, seed=0)
+    agent = Dreamer(settings, IMAGES, action, seed=0)
     batch = experience(make_batch(count=4, length=6))
     graph = agent._train_graph.get_concrete_function(batch).graph
     products, convolutions = operations(graph)
-    model = world_model(settings, ACTIONS)
+    model = world_model(settings, IMAGES, ACTIONS)
     # The decoder's first transposed convolution is a product.
     images = (
-        3 * sum(layer.products for layer in (*model["encoder"], *model["decoder"][2:])) - model["encoder"][0].products
+        3 * sum(layer.products for layer in (*model["encoder/image"], *model["decoder/image"][2:]))
+        - model["encoder/image"][0].products
     )
     assert 2 * 4 * 6 * images == pytest.approx(convolutions, rel=0.1)
-    assert step_flops(settings, action, sequences=4, length=6) - 2 * 4 * 6 * images == pytest.approx(products, rel=0.01)
+    flops = step_flops(settings, IMAGES, action, sequences=4, length=6)
+    assert flops - 2 * 4 * 6 * images == pytest.approx(products, rel=0.01)
 
 
 def test_operations_of_a_plan_are_those_of_its_iterations() -> None:
     settings = AgentSettings.model_validate({**MEDIUM, "behavior": {"kind": "planner", "horizon": 5}})
-    agent = Dreamer(settings, (64, 64, 3), ActionSpec(ACTIONS), seed=0)
+    agent = Dreamer(settings, IMAGES, ActionSpec(ACTIONS), seed=0)
     sizes, state = settings.behavior, agent.model.rssm.initial(1)
     shape = 1, sizes.candidates, sizes.horizon
     score = tf.function(lambda *draws: predicted_reward(agent.model, state, *draws), autograph=False)
     draws = (tf.TensorSpec((*shape, size)) for size in (ACTIONS, state.stoch.shape[-1]))
     iteration, _ = operations(score.get_concrete_function(*draws).graph)
-    assert plan_flops(settings, ACTIONS) == pytest.approx(sizes.iterations * iteration, rel=1e-3)
+    assert plan_flops(settings, IMAGES, ACTIONS) == pytest.approx(sizes.iterations * iteration, rel=1e-3)
 
 
 def operations(graph: Any) -> tuple[int, int]:
@@ -144,10 +146,10 @@ def test_matched_models_have_as_many_weights(kind: str, deter: int, units: int, 
         for name in ("rssm", "ed2")
     }
     changed = {"dynamics": both[kind].dynamics.model_copy(update={"match_parameters": True})}
-    matched = match_parameters(both[kind].model_copy(update=changed), sum(sizes))
+    matched = match_parameters(both[kind].model_copy(update=changed), IMAGES, sum(sizes))
     other = "rssm" if kind == "ed2" else "ed2"
-    goal = parameters(world_model(both[other], sum(sizes)))
-    assert abs(parameters(world_model(matched, sum(sizes))) - goal) <= TOLERANCE * goal
+    goal = parameters(world_model(both[other], IMAGES, sum(sizes)))
+    assert abs(parameters(world_model(matched, IMAGES, sum(sizes))) - goal) <= TOLERANCE * goal
     narrower = matched.dynamics.deterministic <= deter
     assert narrower if kind == "ed2" else not narrower or len(sizes) == 1
     assert matched.dynamics.hidden == both[kind].dynamics.hidden
@@ -158,4 +160,4 @@ def test_what_cannot_be_matched_is_refused() -> None:
     dynamics = {"kind": "ed2", "groups": "full", "match_parameters": True, "deterministic": 2, "input_units": 2}
     settings = tiny_settings(dynamics=dynamics)
     with pytest.raises(ValueError, match=r"within 2% of [\d,]+ weights; the nearest is 1, with"):
-        match_parameters(settings, 60)
+        match_parameters(settings, IMAGES, 60)

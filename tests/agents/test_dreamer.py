@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agents.agent import ActionSpec, Arrays
+from agents.agent import ActionSpec, Arrays, ArraySpec, ObservationSpec
 from agents.behavior import ActorCritic, starts
 from agents.distributions import TanhNormal
 from agents.dreamer import Dreamer, experience
 from agents.randomness import Noise
 from agents.registry import make_agent
 from agents.rssm import State
-from tests.agents.conftest import ACTIONS, make_batch, tiny_settings
+from tests.agents.conftest import ACTIONS, IMAGES, STATES, at, make_batch, noisy_images, tiny_settings
 
 Make = Callable[..., Dreamer]
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -74,13 +74,13 @@ def test_planet_learns_a_world_model_only(dreamer: Make, batch: Arrays) -> None:
 
 
 def test_planet_plans_with_noise_in_training_only(dreamer: Make, batch: Arrays) -> None:
-    images, gaps = batch["image"][:, 0], []
+    first, gaps = at(batch, 0), []
     for scale in (0.0, 0.3):
         agent = dreamer(**VARIANTS["planet"], exploration={"amount": scale})
         fresh = agent.save()
-        collected, _ = agent.policy(images, agent.initial_state(2), training=True)
+        collected, _ = agent.policy(first, agent.initial_state(2), training=True)
         agent.load(fresh)  # the same draws again
-        planned, state = agent.policy(images, agent.initial_state(2), training=False)
+        planned, state = agent.policy(first, agent.initial_state(2), training=False)
         assert np.abs(collected).max() <= 1
         np.testing.assert_array_equal(state["action"], planned)
         gaps.append(np.abs(collected - planned).max())
@@ -96,7 +96,7 @@ def test_xla_computes_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Noise, "normal", normal)
     agents = [
-        Dreamer(tiny_settings(jit=jit, behavior={"horizon": 2}), (64, 64, 3), ActionSpec(ACTIONS), 0)
+        Dreamer(tiny_settings(jit=jit, behavior={"horizon": 2}), IMAGES, ActionSpec(ACTIONS), 0)
         for jit in (False, True)
     ]
     plain, compiled = (agent.train(make_batch(length=2)) for agent in agents)
@@ -116,7 +116,7 @@ def test_training_compiles_once(dreamer: Make) -> None:
 def test_training_is_a_function_of_seed_and_batches(dreamer: Make) -> None:
     first = dreamer(0)
     metrics = [first.train(make_batch(seed=seed)) for seed in range(3)]
-    again = Dreamer(tiny_settings(), (64, 64, 3), ActionSpec(ACTIONS), 0)
+    again = Dreamer(tiny_settings(), IMAGES, ActionSpec(ACTIONS), 0)
     assert [again.train(make_batch(seed=seed)) for seed in range(3)] == metrics
     other = dreamer(1)
     assert other.train(make_batch(seed=0))["loss/model"] != metrics[0]["loss/model"]
@@ -124,9 +124,9 @@ def test_training_is_a_function_of_seed_and_batches(dreamer: Make) -> None:
 
 def test_loaded_agent_goes_on_bit_for_bit(dreamer: Make, variant: dict[str, Any], batch: Arrays) -> None:
     agent = dreamer(**variant)
-    images, state = batch["image"][:, 0], agent.initial_state(2)
+    first, state = at(batch, 0), agent.initial_state(2)
     agent.train(batch)
-    _, state = agent.policy(images, state, training=True)
+    _, state = agent.policy(first, state, training=True)
     saved = agent.save()
     assert {type(array) for array in saved.values()} == {np.ndarray}
 
@@ -134,7 +134,7 @@ def test_loaded_agent_goes_on_bit_for_bit(dreamer: Make, variant: dict[str, Any]
         actions, now = [], state
         metrics = [agent.train(batch) for _ in range(2)]
         for training in (True, False):
-            action, now = agent.policy(images, now, training)
+            action, now = agent.policy(first, now, training)
             actions.append(action)
         return metrics, actions
 
@@ -226,7 +226,7 @@ def test_each_setting_activates_its_own_networks(changes: dict[str, Any], networ
     def outputs(changes: dict[str, Any]) -> dict[str, np.ndarray]:
         """What fresh networks of the same weights make of ones."""
         choices = {"continuation": {"predict": True}, "representation": {"objective": "contrastive"}, **changes}
-        agent = Dreamer(tiny_settings(**choices), (64, 64, 3), ActionSpec(ACTIONS), 0)
+        agent = Dreamer(tiny_settings(**choices), IMAGES, ActionSpec(ACTIONS), 0)
         model, rssm, ones = agent.model, agent.model.rssm, tf.ones
         assert isinstance(agent.behavior, ActorCritic)
         assert model.continuation is not None
@@ -242,7 +242,7 @@ def test_each_setting_activates_its_own_networks(changes: dict[str, Any], networ
             "contrast": model.contrast.states(ones((1, 64))).mean,
             "value": agent.behavior.value.predict(features),
             "actor": wanted.base.mean,
-            "encoder": model.encoder.encode(ones((1, 64, 64, 3))),
+            "encoder": model.encoder.encode({"image": ones((1, 64, 64, 3))}),
             "decoder": model.decoder.decode(features),
             "transition": rssm.transition.step(*state, rssm.transition.action_share(action)),
             "prior": rssm.prior(state.deter).mean,
@@ -284,12 +284,11 @@ def test_mixed_precision_is_close_to_float32(dreamer: Make, batch: Arrays, preci
 
 
 def test_policy_explores_in_training_only(dreamer: Make, batch: Arrays) -> None:
-    images = batch["image"][:, 0]
     actions = {}
     for noise in (0.0, 10.0):
         for training in (True, False):
             agent = dreamer(exploration={"amount": noise})
-            action, state = agent.policy(images, agent.initial_state(2), training)
+            action, state = agent.policy(at(batch, 0), agent.initial_state(2), training)
             assert (action.shape, action.dtype) == ((2, ACTIONS), np.float32)
             assert (np.abs(action) <= 1).all()
             np.testing.assert_array_equal(state["action"], action)
@@ -301,10 +300,9 @@ def test_policy_explores_in_training_only(dreamer: Make, batch: Arrays) -> None:
 def test_policy_adds_noise_to_what_the_actor_wants(dreamer: Make) -> None:
     """An actor without spread acts by its mean: in evaluation as it is, in training with the setting's noise."""
     agent = dreamer(behavior={"init_std": 1e-3}, exploration={"amount": 0.2})
-    images = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), np.uint8)
     gaps = {}
     for training in (True, False):
-        action, state = agent.policy(images, agent.initial_state(300), training)
+        action, state = agent.policy(noisy_images(300), agent.initial_state(300), training)
         assert isinstance(agent.behavior, ActorCritic)
         latent = State(*(tf.constant(state[part]) for part in ("deter", "stoch")))
         choice = agent.behavior.actor.actions(latent.features)
@@ -322,10 +320,9 @@ def test_policy_chooses_what_is_likeliest_or_anything_at_all(dreamer: Make) -> N
     assert isinstance(agent.behavior, ActorCritic)
     bias = agent.behavior.actor.out.bias
     bias.assign([2.0, 0.0, -20.0])  # the last is never chosen but at random
-    images = np.random.default_rng(0).integers(0, 256, (rows, 64, 64, 3), np.uint8)
     share = {}
     for training in (True, False):
-        action, state = agent.policy(images, agent.initial_state(rows), training)
+        action, state = agent.policy(noisy_images(rows), agent.initial_state(rows), training)
         np.testing.assert_array_equal(np.sort(action, -1), np.broadcast_to([0, 0, 1], action.shape))
         np.testing.assert_array_equal(state["action"], action)
         share[training] = action.mean(0)
@@ -337,11 +334,10 @@ def test_policy_chooses_what_is_likeliest_or_anything_at_all(dreamer: Make) -> N
 def test_policy_follows_what_it_sees_and_did(dreamer: Make, batch: Arrays) -> None:
     """Its state is that of the world model's posterior, each row for itself."""
     agent = dreamer(exploration={"amount": 10.0})
-    images = batch["image"]
-    _, state = agent.policy(images[:, 0], agent.initial_state(2), training=True)
-    _, after = agent.policy(images[:, 1], state, training=True)
+    _, state = agent.policy(at(batch, 0), agent.initial_state(2), training=True)
+    _, after = agent.policy(at(batch, 1), state, training=True)
     shifted = {**state, "action": state["action"] * np.array([[1], [0]], np.float32)}
-    _, other = agent.policy(images[:, 1], shifted, training=True)
+    _, other = agent.policy(at(batch, 1), shifted, training=True)
     np.testing.assert_allclose(after["deter"][0], other["deter"][0], rtol=1e-6)
     assert not np.allclose(after["deter"][1], other["deter"][1])
     assert not np.allclose(after["stoch"][0], other["stoch"][0])  # another act, another draw
@@ -353,7 +349,7 @@ def test_policy_compiles_once_for_each_number_of_environments(dreamer: Make, bat
     for count in (1, 2, 1, 2):
         state = agent.initial_state(count)
         for _ in range(3):
-            _, state = agent.policy(batch["image"][:count, 0], state, training=True)
+            _, state = agent.policy({"image": batch["image"][:count, 0]}, state, training=True)
         graphs.append(agent._policy_graph.experimental_get_tracing_count())
     assert graphs[1] == graphs[3]
 
@@ -404,25 +400,33 @@ def test_shortest_sequences_are_reported(dreamer: Make) -> None:
 def test_registry_makes_the_agent_of_settings_and_seed(batch: Arrays) -> None:
     """It has the weights, and takes the step, of one that is made by hand; with another seed it has others."""
     settings, action = tiny_settings(**VARIANTS["ed2"]), ActionSpec(ACTIONS)
-    ours, theirs = make_agent(settings, (64, 64, 3), action, seed=3), Dreamer(settings, (64, 64, 3), action, 3)
+    ours, theirs = make_agent(settings, IMAGES, action, seed=3), Dreamer(settings, IMAGES, action, 3)
     assert ours.train(batch) == theirs.train(batch)
     assert ours.save().keys() == theirs.save().keys()
     assert not changed(ours.save(), theirs.save())
-    assert changed(ours.save(), make_agent(settings, (64, 64, 3), action, seed=4).save())
+    assert changed(ours.save(), make_agent(settings, IMAGES, action, seed=4).save())
 
 
 @pytest.mark.parametrize(
-    ("shape", "action", "changes", "message"),
+    ("observations", "action", "changes", "message"),
     [
-        ((84, 84, 3), ActionSpec(2), {}, "64, 64, 3"),
         (
-            (64, 64, 3),
+            {"image": ArraySpec((84, 84, 3), np.dtype(np.uint8))},
+            ActionSpec(2),
+            {},
+            r"observation image, uint8 \(84, 84, 3\); there are for images, uint8 \(64, 64, 3\)",
+        ),
+        (STATES, ActionSpec(2), {}, r"^there are no networks for the observation state, float32 \(6,\); .*$"),
+        ({**IMAGES, **STATES}, ActionSpec(2), {}, "no networks for the observation state"),
+        ({}, ActionSpec(2), {}, "something to observe"),
+        (
+            IMAGES,
             ActionSpec(2, discrete=True),
             {},
             "exploration.kind: gaussian.* needed for choices: epsilon_greedy",
         ),
         (
-            (64, 64, 3),
+            IMAGES,
             ActionSpec(2, discrete=True),
             {"exploration": {"kind": "epsilon_greedy"}, "behavior": {"kind": "planner", "candidates": 8, "top": 3}},
             "behavior.kind: planner .* needed for choices: actor_critic",
@@ -430,7 +434,7 @@ def test_registry_makes_the_agent_of_settings_and_seed(batch: Arrays) -> None:
     ],
 )
 def test_agent_refuses_what_it_cannot_handle(
-    shape: tuple[int, int, int], action: ActionSpec, changes: dict[str, Any], message: str
+    observations: ObservationSpec, action: ActionSpec, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        make_agent(tiny_settings(**changes), shape, action, seed=0)
+        make_agent(tiny_settings(**changes), observations, action, seed=0)

@@ -48,7 +48,7 @@ def test_errors_are_those_of_steps_taken_one_by_one(kind: str, dreamer: Make) ->
         state = model.rssm.img_step(state, data.action[:, at], draws[:, step - 1])
         if step not in (1, 5):
             continue
-        image = model.decoder.decode(state.features).numpy()
+        image = model.decoder.decode(state.features)["image"].numpy()
         truth = batch["image"][:, at] / 255 - 0.5
         np.testing.assert_allclose(found[f"image/{step}"], ((image - truth) ** 2).mean((1, 2, 3)), rtol=1e-4)
         reward = np.tanh(batch["reward"][:, at]) if kind == "ed2" else batch["reward"][:, at]

@@ -10,7 +10,7 @@ from agents.randomness import Noise
 from agents.rssm import State
 from agents.settings import BehaviorSettings
 from agents.world_model import WorldModel
-from tests.agents.conftest import ACTIONS, tiny_settings
+from tests.agents.conftest import ACTIONS, IMAGES, tiny_settings
 
 CANDIDATES, HORIZON, TOP, COUNT = 20, 4, 5, 3
 RANDOM = np.random.default_rng(0)
@@ -60,7 +60,7 @@ def test_plan_is_the_optimum_of_a_quadratic_reward() -> None:
 
 @pytest.fixture(scope="module")
 def model() -> WorldModel:
-    return WorldModel(LayerFactory(0), tiny_settings(), ACTIONS)
+    return WorldModel(LayerFactory(0), tiny_settings(), IMAGES, ACTIONS)
 
 
 def states(count: int = COUNT) -> State:

@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 
-from agents.agent import ActionSpec, Agent
+from agents.agent import ActionSpec, Agent, ArraySpec
 from agents.registry import make_agent
 from agents.settings import AgentSettings
 
-IMAGES = np.zeros((500, 64, 64, 3), np.uint8)
+STATES = {"state": np.zeros((500, 6), np.float32)}  # it looks at nothing
 
 
 def random_agent(action: ActionSpec, seed: int) -> Agent:
-    return make_agent(AgentSettings(agent="random"), (64, 64, 3), action, seed)
+    return make_agent(AgentSettings(agent="random"), {"state": ArraySpec((6,), np.dtype(np.float32))}, action, seed)
 
 
 def test_actions_are_uniform() -> None:
     agent = random_agent(ActionSpec(3), 0)
-    actions, _ = agent.policy(IMAGES, agent.initial_state(500), training=False)
+    actions, _ = agent.policy(STATES, agent.initial_state(500), training=False)
     assert actions.shape == (500, 3)
     assert actions.dtype == np.float32
     # The Kolmogorov-Smirnov distance of 1500 uniform draws exceeds 0.05 about once in a thousand seeds.
@@ -23,7 +23,7 @@ def test_actions_are_uniform() -> None:
 
 
 def test_choices_are_one_hot_and_balanced() -> None:
-    actions, _ = random_agent(ActionSpec(4, discrete=True), 1).policy(IMAGES, {}, training=True)
+    actions, _ = random_agent(ActionSpec(4, discrete=True), 1).policy(STATES, {}, training=True)
     assert set(np.unique(actions)) == {0, 1}
     assert (actions.sum(1) == 1).all()
     assert actions.sum(0) == pytest.approx(125, abs=5 * np.sqrt(500 * 0.25 * 0.75))
@@ -31,10 +31,10 @@ def test_choices_are_one_hot_and_balanced() -> None:
 
 def test_saved_agent_goes_on_with_the_same_draws() -> None:
     one, other = random_agent(ActionSpec(2), 3), random_agent(ActionSpec(2), 3)
-    one.policy(IMAGES, {}, training=True)
+    one.policy(STATES, {}, training=True)
     other.load(one.save())
-    np.testing.assert_array_equal(one.policy(IMAGES, {}, True)[0], other.policy(IMAGES, {}, True)[0])
-    assert (one.policy(IMAGES, {}, True)[0] != random_agent(ActionSpec(2), 4).policy(IMAGES, {}, True)[0]).any()
+    np.testing.assert_array_equal(one.policy(STATES, {}, True)[0], other.policy(STATES, {}, True)[0])
+    assert (one.policy(STATES, {}, True)[0] != random_agent(ActionSpec(2), 4).policy(STATES, {}, True)[0]).any()
 
 
 def test_foreign_arrays_are_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 from agents.agent import ActionSpec, Arrays
 from agents.dreamer import Dreamer
 from common.settings import values
-from tests.agents.conftest import ACTIONS, tiny_settings
+from tests.agents.conftest import ACTIONS, IMAGES, tiny_settings
 from tests.suites.other_values import CHANGES, settings
 
 PLANNER = {"kind": "planner", "candidates": 8, "iterations": 2, "top": 3}
@@ -18,7 +18,7 @@ PLANNER = {"kind": "planner", "candidates": 8, "iterations": 2, "top": 3}
 def doings(agent: Dreamer, batch: Arrays) -> dict[str, np.ndarray]:
     """What an agent says of itself and of an update, the action that it takes then, and what it is in the end."""
     found: dict[str, Any] = {**agent.cost(2, 7), **agent.train(batch)}
-    found["action"], _ = agent.policy(batch["image"][:, 0], agent.initial_state(2), training=True)
+    found["action"], _ = agent.policy({"image": batch["image"][:, 0]}, agent.initial_state(2), training=True)
     return {name: np.asarray(value) for name, value in {**found, **agent.save()}.items()}
 
 
@@ -31,7 +31,7 @@ def test_settings_that_are_not_read_change_nothing(
     assert unread
     other = settings({**values(chosen), **{key: CHANGES[key] for key in unread}})
     one, two = (
-        doings(agent, batch) for agent in (dreamer(**changes), Dreamer(other, (64, 64, 3), ActionSpec(ACTIONS), seed=0))
+        doings(agent, batch) for agent in (dreamer(**changes), Dreamer(other, IMAGES, ActionSpec(ACTIONS), seed=0))
     )
     assert one.keys() == two.keys()
     for name, value in one.items():

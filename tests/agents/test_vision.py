@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from agents.layers import ACTIVATIONS, LayerFactory
 from agents.settings import ActivationName, ActivationSettings
-from agents.vision import Decoder, Encoder, normalize
+from agents.vision import ImageDecoder, ImageEncoder, normalize
 
 NAMES = pytest.mark.parametrize("name", ACTIVATIONS)
 
@@ -20,7 +20,7 @@ def test_normalize_maps_bytes_to_a_centred_unit_interval() -> None:
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_encoder_gives_an_embedding_of_its_size_for_each_image(depth: int) -> None:
-    encoder = Encoder(LayerFactory(0), depth)
+    encoder = ImageEncoder(LayerFactory(0), depth)
     images = tf.random.stateless_uniform((2, 3, 64, 64, 3), (0, 0))
     embedding = encoder.encode(images)
     assert embedding.shape == (2, 3, encoder.size)
@@ -29,7 +29,7 @@ def test_encoder_gives_an_embedding_of_its_size_for_each_image(depth: int) -> No
 
 def test_encoder_is_the_convolutions_equation() -> None:
     """The first layer against explicit sums over patches."""
-    encoder = Encoder(LayerFactory(0), depth=2)
+    encoder = ImageEncoder(LayerFactory(0), depth=2)
     first = encoder.convolutions[0]
     image = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)
     patches = np.stack([[image[0, 2 * y : 2 * y + 4, 2 * x : 2 * x + 4] for x in range(31)] for y in range(31)])
@@ -39,7 +39,7 @@ def test_encoder_is_the_convolutions_equation() -> None:
 
 @NAMES
 def test_encoder_is_a_chain_of_keras_layers_in_values_and_gradients(name: ActivationName) -> None:
-    encoder = Encoder(factory(name), depth=2)
+    encoder = ImageEncoder(factory(name), depth=2)
     for index, layer in enumerate(encoder.convolutions):
         layer.bias.assign(tf.random.stateless_normal(layer.bias.shape, (0, index)))
     image = tf.random.stateless_normal((3, 64, 64, 3), (1, 0))
@@ -56,13 +56,13 @@ def test_encoder_is_a_chain_of_keras_layers_in_values_and_gradients(name: Activa
 
 
 def test_decoder_gives_an_image_for_each_state() -> None:
-    decoder = Decoder(LayerFactory(0, "mixed_bfloat16"), features=7, depth=2)
+    decoder = ImageDecoder(LayerFactory(0, "mixed_bfloat16"), features=7, depth=2)
     images = decoder.decode(tf.zeros((2, 3, 7), tf.bfloat16))
     assert (images.shape, images.dtype) == ((2, 3, 64, 64, 3), tf.float32)
 
 
 def test_first_deconvolution_as_a_dense_layer_is_the_transposed_convolution() -> None:
-    decoder = Decoder(LayerFactory(0), features=7, depth=4)
+    decoder = ImageDecoder(LayerFactory(0), features=7, depth=4)
     decoder.first.bias.assign(np.linspace(-1, 1, 16))
     x = tf.random.stateless_normal((3, 128), (0, 1))
     weights = [decoder.first.kernel.value, decoder.first.bias.value]
@@ -79,7 +79,7 @@ def test_first_deconvolution_as_a_dense_layer_is_the_transposed_convolution() ->
 @NAMES
 def test_decoder_is_a_chain_of_keras_layers_in_values_and_gradients(name: ActivationName) -> None:
     """A linear layer, then four transposed convolutions with activations between them and none at the end."""
-    decoder = Decoder(factory(name), features=7, depth=2)
+    decoder = ImageDecoder(factory(name), features=7, depth=2)
     random = np.random.default_rng(0)
     for weight in decoder.trainable_variables:
         if weight.name == "bias":
@@ -106,6 +106,6 @@ def test_decoder_is_a_chain_of_keras_layers_in_values_and_gradients(name: Activa
 @pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
 def test_embedding_has_the_networks_arithmetic(precision: str) -> None:
     make = LayerFactory(0, precision)
-    encoder = Encoder(make, depth=2)
+    encoder = ImageEncoder(make, depth=2)
     assert encoder.encode(tf.zeros((1, 64, 64, 3))).dtype == make.compute_dtype
     assert all(weight.dtype == "float32" for weight in encoder.weights)

@@ -11,11 +11,11 @@ from agents.dreamer import experience
 from agents.layers import LayerFactory, flatten_leading
 from agents.randomness import Noise
 from agents.world_model import WorldModel
-from tests.agents.conftest import ACTIONS, BATCH, LENGTH, tiny_settings
+from tests.agents.conftest import ACTIONS, BATCH, IMAGES, LENGTH, tiny_settings
 
 
 def world_model(**changes: Any) -> WorldModel:
-    return WorldModel(LayerFactory(0), tiny_settings(**changes), ACTIONS)
+    return WorldModel(LayerFactory(0), tiny_settings(**changes), IMAGES, ACTIONS)
 
 
 def noise() -> Noise:
@@ -30,7 +30,7 @@ def parts(model: WorldModel, batch: Arrays) -> tuple[dict[str, float], dict[str,
 def test_image_and_reward_losses_are_scipys_log_densities(batch: Arrays) -> None:
     model = world_model()
     _, metrics, state = parts(model, batch)
-    image = scipy.stats.norm(model.decoder.decode(state.features)).logpdf(batch["image"] / 255 - 0.5)
+    image = scipy.stats.norm(model.decoder.decode(state.features)["image"]).logpdf(batch["image"] / 255 - 0.5)
     reward = scipy.stats.norm(model.reward.predict(state.features)).logpdf(batch["reward"])
     assert metrics["loss/image"] == pytest.approx(-image.sum((2, 3, 4)).mean(), rel=1e-5)
     assert metrics["loss/reward"] == pytest.approx(-reward.mean(), rel=1e-5)
@@ -40,7 +40,7 @@ def test_kl_is_of_the_posterior_from_the_prior_of_its_own_step(batch: Arrays) ->
     model = world_model()
     _, metrics, state = parts(model, batch)
     data = experience(batch)
-    embedding = model.encoder.encode(tf.cast(data.image, tf.float32) / 255 - 0.5)
+    embedding = model.encoder.encode({"image": tf.cast(data.observations["image"], tf.float32) / 255 - 0.5})
     draws = noise().normal("posterior", (BATCH, LENGTH, 4))
     _, posterior = model.rssm.observe(model.rssm.initial(BATCH), embedding, data.action, draws)
     prior = model.rssm.prior(flatten_leading(state.deter))
@@ -120,7 +120,7 @@ def test_contrast_tells_each_state_from_those_of_all_other_images(batch: Arrays)
     model = world_model(representation={"objective": "contrastive"})
     _, metrics, state = parts(model, batch)
     assert model.contrast is not None
-    embedding = model.encoder.encode(tf.cast(batch["image"], tf.float32) / 255 - 0.5)
+    embedding = model.encoder.encode({"image": tf.cast(batch["image"], tf.float32) / 255 - 0.5})
     mean, std = (x.numpy().reshape(-1, 1, 10) for x in model.contrast.states(embedding))
     scores = scipy.stats.norm(mean, std).logpdf(state.features.numpy().reshape(1, -1, 10)).sum(-1)  # (image, state)
     assert metrics["loss/contrast"] == pytest.approx((logsumexp(scores, 0) - np.diag(scores)).mean(), rel=1e-4)
@@ -130,9 +130,8 @@ def test_contrast_is_among_the_images_of_the_window(batch: Arrays) -> None:
     model = world_model(representation={"objective": "contrastive", "contrast_sequences": 1, "contrast_steps": 3})
     _, metrics, state = parts(model, batch)
     assert model.contrast is not None
-    mean, std = (
-        x.numpy() for x in model.contrast.states(model.encoder.encode(tf.cast(batch["image"], tf.float32) / 255 - 0.5))
-    )
+    embedding = model.encoder.encode({"image": tf.cast(batch["image"], tf.float32) / 255 - 0.5})
+    mean, std = (x.numpy() for x in model.contrast.states(embedding))
     features, total = state.features.numpy(), 0.0
     for b, t in np.ndindex(BATCH, LENGTH):
         near = [(t + shift) % LENGTH for shift in range(3)]
@@ -154,7 +153,7 @@ def test_pictures_teach_the_model_nothing_where_they_are_no_objective(batch: Arr
     assert all(gradient is None for gradient in tape.gradient(losses["decoder"], groups["model"]))
     assert all(gradient is None for gradient in tape.gradient(losses["model"], groups["decoder"]))
     assert all(np.abs(gradient).max() > 0 for gradient in tape.gradient(losses["decoder"], groups["decoder"]))
-    encoder = tape.gradient(losses["model"], model.encoder.convolutions[0].kernel.value)
+    encoder = tape.gradient(losses["model"], model.encoder.networks["image"].convolutions[0].kernel.value)
     assert np.abs(encoder).max() > 0
 
 

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env
-from numpy.typing import NDArray
 
-from envs.task import Image, TaskEnv
+from envs.task import Image, Observation, TaskEnv
 
 Make = Callable[..., TaskEnv]  # takes settings as keywords
 
 
 class Moment(NamedTuple):
-    seen: NDArray[Any]
+    observation: Observation
     reward: float
     terminated: bool
     truncated: bool
@@ -30,8 +29,8 @@ def draw_actions(env: TaskEnv, count: int, seed: int = 0) -> list[Any]:
 
 def play(env: TaskEnv, seed: int, actions: Sequence[Any]) -> list[Moment]:
     """An episode's beginning: its reset, then its steps until it ends or the actions do."""
-    image, info = env.reset(seed=seed)
-    moments = [Moment(image, 0.0, False, False, info)]
+    observation, info = env.reset(seed=seed)
+    moments = [Moment(observation, 0.0, False, False, info)]
     for action in actions:
         moments.append(Moment(*env.step(action)))
         if moments[-1].terminated or moments[-1].truncated:
@@ -39,9 +38,13 @@ def play(env: TaskEnv, seed: int, actions: Sequence[Any]) -> list[Moment]:
     return moments
 
 
+def equal(first: Observation, second: Observation) -> bool:
+    return first.keys() == second.keys() and all(np.array_equal(first[name], second[name]) for name in first)
+
+
 def same(first: Sequence[Moment], second: Sequence[Moment]) -> bool:
     return len(first) == len(second) and all(
-        np.array_equal(a.seen, b.seen) and a[1:] == b[1:] for a, b in zip(first, second, strict=True)
+        equal(a.observation, b.observation) and a[1:] == b[1:] for a, b in zip(first, second, strict=True)
     )
 
 
@@ -51,7 +54,7 @@ def check_gymnasium(make: Make) -> None:
 
 def check_types(make: Make) -> None:
     env = make(action_repeat=2)
-    assert env.observation_space == gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
+    assert env.observation_space["image"] == gymnasium.spaces.Box(0, 255, (64, 64, 3), np.uint8)
     if isinstance(env.action_space, gymnasium.spaces.Box):
         assert env.action_space.dtype == np.float32
         assert (env.action_space.low == -1).all()
@@ -59,9 +62,10 @@ def check_types(make: Make) -> None:
     first, *later = play(env, 0, draw_actions(env, 3))
     assert first.info == {"steps": 0, "discount": 1.0}
     for moment in (first, *later):
-        assert moment.seen.shape == (64, 64, 3)
-        assert moment.seen.dtype == np.uint8
-        assert moment.seen.std() > 1, "a picture of one colour shows nothing"
+        image = moment.observation["image"]
+        assert image.shape == (64, 64, 3)
+        assert image.dtype == np.uint8
+        assert image.std() > 1, "a picture of one colour shows nothing"
         assert [type(item) for item in moment[1:4]] == [float, bool, bool]
         assert set(moment.info) == {"steps", "discount"}
         assert moment.info["discount"] == (0.0 if moment.terminated else 1.0)
@@ -84,8 +88,8 @@ def check_stream(make: Make) -> None:
     for _ in range(2):
         env.reset(seed=5)
         streams.append([env.reset()[0] for _ in range(2)])
-    np.testing.assert_array_equal(streams[0], streams[1])
-    assert (streams[0][0] != streams[0][1]).any()
+    assert all(map(equal, *streams))
+    assert not equal(*streams[0])
 
 
 def check_action_repeat(make: Make) -> None:
@@ -96,18 +100,28 @@ def check_action_repeat(make: Make) -> None:
         short = play(single, 1, [action] * 3)
         assert long[1].info["steps"] == len(short) - 1
         assert long[1].reward == pytest.approx(sum(moment.reward for moment in short), abs=1e-12)
-        np.testing.assert_array_equal(long[1].seen, short[-1].seen)
+        assert equal(long[1].observation, short[-1].observation)
 
 
 def check_state_types(make: Make) -> None:
-    """A state is one number a name; nothing is drawn for it."""
+    """A state is one number a name, measured in full precision."""
+    env = make()
+    space = env.observation_space["state"]
+    for moment in play(env, 0, draw_actions(env, 3)):
+        state = moment.observation["state"]
+        assert state.shape == space.shape == (len(env.state_names),)
+        assert state.dtype == space.dtype == np.float32
+        assert np.isfinite(state).all()
+    assert env.measured().dtype == np.float64
+    np.testing.assert_allclose(state, env.measured(), rtol=1e-6, atol=1e-30)
+    assert len(set(env.state_names)) == len(env.state_names)
+
+
+def check_draws_nothing(make: Make) -> None:
+    """Drawing costs more than physics: nobody pays for an image that is not observed."""
     env = make()
     env._draw = None  # type: ignore[assignment, method-assign]
-    for moment in play(env, 0, draw_actions(env, 3)):
-        assert moment.seen.shape == env.observation_space.shape == (len(env.state_names),)
-        assert moment.seen.dtype == env.observation_space.dtype == np.float64
-        assert np.isfinite(moment.seen).all()
-    assert len(set(env.state_names)) == len(env.state_names)
+    assert "image" not in play(env, 0, draw_actions(env, 3))[-1].observation
 
 
 def check_draws_once(make: Make) -> None:
@@ -148,18 +162,18 @@ def check_order(make: Make) -> None:
         env.step(action)
 
 
-def check_images_are_kept(make: Make) -> None:
-    """No later step writes into a picture that was handed out."""
+def check_observations_are_kept(make: Make) -> None:
+    """No later step writes into an observation that was handed out."""
     env = make()
     moments: list[Moment] = []
     kept = []
     env.reset(seed=0)
     for action in draw_actions(env, 3):
         moments.append(Moment(*env.step(action)))
-        kept.append(moments[-1].seen.copy())
+        kept.append({name: array.copy() for name, array in moments[-1].observation.items()})
     env.reset(seed=1)
     for moment, copy in zip(moments, kept, strict=True):
-        np.testing.assert_array_equal(moment.seen, copy)
+        assert equal(moment.observation, copy)
 
 
 def check_actions(make: Make) -> None:
@@ -188,17 +202,25 @@ CHECKS: tuple[Callable[[Make], None], ...] = (
     check_draws_once,
     check_time_limit,
     check_order,
-    check_images_are_kept,
+    check_observations_are_kept,
     check_actions,
 )
 STATE_CHECKS: tuple[Callable[[Make], None], ...] = (
     check_gymnasium,
     check_state_types,
+    check_draws_nothing,
     check_seeds,
     check_stream,
     check_action_repeat,
     check_time_limit,
     check_order,
-    check_images_are_kept,
+    check_observations_are_kept,
     check_actions,
+)
+BOTH_CHECKS: tuple[Callable[[Make], None], ...] = (
+    check_gymnasium,
+    check_types,
+    check_state_types,
+    check_draws_once,
+    check_observations_are_kept,
 )

@@ -16,7 +16,16 @@ from envs import make_env
 from envs.registry import FAMILIES, action_size, domain, family, is_discrete, unread
 from envs.settings import AtariSettings, EnvSettings
 from envs.task import Observe, TaskEnv
-from tests.envs.conformance import CHECKS, STATE_CHECKS, Make, check_action_repeat, draw_actions, play, same
+from tests.envs.conformance import (
+    BOTH_CHECKS,
+    CHECKS,
+    STATE_CHECKS,
+    Make,
+    check_action_repeat,
+    draw_actions,
+    play,
+    same,
+)
 
 NAMED = yaml.safe_load((Path(__file__).parents[2] / "suites" / "tasks.yaml").read_text())
 
@@ -54,7 +63,7 @@ PIXELS = [
 ]
 
 
-def make(task: str, observe: Observe = "pixels", **settings: Any) -> TaskEnv:
+def make(task: str, observe: Observe = ("image",), **settings: Any) -> TaskEnv:
     return make_env(task, EnvSettings.model_validate({"renderer": "raycast"} | settings), observe=observe)
 
 
@@ -67,7 +76,19 @@ def test_environment_conforms(task: str, check: Callable[[Make], None]) -> None:
 @pytest.mark.parametrize("check", STATE_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("task", ONE_OF_A_DOMAIN)
 def test_environment_observed_as_its_state_conforms(task: str, check: Callable[[Make], None]) -> None:
-    check(partial(make, task, observe="state"))
+    check(partial(make, task, observe=("state",)))
+
+
+@pytest.mark.filterwarnings("ignore:.*A Box observation space (min|max)imum value is -?infinity")
+@pytest.mark.parametrize("check", BOTH_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("task", ONE_OF_A_FAMILY)
+def test_environment_observed_as_image_and_state_conforms(task: str, check: Callable[[Make], None]) -> None:
+    check(partial(make, task, observe=("state", "image")))
+
+
+def test_nothing_else_can_be_observed() -> None:
+    with pytest.raises(ValueError, match=r"cannot observe 'sound'; possible: image, state"):
+        make("toy_grid", observe=("image", "sound"))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -33,7 +33,7 @@ def test_tasks_are_those_of_dm_control() -> None:
 @pytest.mark.parametrize("task", ALL)
 def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
     """A used environment and a fresh one agree to the bit: in state, reward, and all that episodes draw anew."""
-    used, fresh = (DmcEnv(task, SETTINGS, seed, "state") for seed in (1, 2))  # pictures cost more than all the rest
+    used, fresh = (DmcEnv(task, SETTINGS, seed, observe=()) for seed in (1, 2))  # pictures cost more than all the rest
     used.action_space.seed(0)
     actions = [used.action_space.sample() for _ in range(3)]
     used.reset(seed=9)
@@ -42,8 +42,10 @@ def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
     states: list[list[Any]] = []
     for env in (used, fresh):
         env.reset(seed=4)
-        moments = [env.step(action) for action in actions]
-        measured, outcomes = [moment[0] for moment in moments], [moment[1:] for moment in moments]
+        measured, outcomes = [], []
+        for action in actions:
+            outcomes.append(env.step(action)[1:])
+            measured.append(env.measured())
         physics = physics_of(env)
         model, data = physics.model, physics.data
         drawn = [
@@ -91,7 +93,7 @@ def test_steps_are_dm_controls_own(task: str, domain: str, name: str) -> None:
 
 
 def test_state_is_what_dm_control_observes() -> None:
-    env = DmcEnv("dmc_walker_run", EnvSettings(action_repeat=1), seed=0, observe="state")
+    env = DmcEnv("dmc_walker_run", EnvSettings(action_repeat=1), seed=0, observe=("state",))
     from dm_control import suite
 
     theirs = suite.load("walker", "run", task_kwargs={"random": 0})
@@ -99,18 +101,20 @@ def test_state_is_what_dm_control_observes() -> None:
     theirs.reset()
     env.reset(seed=3)
     action = np.array([-1, -0.5, -0.25, 0.25, 0.5, 1], np.float32)  # exact in the scaling's float32
-    seen, *_ = env.step(action)
-    expected = theirs.step(action).observation
-    np.testing.assert_array_equal(seen, np.hstack([expected["orientations"], expected["height"], expected["velocity"]]))
+    observation, *_ = env.step(action)
+    theirs_now = theirs.step(action).observation
+    expected = np.hstack([theirs_now["orientations"], theirs_now["height"], theirs_now["velocity"]])
+    np.testing.assert_array_equal(env.measured(), expected)
+    np.testing.assert_array_equal(observation["state"], expected.astype(np.float32))
     assert env.state_names[13:16] == ("orientations[13]", "height", "velocity[0]")
-    assert env.observation_space.contains(seen)
-    arms = DmcEnv("dmc_manipulator_bring_ball", SETTINGS, observe="state")
+    assert env.observation_space.contains(observation)
+    arms = DmcEnv("dmc_manipulator_bring_ball", SETTINGS, observe=("state",))
     assert arms.state_names[:3] == ("arm_pos[0,0]", "arm_pos[0,1]", "arm_pos[1,0]")
 
 
 def test_actions_are_called_as_their_actuators() -> None:
-    assert DmcEnv("dmc_hopper_hop", SETTINGS, observe="state").action_names == ("waist", "hip", "knee", "ankle")
-    unnamed = DmcEnv("dmc_finger_spin", SETTINGS, observe="state")
+    assert DmcEnv("dmc_hopper_hop", SETTINGS, observe=("state",)).action_names == ("waist", "hip", "knee", "ankle")
+    unnamed = DmcEnv("dmc_finger_spin", SETTINGS, observe=("state",))
     physics_of(unnamed).model.id2name = lambda index, kind: ""
     assert unnamed.action_names == ("action 0", "action 1")
 
@@ -162,9 +166,8 @@ def test_quadruped_is_seen_by_the_camera_that_follows_it() -> None:
 def test_pictures_are_a_function_of_the_seed_too(task: str) -> None:
     """Terrain, targets and lights that an episode moves are seen where they are, not where they were."""
     used, fresh = DmcEnv(task, SETTINGS), DmcEnv(task, SETTINGS)
-    first, _ = used.reset(seed=9)
-    second, _ = used.reset(seed=4)
-    np.testing.assert_array_equal(second, fresh.reset(seed=4)[0])
+    first, second, again = (env.reset(seed=seed)[0]["image"] for env, seed in ((used, 9), (used, 4), (fresh, 4)))
+    np.testing.assert_array_equal(second, again)
     assert (first != second).any()
 
 
@@ -195,7 +198,7 @@ from envs.registry import FAMILIES, action_size
 from envs.settings import EnvSettings
 from tests.envs import conformance
 make = lambda **settings: DmcEnv("dmc_quadruped_escape", EnvSettings(renderer={backend!r}, **settings))
-for check in (conformance.check_types, conformance.check_seeds, conformance.check_images_are_kept):
+for check in (conformance.check_types, conformance.check_seeds, conformance.check_observations_are_kept):
     check(make)
 """
     subprocess.run([sys.executable, "-c", program], check=True)

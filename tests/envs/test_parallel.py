@@ -11,6 +11,7 @@ from common.errors import UserError
 from envs import make_env
 from envs.parallel import ParallelEnvs, StepResults, WorkerError
 from envs.settings import EnvSettings
+from envs.task import Observation, Observe
 from tests.waiting import wait_until
 
 SETTINGS = EnvSettings(action_repeat=3, time_limit=10)
@@ -29,35 +30,42 @@ def alive(pid: int) -> bool:
     return True
 
 
+@pytest.mark.parametrize("observe", [("image",), ("state",), ("image", "state")])
 @pytest.mark.parametrize("count", [1, 3])
-def test_each_row_is_an_environment_of_its_own(count: int) -> None:
+def test_each_row_is_an_environment_of_its_own(count: int, observe: Observe) -> None:
     seeds = [11, 5, 7][:count]
-    alone = [make_env(TASK, SETTINGS) for _ in seeds]
+    alone = [make_env(TASK, SETTINGS, observe=observe) for _ in seeds]
     rng = np.random.default_rng(0)
-    with ParallelEnvs(TASK, SETTINGS, count) as envs:
+
+    def check(observations: Observation, expected: list[Observation]) -> None:
+        assert sorted(observations) == sorted(observe)
+        for name, array in observations.items():
+            assert array.dtype == expected[0][name].dtype
+            np.testing.assert_array_equal(array, [observation[name] for observation in expected])
+
+    with ParallelEnvs(TASK, SETTINGS, count, observe) as envs:
         assert envs.count == count
-        assert envs.observation_shape == (64, 64, 3)
+        assert envs.observation_space == alone[0].observation_space
         assert envs.action_space == gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
-        images = envs.reset_all(seeds)
-        np.testing.assert_array_equal(images, [env.reset(seed=seed)[0] for env, seed in zip(alone, seeds, strict=True)])
+        check(envs.reset_all(seeds), [env.reset(seed=seed)[0] for env, seed in zip(alone, seeds, strict=True)])
         for taken in (3, 3, 3, 1):
             actions = rng.uniform(-1, 1, (count, 2)).astype(np.float32)
             got = envs.step(actions)
             expected = [env.step(action) for env, action in zip(alone, actions, strict=True)]
-            np.testing.assert_array_equal(got.images, [step[0] for step in expected])
+            check(got.observations, [step[0] for step in expected])
             np.testing.assert_allclose(got.rewards, [step[1] for step in expected], rtol=1e-6)
             assert got.truncated.tolist() == [taken == 1] * count
             assert got.terminated.tolist() == [False] * count
             assert got.discounts.tolist() == [1.0] * count
             assert got.steps.tolist() == [taken] * count
-        assert [got.images.dtype, got.rewards.dtype, got.discounts.dtype] == [np.uint8, np.float32, np.float32]
+        assert [got.rewards.dtype, got.discounts.dtype] == [np.float32, np.float32]
 
 
 def test_one_environment_is_reset_without_the_others() -> None:
     with ParallelEnvs("toy_grid", SETTINGS, 2) as envs:
         first = envs.reset_all([3, 4])
         envs.step([0, 1])
-        np.testing.assert_array_equal(envs.reset(1, 3), first[0])
+        np.testing.assert_array_equal(envs.reset(1, 3)["image"], first["image"][0])
         np.testing.assert_array_equal(envs.step([2, 2]).steps, [3, 3])
 
 
@@ -131,6 +139,7 @@ def test_workers_end_with_their_parent() -> None:
 import os, signal
 from envs.parallel import ParallelEnvs
 from envs.settings import EnvSettings
+from envs.task import Observation, Observe
 envs = ParallelEnvs({TASK!r}, EnvSettings(), 2)
 print(*[place._process.pid for place in envs._places], flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -151,5 +160,5 @@ def test_workers_load_no_tensorflow() -> None:
 def test_dm_control_draws_in_workers() -> None:
     settings = EnvSettings(renderer="raycast")
     with ParallelEnvs("dmc_cartpole_swingup", settings, 2) as envs:
-        images = envs.reset_all([0, 1])
-    np.testing.assert_array_equal(images[1], make_env("dmc_cartpole_swingup", settings).reset(seed=1)[0])
+        images = envs.reset_all([0, 1])["image"]
+    np.testing.assert_array_equal(images[1], make_env("dmc_cartpole_swingup", settings).reset(seed=1)[0]["image"])

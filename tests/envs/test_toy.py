@@ -64,8 +64,8 @@ def test_reach_shows_where_each_body_is(count: int) -> None:
     env.reset(seed=1)
     env.targets = -np.ones(count)
     env.positions = np.linspace(-0.2, 1.0, count) if count > 1 else np.array([0.3])
-    image, *_ = env.step(np.zeros(count))
-    lanes = image.reshape(count, 64 // count, 64, 3)
+    observation, *_ = env.step(np.zeros(count))
+    lanes = observation["image"].reshape(count, 64 // count, 64, 3)
     yellow = lanes[..., 0].astype(float) * (lanes[..., 0] > 32)  # targets and ground have little red
     columns = (yellow.sum(1) * (np.arange(64) + 0.5)).sum(1) / yellow.sum((1, 2))
     np.testing.assert_allclose(columns, 32 + 24 * env.positions, atol=0.3)
@@ -125,10 +125,10 @@ def test_grid_truly_ends_in_the_trap() -> None:
 def test_choices_are_full_actions_on_one_lane() -> None:
     settings = EnvSettings(action_repeat=2)
     chosen, steered = ReachByChoice(settings), Reach(1, settings)
-    np.testing.assert_array_equal(chosen.reset(seed=3)[0], steered.reset(seed=3)[0])
+    np.testing.assert_array_equal(chosen.reset(seed=3)[0]["image"], steered.reset(seed=3)[0]["image"])
     for choice in np.random.default_rng(0).integers(3, size=20):
         ours, theirs = chosen.step(choice), steered.step(np.array([choice - 1.0]))
-        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[0]["image"], theirs[0]["image"])
         assert ours[1:] == theirs[1:]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.agent import ActionSpec, Arrays, Batch, PolicyState, Report
+from agents.agent import ActionSpec, Arrays, Batch, Observations, ObservationSpec, PolicyState, Report
 from common.seeds import Stream, generator
 from runs.store.stop import Stop
 from runs.training.replay import Replay, Snapshot
@@ -46,7 +46,7 @@ def spec(seed: int = 0, task: str = "toy_reach_1", variant: str = "standin", **c
 class StandIn:
     """Follows the agent contract: every number is a function of seed, counters and what it was given."""
 
-    def __init__(self, settings: Any, image_shape: tuple[int, int, int], action: ActionSpec, seed: int):
+    def __init__(self, settings: Any, observations: ObservationSpec, action: ActionSpec, seed: int):
         self.action, self.seed = action, seed
         self.weights = np.random.default_rng(seed).normal(size=(action.size,))
         self.updates, self.acts = 0, 0
@@ -56,10 +56,11 @@ class StandIn:
         return {"memory": {"trace": np.zeros((count, 2), np.float32)}, "age": np.zeros((count,), np.int64)}
 
     def policy(
-        self, images: NDArray[np.uint8], state: PolicyState, training: bool
+        self, observations: Observations, state: PolicyState, training: bool
     ) -> tuple[NDArray[np.float32], PolicyState]:
         if self.fault == "wait" and self.acts >= 60:
             wait_for_stop_or_gate()
+        images = observations["image"]
         trace = np.float32(0.9) * state["memory"]["trace"] + images.mean((1, 2))[:, :2].astype(np.float32)
         noise = np.random.default_rng([self.seed, self.acts]).normal(size=(len(images), self.action.size))
         logits = self.weights * np.tanh(trace.sum(-1, keepdims=True)) + 0.3 * training * noise
@@ -106,7 +107,7 @@ def wait_for_stop_or_gate() -> None:
 class PlainBatches:
     """The pipeline's batches, made when they are wanted."""
 
-    def __init__(self, replay: Replay, seed: int, size: int, image_shape: tuple[int, ...], action_size: int):
+    def __init__(self, replay: Replay, seed: int, size: int):
         self.replay, self.seed, self.size = replay, seed, size
 
     def draw(self, snapshot: Snapshot, first: int, count: int) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ def replay(tmp_path: Path) -> Replay:
 
 
 def test_batches_are_the_replays_own(replay: Replay) -> None:
-    batches = Batches(replay, seed=3, size=4, image_shape=(4, 4, 3), action_size=2)
+    batches = Batches(replay, seed=3, size=4)
     for first, count in ((0, 5), (5, 1), (6, 3)):
         snapshot = replay.snapshot()
         for number, batch in enumerate(batches.draw(snapshot, first, count), first):
@@ -28,7 +28,7 @@ def test_batches_are_the_replays_own(replay: Replay) -> None:
 
 
 def test_abandoned_batches_leave_nothing_behind(replay: Replay) -> None:
-    batches = Batches(replay, seed=3, size=4, image_shape=(4, 4, 3), action_size=2)
+    batches = Batches(replay, seed=3, size=4)
     next(batches.draw(replay.snapshot(), 0, 100))
     batches.close()
     with pytest.raises(StopIteration):
@@ -37,7 +37,7 @@ def test_abandoned_batches_leave_nothing_behind(replay: Replay) -> None:
 
 def test_errors_reach_the_caller(tmp_path: Path) -> None:
     replay = filled(tmp_path, [5], memory=1e-9)
-    batches = Batches(replay, seed=3, size=4, image_shape=(4, 4, 3), action_size=2)
+    batches = Batches(replay, seed=3, size=4)
     snapshot = replay.snapshot()
     (tmp_path / "000000-e0-5.npz").write_bytes(b"rubbish")
     with pytest.raises(TooShortError, match="no readable episode"):

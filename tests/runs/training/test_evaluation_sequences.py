@@ -11,11 +11,11 @@ from runs.training.evaluation_sequences import heldout
 def trace(number: int, records: int) -> EpisodeBuilder:
     """An episode whose reward tells the episode and the record."""
     made = EpisodeBuilder(number)
-    image = np.zeros((2, 2, 3), np.uint8)
-    made.start(image, 1)
+    observation = {"image": np.zeros((2, 2, 3), np.uint8)}
+    made.start(observation, 1)
     made.rewards[0] = 1000.0 * number
     for record in range(1, records):
-        made.append(image, np.zeros(1, np.float32), 1000.0 * number + record, 1.0, 1)
+        made.append(observation, np.zeros(1, np.float32), 1000.0 * number + record, 1.0, 1)
     return made
 
 

@@ -105,13 +105,13 @@ def test_records_hold_the_action_that_led_to_their_image(tmp_path: Path, count: 
         for path in sorted((tmp_path / "episodes").iterdir())[:6]:
             name = Name.parse(path.name)
             assert name is not None
-            image, _ = env.reset(seed=derive(played.seed, Stream.TRAIN, name.env, name.index // count))
+            observation, _ = env.reset(seed=derive(played.seed, Stream.TRAIN, name.env, name.index // count))
             reward = 0.0
             with np.load(path) as episode:
                 for t, action in enumerate(episode["action"]):
                     if t > 0:
-                        image, reward, *_ = env.step(action)
-                    np.testing.assert_array_equal(episode["image"][t], image)
+                        observation, reward, *_ = env.step(action)
+                    np.testing.assert_array_equal(episode["image"][t], observation["image"])
                     assert episode["reward"][t] == np.float32(reward)
 
 

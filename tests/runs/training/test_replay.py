@@ -9,9 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from agents.agent import ActionSpec, ArraySpec
+from common.errors import UserError
 from common.seeds import Stream, generator
-from runs.store.episodes import DamagedError, Episode, Name, check, load
+from runs.store.episodes import DamagedError, Episode, Name, check, encode, load, record_spec
 from runs.training.replay import Replay, TooShortError
+
+SPEC = record_spec({"image": ArraySpec((4, 4, 3), np.dtype(np.uint8))}, ActionSpec(2))
 
 
 def episode(length: int, number: int = 0) -> Episode:
@@ -26,7 +30,7 @@ def episode(length: int, number: int = 0) -> Episode:
 
 
 def filled(folder: Path, lengths: list[int], length: int = 3, **options: object) -> Replay:
-    replay = Replay(folder, length, **({"capacity": 10**9} | options))  # type: ignore[arg-type]
+    replay = Replay(folder, SPEC, length, **({"capacity": 10**9} | options))  # type: ignore[arg-type]
     for number, size in enumerate(lengths):
         replay.add(episode(size, number), env=0)
     return replay
@@ -105,7 +109,7 @@ def test_batches_depend_on_key_and_episodes_only(tmp_path: Path) -> None:
     first = replay.sample(snapshot, generator(7, Stream.REPLAY, 3), 8)
     replay.add(episode(6, 3), env=0)
     again = replay.sample(snapshot, generator(7, Stream.REPLAY, 3), 8)
-    reopened = Replay(tmp_path, 3, capacity=10**9, memory=1e-9)
+    reopened = Replay(tmp_path, SPEC, 3, capacity=10**9, memory=1e-9)
     reopened.restore(0, 3)
     from_disk = reopened.sample(reopened.snapshot(), generator(7, Stream.REPLAY, 3), 8)
     other = replay.sample(snapshot, generator(7, Stream.REPLAY, 4), 8)
@@ -136,7 +140,7 @@ def test_oldest_episodes_leave_but_their_files_wait(tmp_path: Path) -> None:
 
 def test_restore_trims_to_the_checkpoint(tmp_path: Path) -> None:
     filled(tmp_path, [5] * 6)
-    replay = Replay(tmp_path, 3, capacity=10**9)
+    replay = Replay(tmp_path, SPEC, 3, capacity=10**9)
     replay.restore(1, 4)
     assert (replay.first, replay.next, len(replay)) == (1, 4, 3)
     assert sorted(path.name for path in tmp_path.iterdir()) == [str(Name(index, 0, 5)) for index in range(4)]
@@ -147,7 +151,7 @@ def test_restore_trims_to_the_checkpoint(tmp_path: Path) -> None:
 def test_missing_episode_is_said_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     filled(tmp_path, [5] * 3)
     (tmp_path / "000001-e0-5.npz").unlink()
-    replay = Replay(tmp_path, 3, capacity=10**9)
+    replay = Replay(tmp_path, SPEC, 3, capacity=10**9)
     replay.restore(0, 3)
     assert "episodes missing: 1, from 000001 on" in caplog.text
     assert len(replay) == 2
@@ -173,7 +177,7 @@ def test_torn_and_foreign_files_are_set_aside(
     (tmp_path / name).write_bytes(
         content if isinstance(content, bytes) else whole[: -len(whole) // 3 if content is None else None]
     )
-    replay = Replay(tmp_path, 3, capacity=10**9)
+    replay = Replay(tmp_path, SPEC, 3, capacity=10**9)
     assert len(replay) == 1
     assert (tmp_path / "set_aside" / name).exists()
     assert not (tmp_path / name).exists()
@@ -186,9 +190,9 @@ def test_every_cut_and_foreign_dtype_is_noticed(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for cut in range(0, len(whole), 37):
         path.write_bytes(whole[:cut])
-        assert len(Replay(tmp_path, 3, capacity=10**9)) == 0
+        assert len(Replay(tmp_path, SPEC, 3, capacity=10**9)) == 0
     np.savez(path, **(dict(episode(5)) | {"reward": np.zeros(5)}))  # type: ignore[arg-type]
-    assert len(Replay(tmp_path, 3, capacity=10**9)) == 0
+    assert len(Replay(tmp_path, SPEC, 3, capacity=10**9)) == 0
 
 
 def test_bit_rot_is_noticed_when_drawn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -197,7 +201,7 @@ def test_bit_rot_is_noticed_when_drawn(tmp_path: Path, caplog: pytest.LogCapture
     content = bytearray(path.read_bytes())
     content[600] ^= 0xFF  # in the middle of the images
     path.write_bytes(content)
-    replay = Replay(tmp_path, 3, capacity=10**9)
+    replay = Replay(tmp_path, SPEC, 3, capacity=10**9)
     assert {number for number, _ in starts(replay, 100)} == {1}
     assert len(replay) == 1
     assert "set aside" in caplog.text
@@ -212,13 +216,13 @@ def test_any_flipped_bytes_are_survived(tmp_path: Path) -> None:
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         for read in (check, load):
             with contextlib.suppress(DamagedError):
-                read(path, 5)
+                read(path, 5, SPEC)
 
 
 def test_half_written_files_of_a_kill_vanish(tmp_path: Path) -> None:
     filled(tmp_path, [5])
     (tmp_path / ".tmp-123-000001-e0-5.npz").write_bytes(b"half")
-    assert len(Replay(tmp_path, 3, capacity=10**9)) == 1
+    assert len(Replay(tmp_path, SPEC, 3, capacity=10**9)) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["000000-e0-5.npz"]
 
 
@@ -226,5 +230,32 @@ def test_no_file_handle_leaks(tmp_path: Path) -> None:
     replay = filled(tmp_path, [5] * 30, memory=1e-9)
     before = len(list(Path("/proc/self/fd").iterdir()))
     starts(replay, 300)
-    Replay(tmp_path, 3, capacity=10**9)
+    Replay(tmp_path, SPEC, 3, capacity=10**9)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ({"state": np.zeros((5, 6), np.float32)}, "its records hold state float32 (6,), action float32 (2,), and not"),
+        (
+            {"image": np.zeros((5, 8, 8, 3), np.uint8)},
+            "image uint8 (8, 8, 3), action float32 (2,), and not image uint8",
+        ),
+        ({"image": np.zeros((5, 4, 4, 3), np.float32)}, "image float32 (4, 4, 3)"),
+        ({"image": np.zeros((5, 4, 4, 3), np.uint8), "state": np.zeros((5, 6), np.float32)}, "state float32 (6,)"),
+        ({"image": np.zeros((5, 4, 4, 3), np.uint8), "action": np.zeros((5, 3), np.float32)}, "action float32 (3,)"),
+    ],
+)
+def test_episodes_of_other_records_are_refused_by_one_line(
+    held: dict[str, np.ndarray], message: str, tmp_path: Path
+) -> None:
+    """Each of them is whole: to set all aside would lose a replay without a word."""
+    whole = {name: array for name, array in episode(5).items() if name != "image"}
+    path = tmp_path / "000000-e0-5.npz"
+    path.write_bytes(encode({**held, **whole, **held}))
+    with pytest.raises(UserError) as refused:
+        Replay(tmp_path, SPEC, 3, capacity=10**9)
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert path.exists()

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents import vision
 from agents.cost import TOLERANCE, parameters, world_model
 from common.errors import UserError
 from runs.training.resolve_groups import kept, random_groups, recall, settle
 from suites.plan import RunSpec
 from suites.suite import Settings
 
+IMAGES = {"image": vision.SPEC}
 WALKER = [[0, 1, 3, 4], [2], [5]]
 
 
@@ -23,7 +25,7 @@ def spec(task: str = "dmc_walker_run", seed: int = 0, **dynamics: Any) -> RunSpe
 
 
 def groups(run: RunSpec, folder: Path) -> Any:
-    return settle(run, folder, lambda _: None).dynamics.groups
+    return settle(run, IMAGES, folder, lambda _: None).dynamics.groups
 
 
 @pytest.mark.parametrize(
@@ -44,10 +46,10 @@ def test_groups_are_settled_by_name_or_list(setting: Any, expected: Any, tmp_pat
 )
 def test_what_a_checkpoint_keeps_is_what_was_settled(dynamics: dict[str, Any], tmp_path: Path) -> None:
     run = spec(**dynamics)
-    settled = settle(run, tmp_path, lambda _: None)
+    settled = settle(run, IMAGES, tmp_path, lambda _: None)
     again = recall(run.settings, json.loads(json.dumps(kept(settled))))
     assert again == settled
-    assert settle(RunSpec("suite", run.task, "ed2", 0, again), tmp_path, lambda _: None) == settled
+    assert settle(RunSpec("suite", run.task, "ed2", 0, again), IMAGES, tmp_path, lambda _: None) == settled
 
 
 def test_groups_that_fit_no_task_are_refused(tmp_path: Path) -> None:
@@ -59,7 +61,7 @@ def test_groups_that_fit_no_task_are_refused(tmp_path: Path) -> None:
 
 def test_plain_runs_have_no_groups(tmp_path: Path) -> None:
     run = spec(kind="rssm")
-    assert settle(run, tmp_path, lambda _: None) is run.settings
+    assert settle(run, IMAGES, tmp_path, lambda _: None) is run.settings
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,7 +96,7 @@ def test_runs_share_what_was_discovered(tmp_path: Path, monkeypatch: pytest.Monk
         run = spec("toy_reach_2", seed, groups="sd2")
         folder = run.folder(tmp_path)
         folder.mkdir(parents=True)
-        assert settle(run, folder, ticks.append).dynamics.groups == [[0], [1]]
+        assert settle(run, IMAGES, folder, ticks.append).dynamics.groups == [[0], [1]]
         assert ticks == sorted(set(ticks))  # the second run took no step
     assert len(list((tmp_path / "sd2" / "toy_reach_2").iterdir())) == 1
     # Without published sizes, random deals out the actions to groups of the sizes discovered.
@@ -105,8 +107,8 @@ def test_runs_share_what_was_discovered(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("kind", ["ed2", "rssm"])
 def test_matched_runs_have_as_many_weights_as_the_other_kind(kind: str, tmp_path: Path) -> None:
-    matched = settle(spec(kind=kind, match_parameters=True), tmp_path, lambda _: None)
+    matched = settle(spec(kind=kind, match_parameters=True), IMAGES, tmp_path, lambda _: None)
     other = Settings.model_validate({"dynamics": {"kind": "rssm" if kind == "ed2" else "ed2", "groups": WALKER}})
-    goal = parameters(world_model(other, 6))
-    assert abs(parameters(world_model(matched, 6)) - goal) < TOLERANCE * goal
+    goal = parameters(world_model(other, IMAGES, 6))
+    assert abs(parameters(world_model(matched, IMAGES, 6)) - goal) < TOLERANCE * goal
     assert (matched.dynamics.deterministic < 200) == (kind == "ed2")

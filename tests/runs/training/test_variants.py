@@ -13,15 +13,15 @@ import pytest
 
 import agents.registry
 import envs
-from agents.agent import CONTEXT, Agent, Arrays
+from agents.agent import CONTEXT, OUTCOMES, ActionSpec, Agent, Arrays, ObservationSpec
 from agents.dreamer import Dreamer
-from envs.task import SIZE
 from runs.store import state
 from runs.store.checkpoint import Checkpoint, Checkpoints
 from runs.store.stop import Stop
 from runs.training.actions import action_spec, native, random_action
 from runs.training.episode import EpisodeBuilder
 from runs.training.loop import Stopped, run
+from runs.training.observations import observation_spec
 from runs.training.resolve_groups import settle
 from suites.plan import RunSpec, plan
 from suites.settings import presets
@@ -54,8 +54,8 @@ def cases() -> Iterator[Any]:
                 yield pytest.param(spec, id=f"{name}-{spec.variant}")
 
 
-def experience(spec: RunSpec) -> tuple[Arrays, int, bool]:
-    """Sequences of random actions in the run's own environment, and how many actions there are, of which kind."""
+def experience(spec: RunSpec) -> tuple[Arrays, ObservationSpec, ActionSpec]:
+    """Sequences of random actions in the run's own environment, and what it takes and gives."""
     env = envs.make_env(spec.task, spec.settings)
     actions, rng, traces = action_spec(env.action_space), np.random.default_rng(0), []
     for seed in range(2):
@@ -63,11 +63,12 @@ def experience(spec: RunSpec) -> tuple[Arrays, int, bool]:
         trace.start(env.reset(seed=seed)[0], actions.size)
         while len(trace.actions) < STEPS:
             action = random_action(actions, rng)
-            image, reward, _, _, info = env.step(native(actions, action[None])[0])
-            trace.append(image, action, float(reward), info["discount"], info["steps"])
+            observation, reward, _, _, info = env.step(native(actions, action[None])[0])
+            trace.append(observation, action, float(reward), info["discount"], info["steps"])
         traces.append(trace.episode())
     env.close()
-    return {key: np.stack([trace[key] for trace in traces]) for key in traces[0]}, actions.size, actions.discrete
+    batch = {key: np.stack([trace[key] for trace in traces]) for key in traces[0]}
+    return batch, observation_spec(env.observation_space), actions
 
 
 def changed(before: Arrays, after: Arrays) -> set[str]:
@@ -85,10 +86,9 @@ def nudged(agent: Dreamer, saved: Arrays, *groups: str) -> Arrays:
 
 @pytest.mark.parametrize("spec", cases())
 def test_variant_trains_saves_and_goes_on(spec: RunSpec, tmp_path: Path) -> None:
-    settled = settle(spec, tmp_path, lambda steps: None)
-    batch, size, discrete = experience(spec)
-    actions = agents.agent.ActionSpec(size, discrete)
-    agent: Agent = agents.registry.make_agent(settled, (SIZE, SIZE, 3), actions, spec.seed)
+    batch, observations, actions = experience(spec)
+    settled = settle(spec, observations, tmp_path, lambda steps: None)
+    agent: Agent = agents.registry.make_agent(settled, observations, actions, spec.seed)
     fresh = agent.save()
 
     first = agent.train(batch)
@@ -100,7 +100,7 @@ def test_variant_trains_saves_and_goes_on(spec: RunSpec, tmp_path: Path) -> None
         assert (first, trained) == ({}, fresh)
 
     agent.load(trained)
-    check_acting(agent, batch, discrete)
+    check_acting(agent, batch, actions.discrete)
     agent.report(batch)
     after = agent.save()
     assert changed(trained, after) <= {"acts"}
@@ -131,8 +131,9 @@ def check_what_moved(agent: Dreamer, fresh: Arrays, trained: Arrays, batch: Arra
 
 
 def check_acting(agent: Agent, batch: Arrays, discrete: bool) -> None:
+    first = {name: array[:, 0] for name, array in batch.items() if name not in OUTCOMES}
     for training in (True, False):
-        action, _ = agent.policy(batch["image"][:, 0], agent.initial_state(2), training)
+        action, _ = agent.policy(first, agent.initial_state(2), training)
         if discrete:
             np.testing.assert_array_equal(np.sort(action, -1)[:, -2:], [[0, 1]] * 2)
         else:

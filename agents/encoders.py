@@ -1,0 +1,93 @@
+"""Encoders and decoders of what is observed: each array has networks of its own, chosen by its shape and type.
+
+A new kind of observation is a module like `agents.vision` and an entry in KINDS.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import keras
+import tensorflow as tf
+
+from agents import vision
+from agents.agent import ArraySpec, ObservationSpec
+from agents.arithmetic import Layer
+from agents.layers import LayerFactory
+from agents.settings import AgentSettings
+
+
+class Kind(Protocol):
+    """What a module of networks for one kind of array offers."""
+
+    HANDLED: str  # the arrays that its networks are made for, in words
+
+    def handles(self, spec: ArraySpec) -> bool:
+        """Whether its networks are made for such an array."""
+
+    def make_encoder(self, make: LayerFactory, spec: ArraySpec, settings: AgentSettings) -> Any:
+        """A layer with `normalize` (arrays to float32), `encode` (those to embeddings (..., E)) and `size` (E)."""
+
+    def make_decoder(self, make: LayerFactory, spec: ArraySpec, settings: AgentSettings, features: int) -> Any:
+        """A layer with `decode`: features (..., F) to the mean of the normalised array, float32."""
+
+    def encoder_layers(self, spec: ArraySpec, settings: AgentSettings) -> list[Layer]:
+        """What the encoder's cost is counted from."""
+
+    def decoder_layers(self, spec: ArraySpec, settings: AgentSettings, features: int) -> list[Layer]:
+        """What the decoder's cost is counted from."""
+
+
+KINDS: tuple[Kind, ...] = (vision,)
+
+
+class Encoder(keras.layers.Layer):
+    """Embeds observations: the embeddings of their arrays, side by side.
+
+    Raises:
+        ValueError: there are no networks for an array, or there is no array.
+    """
+
+    def __init__(self, make: LayerFactory, observations: ObservationSpec, settings: AgentSettings):
+        super().__init__(name="encoder")
+        if not observations:
+            raise ValueError("a world model needs something to observe")
+        self.networks = {
+            name: kind_of(name, spec).make_encoder(make, spec, settings) for name, spec in observations.items()
+        }
+        self.size: int = sum(network.size for network in self.networks.values())
+
+    def normalize(self, observations: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Observations as float32 numbers of about the same size, which is what a decoder predicts."""
+        return {name: network.normalize(observations[name]) for name, network in self.networks.items()}
+
+    def encode(self, observations: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Normalised observations (..., by name) to embeddings (..., size) in the networks' arithmetic."""
+        return tf.concat([network.encode(observations[name]) for name, network in self.networks.items()], -1)
+
+
+class Decoder(keras.layers.Layer):
+    """Predicts observations from features."""
+
+    def __init__(self, make: LayerFactory, observations: ObservationSpec, settings: AgentSettings, features: int):
+        super().__init__(name="decoder")
+        self.networks = {
+            name: kind_of(name, spec).make_decoder(make, spec, settings, features)
+            for name, spec in observations.items()
+        }
+
+    def decode(self, features: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Features (..., F) to the means of the normalised observations, float32 (..., by name)."""
+        return {name: network.decode(features) for name, network in self.networks.items()}
+
+
+def kind_of(name: str, spec: ArraySpec) -> Kind:
+    """The networks for an array of an observation.
+
+    Raises:
+        ValueError: there are none.
+    """
+    for kind in KINDS:
+        if kind.handles(spec):
+            return kind
+    handled = " and ".join(kind.HANDLED for kind in KINDS)
+    raise ValueError(f"there are no networks for the observation {name}, {spec}; there are for {handled}")

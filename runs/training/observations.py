@@ -1,0 +1,27 @@
+"""Observations between environments and agents."""
+
+import gymnasium
+
+from agents.agent import ArraySpec, Observations, ObservationSpec
+from envs.task import Observation
+
+
+def observation_spec(space: gymnasium.Space) -> ObservationSpec:
+    """What an agent has to know of an environment's observations.
+
+    Raises:
+        ValueError: observations are no arrays by name.
+    """
+    if not isinstance(space, gymnasium.spaces.Dict):
+        raise ValueError(f"observations must be arrays by name, not {space}")
+    spec = {}
+    for name, part in space.items():
+        if part.shape is None or part.dtype is None:
+            raise ValueError(f"the observation {name} must be an array, not {part}")
+        spec[name] = ArraySpec(part.shape, part.dtype)
+    return spec
+
+
+def row(observations: Observations, index: int) -> Observation:
+    """What one of N environments shows."""
+    return {name: array[index] for name, array in observations.items()}
