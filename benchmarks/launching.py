@@ -21,8 +21,7 @@ from runs.executing.slurm.submission import submit
 from runs.settings import SlurmSettings
 from runs.store import state
 from runs.watching import batches
-from runs.watching.batches import Entry
-from runs.watching.queue import QueuedJob
+from runs.watching.jobs import Entry, QueuedJob
 from runs.watching.status import statuses
 from suites.plan import RunSpec, plan
 from suites.suite import load_suite

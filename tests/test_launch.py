@@ -15,7 +15,7 @@ import launch
 from runs.store import lock
 from runs.store.run import Run
 from runs.watching import batches, status_table
-from runs.watching.batches import chunks
+from runs.watching.slurm import chunks
 from suites.plan import RunSpec, plan
 from suites.suite import load_suite
 from tests.printed import read_table

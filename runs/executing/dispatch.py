@@ -10,7 +10,8 @@ from common.origin import ROOT
 from common.text import counted
 from runs.store import run_folder
 from runs.watching import follow, status_table
-from runs.watching.queue import Queue, look, refuse_changes
+from runs.watching.jobs import Queue
+from runs.watching.queue import look, refuse_changes
 from runs.watching.request import RunRequest
 
 

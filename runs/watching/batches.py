@@ -9,34 +9,20 @@ launcher killed at any moment leaves nothing that is not found again.
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from common import files
 from runs.store.run import Run
-from runs.watching.queue import BATCHES, Queue, QueuedJob
+from runs.watching.jobs import Entry, Queue, QueuedJob
 from suites.identity import Identity
 
-T = TypeVar("T")
+BATCHES = "slurm"  # folder of a suite: what was given to Slurm, one folder a batch
 NAME = "batch.json"
 PICKLE = "_submitted.pkl"  # what submitit puts after a job's id
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A line of Slurm's queue: a job, and its name there."""
-
-    job: QueuedJob
-    name: str
-
-
-def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
-    """Consecutive items, `size` at a time."""
-    for first in range(0, len(items), size):
-        yield list(items[first : first + size])
 
 
 def folder_of(suite: Path) -> Path:

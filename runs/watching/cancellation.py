@@ -5,7 +5,8 @@ from pathlib import Path
 from common.errors import UserError
 from common.text import counted
 from runs.store import state, stop
-from runs.watching.queue import Queue, look
+from runs.watching.jobs import Queue
+from runs.watching.queue import look
 from runs.watching.request import RunRequest
 from runs.watching.status import statuses
 

@@ -8,7 +8,7 @@ from rich.live import Live
 from rich.text import Text
 
 from runs.watching import status_table
-from runs.watching.queue import Queue
+from runs.watching.jobs import Queue
 from runs.watching.status import RunStatus
 
 PERIOD = 5.0  # seconds between two looks; each is one question to Slurm

@@ -9,7 +9,8 @@ from pathlib import Path
 from common.errors import UserError
 from runs.settings import SlurmSettings
 from runs.store.run import OUTPUT
-from runs.watching.queue import BATCHES, look
+from runs.watching.batches import BATCHES
+from runs.watching.queue import look
 from runs.watching.status import stand
 
 POLL = 0.5  # seconds between two looks at the log

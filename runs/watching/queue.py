@@ -1,57 +1,19 @@
 """Who has which runs: local launchers list theirs in files, Slurm in its queue, which names our batches."""
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from common.errors import UserError
 from runs.store import run_folder
-from runs.watching import local_queue
-from suites.identity import VERSION, Identity
+from runs.watching import batches, local_queue
+from runs.watching.batches import BATCHES
+from runs.watching.jobs import Queue, QueuedJob
+from runs.watching.slurm import Slurm
+from suites.identity import VERSION
 from suites.plan import RunSpec
 
 SHOWN = 5  # runs that an error lists
-BATCHES = "slurm"  # folder of a suite: what was given to Slurm, one folder a batch
-
-
-@dataclass(frozen=True)
-class QueuedJob:
-    """What has a run in its queue.
-
-    Attributes:
-        id: A Slurm job as squeue names it, `12` or `12_3`; or a local launcher, `<host>-<pid>`.
-        state: Slurm's word, PENDING or RUNNING mostly.
-        reason: Why it waits, in Slurm's word; empty for none.
-        node: Where it runs.
-        identity: Of the run as it was submitted; None where that is not fixed yet.
-    """
-
-    id: str
-    state: str = "PENDING"
-    reason: str = ""
-    node: str = ""
-    identity: Identity | None = None
-
-    @property
-    def waits(self) -> bool:
-        """Whether it has not begun."""
-        return self.state in ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
-
-
-@dataclass(frozen=True)
-class Queue:
-    """A look at all queues.
-
-    Attributes:
-        jobs: Run folder -> what has it.
-        alive: Ids of all Slurm jobs of this user, ours or not; None where Slurm was not asked or did not answer.
-        warnings: What could not be found out, in words.
-    """
-
-    jobs: Mapping[Path, QueuedJob] = field(default_factory=dict)
-    alive: frozenset[str] | None = None
-    warnings: Sequence[str] = ()
 
 
 def refuse_changes(specs: Sequence[RunSpec], results: Path, queue: Queue) -> None:
@@ -91,9 +53,6 @@ def look(results: Path, suites: Iterable[str], rosters: bool = True) -> Queue:
         return Queue(waiting)
     if shutil.which("squeue") is None:
         return Queue(waiting, warnings=["runs were given to Slurm, but there is no squeue here to ask about them"])
-    from runs.watching import batches
-    from runs.watching.slurm import Slurm
-
     try:
         given = batches.queue(results, suites, Slurm().queue())
     except UserError as error:

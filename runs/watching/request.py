@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runs.settings import SlurmSettings
-from runs.watching.queue import Queue
+from runs.watching.jobs import Queue
 from runs.watching.status import RunStatus, statuses
 from suites.plan import RunSpec
 

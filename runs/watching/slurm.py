@@ -5,11 +5,12 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from common.errors import UserError
-from runs.watching.batches import Entry, chunks
-from runs.watching.queue import QueuedJob
+from runs.watching.jobs import Entry, QueuedJob
 
+T = TypeVar("T")
 PATIENCE = 120  # seconds for an answer of Slurm's
 SHOWN = "%i|%T|%r|%N|%j"  # job, state, reason, nodes, name
 IDS = 500  # jobs that one scancel is given
@@ -92,6 +93,12 @@ def _ask(*command: str) -> str:
     if answer.returncode != 0:
         raise ClusterError(f"{command[0]} failed: {last_line(answer.stderr)}")
     return answer.stdout
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    """Consecutive items, `size` at a time."""
+    for first in range(0, len(items), size):
+        yield list(items[first : first + size])
 
 
 def last_line(text: str) -> str:

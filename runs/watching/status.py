@@ -9,7 +9,7 @@ from typing import Literal
 
 from runs.store import lock, state, stop
 from runs.store.state import State
-from runs.watching.queue import Queue, QueuedJob
+from runs.watching.jobs import Queue, QueuedJob
 from suites.plan import RunSpec
 
 Standing = Literal["pending", "queued", "running", "done", "failed", "stale"]

@@ -16,9 +16,9 @@ from runs.settings import SlurmSettings
 from runs.store import lock, run_folder, stop
 from runs.store.run import Run
 from runs.watching import batches
-from runs.watching.batches import Entry, chunks
-from runs.watching.queue import Queue, refuse_changes, waiting_here
-from runs.watching.slurm import ClusterError
+from runs.watching.jobs import Entry, Queue
+from runs.watching.queue import refuse_changes, waiting_here
+from runs.watching.slurm import ClusterError, chunks
 from runs.watching.status import RunStatus, statuses
 from runs.watching.status_table import counts
 from suites.plan import RunSpec

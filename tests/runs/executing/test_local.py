@@ -18,7 +18,8 @@ from runs.executing.local import launch
 from runs.store import lock, state, stop
 from runs.store.run_folder import write_spec
 from runs.watching import batches, local_queue
-from runs.watching.queue import Queue, look
+from runs.watching.jobs import Queue
+from runs.watching.queue import look
 from runs.watching.status import statuses
 from suites.plan import RunSpec
 from tests.runs.standin import FAULTS, GATE, metrics, spec

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from runs.store import state
 from runs.store.lock import BusyError, held, is_held
 from runs.store.state import State
-from runs.watching.queue import Queue
+from runs.watching.jobs import Queue
 from runs.watching.status import statuses
 from tests.runs.standin import spec
 

@@ -10,7 +10,7 @@ from runs.store import lock, state
 from runs.store.run import OUTPUT, Run
 from runs.store.run_folder import write_spec
 from runs.watching import batches, logs
-from runs.watching.queue import BATCHES
+from runs.watching.batches import BATCHES
 from tests.runs.standin import spec
 
 

@@ -12,8 +12,8 @@ from common.errors import UserError
 from runs.executing.slurm.submission import submit
 from runs.settings import SlurmSettings
 from runs.watching import batches
-from runs.watching.batches import Entry
-from runs.watching.queue import QueuedJob, refuse_changes
+from runs.watching.jobs import Entry, QueuedJob
+from runs.watching.queue import refuse_changes
 from suites.plan import RunSpec, plan
 from suites.suite import load_suite
 from tests.runs import version_1

@@ -8,7 +8,8 @@ import pytest
 from runs.store.state import State
 from runs.watching import status_table
 from runs.watching.failures import digest
-from runs.watching.queue import Queue, QueuedJob, look
+from runs.watching.jobs import Queue, QueuedJob
+from runs.watching.queue import look
 from runs.watching.status import RunStatus, Standing, judge
 from tests.printed import read_table
 from tests.runs.standin import spec

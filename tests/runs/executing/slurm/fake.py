@@ -14,8 +14,7 @@ from runs.settings import SlurmSettings
 from runs.store import state
 from runs.store.run import Run
 from runs.store.run_folder import write_spec
-from runs.watching.batches import Entry
-from runs.watching.queue import QueuedJob
+from runs.watching.jobs import Entry, QueuedJob
 from runs.watching.slurm import ClusterError
 
 NODE = "node7"

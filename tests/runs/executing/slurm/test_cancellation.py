@@ -9,7 +9,7 @@ from runs.settings import SlurmSettings
 from runs.store import stop
 from runs.watching import batches, cancellation, slurm
 from runs.watching.cancellation import cancel
-from runs.watching.queue import Queue, QueuedJob
+from runs.watching.jobs import Queue, QueuedJob
 from runs.watching.request import RunRequest
 from suites.plan import RunSpec
 from tests.runs.executing.slurm.fake import FakeCluster

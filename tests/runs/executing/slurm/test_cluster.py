@@ -7,8 +7,7 @@ import pytest
 
 from runs.executing.slurm.cluster import Cluster, flags, parameters
 from runs.settings import SlurmSettings
-from runs.watching.batches import Entry
-from runs.watching.queue import QueuedJob
+from runs.watching.jobs import Entry, QueuedJob
 from runs.watching.slurm import ClusterError
 
 

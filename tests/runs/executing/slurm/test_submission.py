@@ -20,7 +20,7 @@ from runs.store import lock, state, stop
 from runs.store.run import Run
 from runs.store.run_folder import write_spec
 from runs.watching import batches, local_queue
-from runs.watching.queue import BATCHES
+from runs.watching.batches import BATCHES
 from runs.watching.slurm import ClusterError
 from runs.watching.status import RunStatus, statuses
 from suites.plan import RunSpec
