@@ -32,21 +32,23 @@ class Driver:
         self._seed = seed
         self._initial = initial
         self._state = initial
-        self._traces: list[EpisodeBuilder] = []
+        self._episodes: list[EpisodeBuilder] = []
 
     def start(self) -> None:
         """Starts every environment's first episode."""
-        self._traces = [EpisodeBuilder(0) for _ in range(self._envs.count)]
+        self._episodes = [EpisodeBuilder(0) for _ in range(self._envs.count)]
         seeds = [self._episode_seed(index) for index in range(self._envs.count)]
         observations = self._envs.reset_all(seeds)
-        for index, trace in enumerate(self._traces):
-            trace.start(row(observations, index), self._spec.size)
+        for index, episode in enumerate(self._episodes):
+            episode.start(row(observations, index), self._spec.size)
 
     def random_step(self) -> tuple[int, list[tuple[int, EpisodeBuilder]]]:
         """Steps with random actions, keyed by environment, episode and place within it."""
         actions = [
-            random_action(self._spec, generator(self._seed, Stream.PREFILL, index, trace.number, len(trace.actions)))
-            for index, trace in enumerate(self._traces)
+            random_action(
+                self._spec, generator(self._seed, Stream.PREFILL, index, episode.number, len(episode.actions))
+            )
+            for index, episode in enumerate(self._episodes)
         ]
         return self._step(np.stack(actions))
 
@@ -57,16 +59,16 @@ class Driver:
             The environment steps taken by all environments together, and the episodes that ended with their
             environment's index; those environments have been reset.
         """
-        observations = stack([trace.observations[-1] for trace in self._traces])
+        observations = stack([episode.observations[-1] for episode in self._episodes])
         actions, self._state = policy(observations, self._state)
         return self._step(actions)
 
     def save(self) -> Arrays:
         """The policy's state, and what rebuilds each environment: its episode's number and actions so far."""
         arrays = {f"state/{name}": leaf for name, leaf in flatten(self._state).items()}
-        arrays["numbers"] = np.array([trace.number for trace in self._traces], np.int64)
-        for index, trace in enumerate(self._traces):
-            arrays[f"actions/{index}"] = np.stack(trace.actions)
+        arrays["numbers"] = np.array([episode.number for episode in self._episodes], np.int64)
+        for index, episode in enumerate(self._episodes):
+            arrays[f"actions/{index}"] = np.stack(episode.actions)
         return arrays
 
     def load(self, arrays: Mapping[str, NDArray]) -> None:
@@ -77,13 +79,13 @@ class Driver:
         """
         saved = {name.removeprefix("state/"): leaf for name, leaf in arrays.items() if name.startswith("state/")}
         self._state = unflatten(self._initial, saved)
-        self._traces = [EpisodeBuilder(int(number)) for number in arrays["numbers"]]
+        self._episodes = [EpisodeBuilder(int(number)) for number in arrays["numbers"]]
         pasts = [arrays[f"actions/{index}"][1:] for index in range(self._envs.count)]
         longest = max(len(past) for past in pasts)
         seeds = [self._episode_seed(index) for index in range(self._envs.count)]
         observations = self._envs.reset_all(seeds)
-        for index, trace in enumerate(self._traces):
-            trace.start(row(observations, index), self._spec.size)
+        for index, episode in enumerate(self._episodes):
+            episode.start(row(observations, index), self._spec.size)
         idle = np.zeros(self._spec.size, np.float32)
         for time in range(longest):
             places = [time - (longest - len(past)) for past in pasts]
@@ -93,20 +95,20 @@ class Driver:
                 if place >= 0:
                     self._append(index, actions, results)
                 elif place == -1 or results.terminated[index] or results.truncated[index]:
-                    self._traces[index].start(self._envs.reset(index, seeds[index]), self._spec.size)
+                    self._episodes[index].start(self._envs.reset(index, seeds[index]), self._spec.size)
 
     def _step(self, actions: Actions) -> tuple[int, list[tuple[int, EpisodeBuilder]]]:
         results = self._envs.step(native(self._spec, actions))
         ended = []
-        for index, trace in enumerate(self._traces):
+        for index, episode in enumerate(self._episodes):
             self._append(index, actions, results)
             if results.terminated[index] or results.truncated[index]:
-                ended.append((index, trace))
+                ended.append((index, episode))
                 self._begin_next(index)
         return int(results.steps.sum()), ended
 
     def _append(self, index: int, actions: Actions, results: StepResults) -> None:
-        self._traces[index].append(
+        self._episodes[index].append(
             row(results.observations, index),
             actions[index],
             results.rewards[index],
@@ -115,30 +117,30 @@ class Driver:
         )
 
     def _begin_next(self, index: int) -> None:
-        self._traces[index] = EpisodeBuilder(self._traces[index].number + 1)
-        self._traces[index].start(self._envs.reset(index, self._episode_seed(index)), self._spec.size)
+        self._episodes[index] = EpisodeBuilder(self._episodes[index].number + 1)
+        self._episodes[index].start(self._envs.reset(index, self._episode_seed(index)), self._spec.size)
         leaves = {name: np.array(leaf) for name, leaf in flatten(self._state).items()}
         for name, leaf in flatten(self._initial).items():
             leaves[name][index] = leaf[index]
         self._state = unflatten(self._initial, leaves)
 
     def _episode_seed(self, index: int) -> int:
-        return derive(self._seed, Stream.TRAIN, index, self._traces[index].number)
+        return derive(self._seed, Stream.TRAIN, index, self._episodes[index].number)
 
 
 def play(env: gymnasium.Env, policy: Policy, initial: PolicyState, spec: ActionSpec, seed: int) -> EpisodeBuilder:
     """Plays one whole episode in an environment of its own."""
-    trace = EpisodeBuilder(0)
+    episode = EpisodeBuilder(0)
     observation, _ = env.reset(seed=seed)
-    trace.start(observation, spec.size)
+    episode.start(observation, spec.size)
     state = initial
     ended = False
     while not ended:
         actions, state = policy(stack([observation]), state)
         observation, reward, terminated, truncated, info = env.step(native(spec, actions)[0])
-        trace.append(observation, actions[0], float(reward), info["discount"], info["steps"])
+        episode.append(observation, actions[0], float(reward), info["discount"], info["steps"])
         ended = terminated or truncated
-    return trace
+    return episode
 
 
 def flatten(state: PolicyState, prefix: str = "") -> Arrays:

@@ -41,7 +41,7 @@ class EpisodeBuilder:
         """The episode's return."""
         return float(sum(self.rewards))
 
-    def episode(self) -> Episode:
+    def arrays(self) -> Episode:
         """The records as the replay stores them."""
         return {
             **stack(self.observations),

@@ -20,7 +20,7 @@ from runs.store.run_folder import read_spec
 from runs.training.actions import action_spec
 from runs.training.driver import play
 from runs.training.episode import EpisodeBuilder
-from runs.training.evaluation_sequences import heldout
+from runs.training.evaluation_sequences import evaluation_sequences
 from runs.training.observations import observation_spec
 from runs.training.recorder import gif
 from runs.training.resolve_groups import recall
@@ -72,10 +72,10 @@ def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) 
     with _environment(folder) as env:
         player, returns = _player(folder, env), []
         for episode in range(episodes):
-            trace = player.play(seed, episode)
-            returns.append(trace.score)
+            played = player.play(seed, episode)
+            returns.append(played.score)
             if video is not None and episode == 0:
-                files.write_bytes(video, gif([observation[IMAGE] for observation in trace.observations]))
+                files.write_bytes(video, gif([observation[IMAGE] for observation in played.observations]))
     return returns
 
 
@@ -123,11 +123,11 @@ def model_errors(folders: Sequence[Path], policy: str, episodes: int, seed: int)
     _check_alike([*folders, *([player_folder] if player_folder else [])])
     with _environment(folders[0]) as env:
         player = _untrained(policy, env, seed) if untrained else _player(player_folder, env) if player_folder else None
-        traces = [player.play(seed, episode) for episode in range(episodes)] if player else []
+        shared = [player.play(seed, number) for number in range(episodes)] if player else []
         for folder in folders:
             measured = _player(folder, env)
-            played = traces or [measured.play(seed, episode) for episode in range(episodes)]
-            sequences = heldout(played)
+            played = shared or [measured.play(seed, number) for number in range(episodes)]
+            sequences = evaluation_sequences(played)
             if sequences is None:
                 raise UserError(f"{folder}: episodes of at most {CONTEXT} steps leave nothing to predict")
             yield ModelError(
@@ -136,16 +136,16 @@ def model_errors(folders: Sequence[Path], policy: str, episodes: int, seed: int)
                 policy,
                 (player or measured).step,
                 measured.agent.report(sequences).metrics,
-                sum(trace.score for trace in played) / len(played),
+                sum(episode.score for episode in played) / len(played),
                 _fingerprint(played),
             )
 
 
-def _fingerprint(traces: Sequence[EpisodeBuilder]) -> str:
+def _fingerprint(played: Sequence[EpisodeBuilder]) -> str:
     """16 hexadecimal digits that change with every observation, action and reward."""
     digest = hashlib.sha256()
-    for trace in traces:
-        for array in trace.episode().values():
+    for episode in played:
+        for array in episode.arrays().values():
             digest.update(array.tobytes())
     return digest.hexdigest()[:16]
 

@@ -11,23 +11,23 @@ from runs.training.episode import EpisodeBuilder
 LENGTHS = [CONTEXT + horizon for horizon in HORIZONS]
 
 
-def heldout(traces: Sequence[EpisodeBuilder]) -> Arrays | None:
+def evaluation_sequences(played: Sequence[EpisodeBuilder]) -> Arrays | None:
     """Cuts episodes into sequences one after the other, none overlapping; what is left of an episode is left out.
 
     The sequences are as long as the furthest prediction that the longest episode has room for. They have one of few
     lengths, so that episodes of any length make few graphs.
 
     Args:
-        traces: Played episodes.
+        played: Played episodes.
 
     Returns:
         A batch as replay gives it, or None where no episode has room for any prediction.
     """
-    longest = max(len(trace.rewards) for trace in traces)
+    longest = max(len(episode.rewards) for episode in played)
     length = max((length for length in LENGTHS if length <= longest), default=None)
     if length is None:
         return None
-    episodes = [trace.episode() for trace in traces]
+    episodes = [episode.arrays() for episode in played]
     return {
         key: np.stack(
             [

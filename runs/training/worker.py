@@ -53,10 +53,11 @@ def _run(spec: RunSpec, folder: Path, stop: Stop) -> int:
     # Before the slow imports: a signal that comes meanwhile is remembered.
     for number in (signal.SIGINT, signal.SIGTERM, NOTICE):
         signal.signal(number, stop)
-    from runs.training.loop import Attempt, Stopped
+    from runs.training.attempt import attempt
+    from runs.training.monitor import Stopped
 
     try:
-        Attempt(spec, folder, stop).run()
+        attempt(spec, folder, stop)
     except Stopped:
         print(f"{stop.reason}; run it again to go on from step {state.read(folder).step}")
         return STOPPED

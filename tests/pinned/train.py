@@ -42,7 +42,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def main(out: Path) -> None:
     """Trains, and writes what is kept."""
-    from runs.training.loop import run
+    from runs.training.attempt import run
     from suites.plan import plan
     from suites.suite import load_suite
 

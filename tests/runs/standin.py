@@ -121,11 +121,11 @@ class PlainBatches:
 def install(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Puts the stand-ins in the place of TensorFlow, by setattr or a monkeypatch's."""
     import agents.registry
-    import runs.training.loop
+    import runs.training.assemble
 
     put(agents.registry, "make_agent", StandIn)
-    put(runs.training.loop, "Batches", PlainBatches)
-    put(runs.training.loop, "prepare_tensorflow", lambda seed: "none")
+    put(runs.training.assemble, "Batches", PlainBatches)
+    put(runs.training.assemble, "prepare_tensorflow", lambda seed: "none")
 
 
 def run_until_killed(text: str, folder: str, calls: int) -> None:
@@ -153,7 +153,7 @@ def run_until_killed(text: str, folder: str, calls: int) -> None:
         setattr(os, name, deadly(getattr(os, name)))
     for name in ("policy", "train", "report"):
         setattr(StandIn, name, deadly(getattr(StandIn, name)))
-    from runs.training.loop import run
+    from runs.training.attempt import run
 
     run(RunSpec.from_yaml(text), Path(folder))
 

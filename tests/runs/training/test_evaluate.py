@@ -10,8 +10,8 @@ from envs import make_env
 from envs.settings import EnvSettings
 from envs.task import TaskEnv
 from runs.store.run_folder import write_spec
+from runs.training.attempt import run
 from runs.training.evaluate import ModelError, evaluate, model_errors
-from runs.training.loop import run
 from tests.runs.standin import spec
 
 pytestmark = pytest.mark.usefixtures("stand_ins")

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.training.episode import EpisodeBuilder
-from runs.training.evaluation_sequences import heldout
+from runs.training.evaluation_sequences import evaluation_sequences
 
 
 def trace(number: int, records: int) -> EpisodeBuilder:
@@ -22,7 +22,7 @@ def trace(number: int, records: int) -> EpisodeBuilder:
 @given(st.lists(st.integers(2, 160), min_size=1, max_size=6))
 def test_sequences_are_whole_stretches_one_after_the_other(lengths: list[int]) -> None:
     length = max((room for room in (5 + 1, 5 + 5, 5 + 15, 5 + 45) if room <= max(lengths)), default=None)
-    batch = heldout([trace(number, records) for number, records in enumerate(lengths)])
+    batch = evaluation_sequences([trace(number, records) for number, records in enumerate(lengths)])
     if length is None:
         assert batch is None
         return

@@ -22,7 +22,10 @@ from runs.store.checkpoint import Checkpoints
 from runs.store.episodes import Name
 from runs.store.lock import BusyError, held
 from runs.store.stop import Stop
-from runs.training.loop import DivergedError, Stopped, crossings, env_settings, run
+from runs.training.assemble import env_settings
+from runs.training.attempt import run
+from runs.training.loop import DivergedError, crossings
+from runs.training.monitor import Stopped
 from tests.runs.standin import FAULTS, SMALL, StandIn, metrics, spec
 
 pytestmark = pytest.mark.usefixtures("stand_ins")

@@ -40,7 +40,7 @@ def test_batches_hold_what_the_environment_shows(observe: Observe, tmp_path: Pat
         driver.start()
         while len(replay) < 4:
             for index, episode in driver.policy_step(push)[1]:
-                replay.add(episode.episode(), index)
+                replay.add(episode.arrays(), index)
     shown = []  # each episode as the environment shows it again
     with make_env(TASK, SETTINGS, observe=observe) as env:
         for path in sorted(tmp_path.iterdir()):

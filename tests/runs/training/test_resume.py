@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import agents.registry
-import runs.training.loop
+import runs.training.attempt
 from runs.store import state
 from runs.store.run_folder import write_spec
 from suites.plan import RunSpec
@@ -25,7 +25,7 @@ from tests.runs.standin import metrics, run_until_killed, spec
 ROOT = Path(__file__).parents[3]
 ENOUGH = 10**9
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["runs.training.loop", "runs.store.run_folder", "tests.runs.standin"])
+SERVER.set_forkserver_preload(["runs.training.attempt", "runs.store.run_folder", "tests.runs.standin"])
 
 
 def run(run_spec: RunSpec, folder: Path, calls: int = ENOUGH) -> int | None:
@@ -137,7 +137,7 @@ def test_no_graph_is_traced_again(dreamer: RunSpec, tmp_path: Path, monkeypatch:
         return made[0]
 
     monkeypatch.setattr(agents.registry, "make_agent", make_agent)
-    runs.training.loop.run(dreamer, tmp_path)
+    runs.training.attempt.run(dreamer, tmp_path)
     counts = [graph.experimental_get_tracing_count() for graph in (made[0]._train_graph, made[0]._report_graph)]
     assert counts == [1, 1]
     assert made[0]._policy_graph.experimental_get_tracing_count() == 2

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-import runs.training.loop
+import runs.training.assemble
 from agents.settings import AgentSettings
 from common.settings import values
 from runs.settings import NO_EFFECT
-from runs.training.loop import run
+from runs.training.attempt import run
 from suites.identity import effective
 from suites.plan import RunSpec
 from suites.settings import Settings
@@ -44,8 +44,8 @@ OTHER: dict[str, Any] = {
 
 @pytest.fixture
 def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs.training.loop, "Batches", PlainBatches)
-    monkeypatch.setattr(runs.training.loop, "prepare_tensorflow", lambda seed: "none")
+    monkeypatch.setattr(runs.training.assemble, "Batches", PlainBatches)
+    monkeypatch.setattr(runs.training.assemble, "prepare_tensorflow", lambda seed: "none")
 
 
 def measured(changes: dict[str, Any], folder: Path) -> list[dict[str, Any]]:

@@ -19,8 +19,9 @@ from runs.store import state
 from runs.store.checkpoint import Checkpoint, Checkpoints
 from runs.store.stop import Stop
 from runs.training.actions import action_spec, native, random_action
+from runs.training.attempt import run
 from runs.training.episode import EpisodeBuilder
-from runs.training.loop import Stopped, run
+from runs.training.monitor import Stopped
 from runs.training.observations import observation_spec
 from runs.training.resolve_groups import settle
 from suites.plan import RunSpec, plan
@@ -65,7 +66,7 @@ def experience(spec: RunSpec) -> tuple[Arrays, ObservationSpec, ActionSpec]:
             action = random_action(actions, rng)
             observation, reward, _, _, info = env.step(native(actions, action[None])[0])
             trace.append(observation, action, float(reward), info["discount"], info["steps"])
-        traces.append(trace.episode())
+        traces.append(trace.arrays())
     env.close()
     batch = {key: np.stack([trace[key] for trace in traces]) for key in traces[0]}
     return batch, observation_spec(env.observation_space), actions

@@ -1,0 +1,177 @@
+"""What a run is made of, built anew or as its newest checkpoint has it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import agents.registry
+import envs
+import envs.parallel
+from agents.agent import ActionSpec, Agent
+from common.errors import UserError
+from envs.registry import family
+from envs.settings import EnvSettings
+from envs.task import TaskEnv
+from runs.store import provenance
+from runs.store.checkpoint import Checkpoint, Checkpoints
+from runs.store.episodes import RecordSpec, record_spec
+from runs.training import resolve_groups
+from runs.training.actions import action_spec
+from runs.training.batches import Batches
+from runs.training.driver import Driver
+from runs.training.monitor import Monitor
+from runs.training.observations import observation_spec
+from runs.training.progress import Progress
+from runs.training.recorder import METRICS, Recorder
+from runs.training.replay import Replay
+from runs.training.runtime import choose_renderer, prepare_tensorflow
+from suites.plan import RunSpec
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Parts:
+    """What a run is made of, besides its progress."""
+
+    agent: Agent
+    actions: ActionSpec
+    driver: Driver
+    evaluation: TaskEnv
+    replay: Replay
+    batches: Batches
+    checkpoints: Checkpoints
+    recorder: Recorder
+
+
+@contextmanager
+def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
+    """Builds everything, goes back to the newest checkpoint, and ends what has to be ended afterwards.
+
+    Raises:
+        Stopped: the run was asked to stop; nothing is lost.
+        UserError: the settings make training impossible, or the agent or the episodes are another version's.
+    """
+    monitor.check()  # an early stop request spares the building
+    settings, seed = spec.settings, spec.seed
+    with refusals(spec):
+        renderer = choose_renderer(spec)
+    checkpoints = Checkpoints(folder / "checkpoints", settings.checkpoint.keep)
+    found = checkpoints.newest()
+    device = prepare_tensorflow(seed)
+    with ExitStack() as stack:
+        evaluation = envs.make_env(spec.task, settings.for_evaluation())
+        stack.callback(evaluation.close)
+        _check_length(spec, evaluation.time_limit)
+        observations = observation_spec(evaluation.observation_space)
+        actions = action_spec(evaluation.action_space)
+        if found is None:
+            settled = resolve_groups.settle(spec, observations, folder, lambda _: monitor.check())
+        else:
+            settled = resolve_groups.recall(settings, found[1].progress.get("settled", {}))
+        plain = env_settings(settings)
+        parallel = stack.enter_context(envs.parallel.ParallelEnvs(spec.task, plain, settings.envs))
+        with refusals(spec):
+            agent = agents.registry.make_agent(settled, observations, actions, seed)
+        driver = Driver(parallel, actions, seed, agent.initial_state(settings.envs))
+        _restore(spec, folder, checkpoints, found, agent, driver, monitor)
+        progress = monitor.progress
+        replay = _replay(spec, folder, record_spec(observations, actions), progress)
+        progress.settled = resolve_groups.kept(settled)
+        packages = family(spec.task).packages
+        provenance.describe(folder, packages, device, renderer, progress.settled)
+        recorder = stack.enter_context(Recorder(folder, progress.position, progress.step))
+        cost = agent.cost(settings.train.batch_size, settings.train.batch_length)
+        if cost and progress.position == 0:
+            recorder.line(0, cost)
+            logger.info("cost: %s", ", ".join(f"{name} {number:,}" for name, number in cost.items()))
+        batches = Batches(replay, seed, settings.train.batch_size)
+        stack.callback(batches.close)
+        yield Parts(agent, actions, driver, evaluation, replay, batches, checkpoints, recorder)
+
+
+def _check_length(spec: RunSpec, time_limit: int) -> None:
+    settings = spec.settings
+    longest = -(-time_limit // settings.action_repeat) + 1
+    if longest < settings.train.batch_length:
+        raise UserError(
+            f"train.batch_length = {settings.train.batch_length} is impossible: an episode of {spec.task} has "
+            f"at most {longest} records (time limit {time_limit}, action_repeat {settings.action_repeat})"
+        )
+
+
+def _restore(
+    spec: RunSpec,
+    folder: Path,
+    checkpoints: Checkpoints,
+    found: tuple[int, Checkpoint] | None,
+    agent: Agent,
+    driver: Driver,
+    monitor: Monitor,
+) -> None:
+    """Takes up the newest checkpoint, and drops what is newer; without any, starts anew.
+
+    Raises:
+        UserError: the agent cannot take over what was saved.
+    """
+    if found is None:
+        if checkpoints:
+            logger.warning("%s: no checkpoint can be read; starting anew, the old data is set aside", folder)
+            set_aside(folder, "episodes", METRICS, "events.*", "checkpoints")
+        checkpoints.clear(after=-1)
+        monitor.progress = Progress()
+        driver.start()
+        return
+    step, checkpoint = found
+    checkpoints.clear(after=step)
+    monitor.progress = Progress.from_json(checkpoint.progress)
+    with refusals(spec):
+        agent.load(checkpoint.agent)
+    driver.load(checkpoint.driver)
+    logger.info("going on from the checkpoint at step %d", step)
+
+
+def _replay(spec: RunSpec, folder: Path, records: RecordSpec, progress: Progress) -> Replay:
+    """The replay with the episodes that the progress counts.
+
+    Raises:
+        UserError: the episodes hold other records.
+    """
+    settings = spec.settings
+    replay = Replay(
+        folder / "episodes",
+        records,
+        settings.train.batch_length,
+        settings.replay.size // settings.action_repeat,
+        settings.replay.memory,
+        settings.replay.sampling,
+        settings.replay.balance,
+    )
+    replay.restore(progress.replay_first, progress.replay_next)
+    return replay
+
+
+@contextmanager
+def refusals(spec: RunSpec) -> Iterator[None]:
+    """What an agent or a renderer refuses is a mistake in the suite, and needs no traceback."""
+    try:
+        yield
+    except ValueError as error:
+        raise UserError(f"{spec.task}, {spec.variant}: {error}") from error
+
+
+def env_settings(settings: EnvSettings) -> EnvSettings:
+    """The environment's share of all settings, so that its process need not import what the others mean."""
+    return EnvSettings.model_validate({name: getattr(settings, name) for name in EnvSettings.model_fields})
+
+
+def set_aside(folder: Path, *patterns: str) -> None:
+    """Moves what a lost run wrote out of the way of a new one, in the order of the patterns."""
+    aside = folder / f"set_aside-{datetime.now():%Y%m%d-%H%M%S-%f}"
+    aside.mkdir()
+    for pattern in patterns:
+        for path in folder.glob(pattern):
+            path.rename(aside / path.name)
