@@ -92,12 +92,11 @@ def _analyze(arguments: argparse.Namespace, command: str) -> None:
     folder = _out(arguments, suites)
     terminal = Console()
     with terminal.status("Reading scores"):
-        cache = sources.Cache(folder / ".cache")
         discoveries = {path: store.find(path) for path in arguments.sources if path.is_dir()}
         scores = join(
-            _read_suite(suites[path], arguments.results, settings.metric, cache)
+            _read_suite(suites[path], arguments.results, settings.metric)
             if path in suites
-            else sources.read(path, settings.metric, cache)
+            else sources.read(path, settings.metric)
             for path in arguments.sources
             if not discoveries.get(path) or find(path)
         )
@@ -140,7 +139,7 @@ def _out(arguments: argparse.Namespace, suites: Mapping[Path, "Suite"]) -> Path:
     return places[0] / "analysis"
 
 
-def _read_suite(suite: "Suite", results: Path, metric: str, cache: Any) -> "Scores":
+def _read_suite(suite: "Suite", results: Path, metric: str) -> "Scores":
     """The scores of a suite's planned runs, which lie under its folder."""
     from analysis import sources
     from analysis.scores import ExpectedRun
@@ -153,7 +152,7 @@ def _read_suite(suite: "Suite", results: Path, metric: str, cache: Any) -> "Scor
         ExpectedRun(spec.task, spec.variant, spec.seed, spec.folder(results), spec.settings.steps)
         for spec in plan(suite)
     ]
-    return sources.read_expected(expected, suite.name, root, metric, cache)
+    return sources.read_expected(expected, suite.name, root, metric)
 
 
 def _design(suite: "Suite") -> "Design":

@@ -1,11 +1,15 @@
 """What runs cost: speed, hours, and the size of their agents, from what they logged."""
 
+import re
+
 import numpy as np
 import pandas as pd
 
 from analysis.scores import HOURS, RUN, Scores
 
 LAST = {"flops/update": "flops", "train/updates": "updates"}  # metric -> the column that has its last value
+# Sizes of networks; those of their parts, with another slash, are in them, as is the one part that has none.
+PARAMETERS = re.compile(r"parameters/(?!transition$)[^/]+")
 COSTS = ["steps_per_second", "hours_per_million", "parameters", "flops", "updates"]
 
 
@@ -26,7 +30,7 @@ def compute(scores: Scores) -> pd.DataFrame:
         nothing is known at all.
     """
     table = scores.table
-    sizes = [name for name in table["metric"].unique() if name.startswith("parameters/")]
+    sizes = [name for name in table["metric"].unique() if PARAMETERS.fullmatch(name)]
     last = _last(table[table["metric"].isin([HOURS, *LAST, *sizes])])
     hours = last[(last["metric"] == HOURS) & (last["value"] > 0) & (last["step"] > 0)].set_index(RUN)
     runs = pd.DataFrame({

@@ -17,6 +17,7 @@ from pandas.api.types import union_categoricals
 
 from analysis.errors import AnalysisError
 
+Array = NDArray[np.float64]
 RUN = ["task", "variant", "seed"]  # what names a run
 ERROR = [*RUN, "measure", "horizon"]  # what names a model error of a run
 TABLE = ["suite", *RUN, "step", "metric", "value", "episodes"]
@@ -57,40 +58,19 @@ class ExpectedRun:
     steps: int  # planned environment steps
 
 
-class Values(NamedTuple):
-    """What was measured in one run, in the order of reading: arrays of one length."""
+class Points(NamedTuple):
+    """What a run measured of one metric, in the order of reading: arrays of one length."""
 
-    steps: NDArray[np.float64]  # environment steps
-    metrics: NDArray[np.object_]  # names
-    values: NDArray[np.float64]  # NaN where a file has none
-    episodes: NDArray[np.float64]  # that a value is averaged over, NaN if unknown
-
-    @classmethod
-    def of(cls, rows: Iterable[Sequence[Any]]) -> "Values":
-        """From rows step, metric, value, episodes."""
-        return cls.columns(*(tuple(zip(*rows, strict=True)) or ((),) * 4))
-
-    @classmethod
-    def columns(cls, steps: Any, metrics: Any, values: Any, episodes: Any) -> "Values":
-        """From anything that can be made arrays of."""
-        dtypes = (float, object, float, float)
-        return cls(*(np.array(c, d) for c, d in zip((steps, metrics, values, episodes), dtypes, strict=True)))
-
-    def part(self, rows: slice) -> "Values":
-        """Some of the rows."""
-        return Values(self.steps[rows], self.metrics[rows], self.values[rows], self.episodes[rows])
-
-    @classmethod
-    def joined(cls, parts: Iterable["Values"]) -> "Values":
-        """One after another."""
-        return cls(*map(np.concatenate, zip(cls.of([]), *parts, strict=True)))
+    steps: Array  # environment steps
+    values: Array  # NaN where a file has none
+    episodes: Array  # that a value is averaged over, NaN if unknown
 
 
 class Run(NamedTuple):
     """One run as a reader finds it."""
 
     about: Mapping[str, Any]  # its row of `Scores.runs`; what is absent is unknown
-    values: Values
+    values: Mapping[str, Points]  # metric -> what was measured of it
 
 
 @dataclass(frozen=True)
@@ -103,7 +83,7 @@ class Scores:
     Attributes:
         table: One row a value: suite, task, variant, seed, step (environment steps), metric, value (NaN where the file
             has none), episodes (that the value is averaged over, NaN if unknown). Suite, task, variant and metric are
-            categorical. All of a run is there, in the order of reading: what was measured twice, and NaN.
+            categorical. All metrics of a run are there, each in the order of reading: what was measured twice, and NaN.
         runs: One row a run: suite, task, variant, seed, folder (empty if none), planned (environment steps, NaN if
             unknown), state (`missing` if there is no folder, empty if unknown), renderer, action_repeat (NaN if
             unknown), settings (JSON object: dotted key -> value), commit, dirty (`clean` or `dirty`), device, versions
@@ -121,21 +101,33 @@ class Scores:
     renamed: tuple[str, ...] = ()
 
 
+def by_metric(rows: Iterable[tuple[float, str, float, float]]) -> dict[str, Points]:
+    """Metric -> its points, from rows step, metric, value, episodes."""
+    found: dict[str, list[tuple[float, float, float]]] = {}
+    for step, metric, value, episodes in rows:
+        found.setdefault(metric, []).append((step, value, episodes))
+    return {metric: Points(*np.array(points, float).T) for metric, points in found.items()}
+
+
 def from_runs(runs: Sequence[Run], source: str, unplanned: Iterable[Path] = ()) -> Scores:
     """Runs that were read one by one, as scores; no two of a suite have the same name."""
     about = runs_frame(pd.DataFrame([run.about for run in runs]))
-    index = np.repeat(np.arange(len(runs)), [len(run.values.steps) for run in runs])
-    joined = Values.joined(run.values for run in runs)
+    found = [(i, metric, points) for i, run in enumerate(runs) for metric, points in run.values.items()]
+    sizes = [len(points.steps) for *_, points in found]
+    index = np.repeat(np.array([i for i, *_ in found], int), sizes)
+    metrics = pd.Categorical(np.array([metric for _, metric, _ in found], object))
+    steps, values, episodes = (np.concatenate([np.empty(0), *(points[i] for *_, points in found)]) for i in range(3))
     names = {name: pd.Categorical(about[name])[index] for name in ("suite", "task", "variant")}
     table = pd.DataFrame(
         {
             **names,
             "seed": about["seed"].to_numpy()[index],
-            "step": joined.steps,
-            "metric": pd.Categorical(joined.metrics),
-            "value": joined.values,
-            "episodes": joined.episodes,
-        }
+            "step": steps,
+            "metric": metrics[np.repeat(np.arange(len(found)), sizes)],
+            "value": values,
+            "episodes": episodes,
+        },
+        copy=False,
     )
     return _named(Scores(table, about, source, tuple(unplanned)))
 
@@ -165,6 +157,8 @@ def join(parts: Iterable[Scores]) -> Scores:
     plain = [_plain(part) for part in parts]
     if not plain:
         return from_runs([], "no source")
+    if len(plain) == 1:
+        return _named(plain[0])
     tables, runs = [], []
     before: dict[str, set[Any]] = {}
     for part in plain:
@@ -207,13 +201,18 @@ def usable(scores: Scores, metric: str) -> pd.DataFrame:
     The rule: an evaluation without a finite value is left out; of several at one step of a run, the last counts.
 
     Returns:
-        Rows task, variant, seed, step, score (the metric's value), episodes, hours (that the run had taken, NaN if
-        unknown), sorted by task, variant, seed and step.
+        Rows task, variant, seed, step, score (the metric's value), episodes, hours (that the run had taken, on the
+        line through the times before and after, NaN after the last), sorted by task, variant, seed and step.
     """
-    evaluations = _last(scores.table, lambda name: name == metric).rename(columns={"value": "score"})
-    hours = _last(scores.table, lambda name: name == HOURS).rename(columns={"value": "hours"})
-    found = evaluations.merge(hours[[*RUN, "step", "hours"]], how="left", on=[*RUN, "step"])
-    return _sorted(found, [*RUN, "step"])[[*RUN, "step", "score", "episodes", "hours"]]
+    found = _sorted(last(scores.table, lambda name: name == metric), [*RUN, "step"])
+    times = _sorted(last(scores.table, lambda name: name == HOURS), [*RUN, "step"])
+    time_of = dict(list(times.groupby(RUN)))
+    hours = np.full(len(found), np.nan)
+    for run, rows in found.groupby(RUN).indices.items():
+        if run in time_of:
+            steps, known = time_of[run]["step"], time_of[run]["value"]
+            hours[rows] = np.interp(found["step"].to_numpy()[rows], [0, *steps], [0, *known], right=np.nan)
+    return found.rename(columns={"value": "score"}).assign(hours=hours)[[*RUN, "step", "score", "episodes", "hours"]]
 
 
 def usable_model_errors(scores: Scores) -> pd.DataFrame:
@@ -224,8 +223,8 @@ def usable_model_errors(scores: Scores) -> pd.DataFrame:
         sequences (that it is averaged over, NaN if unknown), sorted by run, measure, horizon and step. None if no run
         has a world model that was measured.
     """
-    errors = _last(scores.table, lambda name: MODEL_ERROR.fullmatch(name) is not None)
-    sequences = _last(scores.table, lambda name: name == SEQUENCES).rename(columns={"value": "sequences"})
+    errors = last(scores.table, lambda name: MODEL_ERROR.fullmatch(name) is not None)
+    sequences = last(scores.table, lambda name: name == SEQUENCES).rename(columns={"value": "sequences"})
     found = errors.merge(sequences[[*RUN, "step", "sequences"]], how="left", on=[*RUN, "step"])
     names = found["metric"].cat.categories
     parts = [match.groups() if (match := MODEL_ERROR.fullmatch(name)) else ("", "0") for name in names]
@@ -248,7 +247,7 @@ def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
     return found
 
 
-def _last(table: pd.DataFrame, wanted: Callable[[str], bool]) -> pd.DataFrame:
+def last(table: pd.DataFrame, wanted: Callable[[str], bool]) -> pd.DataFrame:
     """The finite values of some metrics, the last of each run, metric and step."""
     codes = np.flatnonzero([wanted(name) for name in table["metric"].cat.categories])
     rows = table[np.isin(table["metric"].cat.codes, codes) & np.isfinite(table["value"])]

@@ -97,9 +97,8 @@ def _hours(data: Data) -> Finding:
     asked = data.settings.x == "hours"
     lacking = pd.Series(dtype=int)
     if asked or not data.hours.empty:
-        known = data.hours[["run", "step"]].drop_duplicates().assign(known=True)
-        evaluations = data.usable[["run", "step"]].merge(known, how="left", on=["run", "step"])
-        lacking = data.count(evaluations[evaluations["known"].isna()])
+        ends = data.hours.groupby("run")["step"].max().reindex(range(len(data.runs)))
+        lacking = data.count(data.usable[~(data.usable["step"] <= ends.to_numpy()[data.usable["run"]])])
     runs = data.runs.loc[lacking.index]
     return Finding(
         "unknown hours", "minor" if asked else "note", len(runs),

@@ -5,13 +5,12 @@ from pathlib import Path
 
 from analysis.errors import AnalysisError
 from analysis.scores import Scores
-from analysis.sources.cache import Cache
 from analysis.sources.layout import EVENTS, METRICS
 from analysis.sources.run_folders import read_expected, read_folder
 from analysis.sources.score_files import read_score_file
 from analysis.sources.tables import read_table
 
-__all__ = ["Cache", "read", "read_expected"]
+__all__ = ["read", "read_expected"]
 
 UNDERSTOOD = (
     "understood are folders of runs (<task>/<variant>/<seed> with a metrics.jsonl or TensorBoard's event files), score "
@@ -19,7 +18,7 @@ UNDERSTOOD = (
 )
 
 
-def read(path: Path, metric: str, cache: Cache | None = None) -> Scores:
+def read(path: Path, metric: str) -> Scores:
     """Reads whatever is at a path.
 
     A folder holds runs: see `layout.find`, also for what its suites are. A file is what its ending says, .csv or
@@ -28,20 +27,19 @@ def read(path: Path, metric: str, cache: Cache | None = None) -> Scores:
     Args:
         path: A folder or a file.
         metric: What is analysed.
-        cache: What was read of run folders before.
 
     Raises:
         AnalysisError: If it is nothing of the kind, is broken, or does not have the metric.
     """
     if path.is_dir():
-        return read_folder(path, metric, cache)
+        return read_folder(path, metric)
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, names, n=1)
         hint = f"; did you mean {path.with_name(near[0])}?" if near else f"; {UNDERSTOOD}"
         raise AnalysisError(f"{path}: no such file or folder{hint}")
     if path.name == METRICS or EVENTS in path.name:
-        return read_folder(path.parent, metric, cache)
+        return read_folder(path.parent, metric)
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"][-1:]
     with path.open("rb") as file:
         start = file.read(1000).lstrip()

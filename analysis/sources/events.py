@@ -16,7 +16,7 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.util.tensor_util import make_ndarray
 
 from analysis.errors import AnalysisError
-from analysis.scores import HOURS, Run, Values
+from analysis.scores import HOURS, Run, by_metric
 from analysis.sources.layout import EVENTS
 
 HEADER = struct.Struct("<QI")  # of an event: its length, and a checksum of that
@@ -41,8 +41,8 @@ class TornError(Exception):
     """A file ends within an event, or goes on with something else."""
 
 
-def read_run(folder: str, metric: str) -> Run:
-    """The metric of a run that has only event files, and the hours since the run's first event.
+def read_run(folder: str) -> Run:
+    """All scalars of a run that has only event files, and the hours since the run's first event if it logged none.
 
     As in TensorBoard, the start of a session drops what was there from its step on.
 
@@ -50,39 +50,22 @@ def read_run(folder: str, metric: str) -> Run:
         AnalysisError: If a file cannot be opened.
     """
     files = sorted((_first_time(path), path) for path in _paths(folder))
-    tags = {metric.encode(), HOURS.encode()}
     kept: list[Scalar] = []
     torn = 0
     for _, path in files:
         try:
-            for event in _events(path, tags):
+            for event in _events(path):
                 if _is_start(event):
                     kept = [scalar for scalar in kept if scalar.step < event.step]
-                kept += _scalars(event, metric)
+                kept += _scalars(event)
         except TornError:
             torn += 1
-    rows = [(scalar.step, metric, scalar.value, scalar.episodes) for scalar in kept if scalar.tag == metric]
-    steps = {step for step, *_ in rows}
-    timed = [scalar for scalar in kept if scalar.tag == HOURS]
-    if timed:
-        hours = [(scalar.step, scalar.value) for scalar in timed if scalar.step in steps or scalar is timed[-1]]
-    else:
+    values = by_metric((scalar.step, scalar.tag, scalar.value, scalar.episodes) for scalar in kept)
+    if HOURS not in values:
         began = min(time for time, _ in files)
-        hours = [(scalar.step, (scalar.time - began) / 3600) for scalar in kept]
-    rows += [(step, HOURS, value, math.nan) for step, value in hours]
-    return Run({"folder": folder, "torn": torn}, Values.of(rows))
-
-
-def names(folder: str) -> set[str]:
-    """The tags of all scalars of a run."""
-    found = set()
-    for path in _paths(folder):
-        try:
-            for event in _events(path, {b""}):
-                found |= {value.tag for value in event.summary.value if _number(value) is not None}
-        except TornError:
-            pass
-    return found
+        times = {scalar.step: (scalar.time - began) / 3600 for scalar in kept}
+        values |= by_metric((step, HOURS, hours, math.nan) for step, hours in times.items())
+    return Run({"folder": folder, "torn": torn}, values)
 
 
 def last_video(folder: Path) -> tuple[int, bytes] | None:
@@ -116,13 +99,13 @@ def _paths(folder: str) -> list[Path]:
 def _first_time(path: Path) -> float:
     """Time of a file's first event, infinite if there is none."""
     try:
-        return next((event.wall_time for event in _events(path, {b""})), math.inf)
+        return next((event.wall_time for event in _events(path)), math.inf)
     except TornError:
         return math.inf
 
 
-def _events(path: Path, tags: set[bytes]) -> Iterator[Event]:
-    """The events of a file that have one of some tags in them, or the start of a session.
+def _events(path: Path) -> Iterator[Event]:
+    """The events of a file, without those that are too large for scalars.
 
     Raises:
         TornError: At its end, if that is torn.
@@ -134,8 +117,7 @@ def _events(path: Path, tags: set[bytes]) -> Iterator[Event]:
         raise AnalysisError(f"{path}: cannot be read: {error.strerror}") from error
     with file:
         for _, length, head in _payloads(file, LARGEST):
-            wanted = length <= SHORT and SESSION in head
-            if length <= LARGEST and (wanted or any(tag in head for tag in tags)) and (event := _parsed(head)):
+            if length <= LARGEST and (event := _parsed(head)):
                 yield event
 
 
@@ -179,14 +161,13 @@ def _is_start(event: Event) -> bool:
     return event.HasField("session_log") and event.session_log.status == SessionLog.START
 
 
-def _scalars(event: Event, metric: str) -> Iterator[Scalar]:
-    """The metric, with the `episodes` beside it, and the hours, as far as an event has them."""
-    found = {value.tag: value for value in event.summary.value}
-    for tag in (metric, HOURS):
-        if tag in found and (number := _number(found[tag])) is not None:
-            beside = found.get(f"{tag.rpartition('/')[0]}/episodes")
-            episodes = None if beside is None else _number(beside)
-            yield Scalar(event.step, tag, number, math.nan if episodes is None else episodes, event.wall_time)
+def _scalars(event: Event) -> Iterator[Scalar]:
+    """The scalars of an event, each with the `episodes` beside it, as far as the event has them."""
+    number_of = {value.tag: number for value in event.summary.value if (number := _number(value)) is not None}
+    for tag, number in number_of.items():
+        beside = f"{tag.rpartition('/')[0]}/episodes"
+        episodes = number_of.get(beside, math.nan) if tag != beside else math.nan
+        yield Scalar(event.step, tag, number, episodes, event.wall_time)
 
 
 def _number(value: Summary.Value) -> float | None:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 METRICS = "metrics.jsonl"
 EVENTS = "tfevents"  # in the names of TensorBoard's files
-RECORDS = ("state.json", "provenance.json", "spec.yaml")  # what else a run folder of ours has to tell
 NO_TASKS = {"analysis", "slurm"}  # folders of ours beside those of tasks
 
 
@@ -19,14 +18,6 @@ class Place(NamedTuple):
     variant: str
     seed: int
     folder: str
-
-
-class File(NamedTuple):
-    """One state of a file, as far as that shows without reading it."""
-
-    path: str
-    size: int  # bytes
-    changed: int  # nanoseconds
 
 
 def find(root: Path) -> list[Place]:
@@ -44,16 +35,10 @@ def find(root: Path) -> list[Place]:
     ]
 
 
-def files(folder: str) -> list[File]:
-    """The files that a run is read from: metrics.jsonl and our records, or event files by age; none if it has none."""
-    entries = {entry.name: entry for entry in _entries(folder)}
-    events = sorted(name for name in entries if EVENTS in name)
-    found = []
-    for name in events if events and METRICS not in entries else (METRICS, *RECORDS):
-        if name in entries and entries[name].is_file():
-            status = entries[name].stat()
-            found.append(File(entries[name].path, status.st_size, status.st_mtime_ns))
-    return found
+def has_events_only(folder: str) -> bool:
+    """Whether a run has TensorBoard's event files and no metrics.jsonl."""
+    names = [entry.name for entry in _entries(folder)]
+    return METRICS not in names and any(EVENTS in name for name in names)
 
 
 def normal(path: Path) -> str:

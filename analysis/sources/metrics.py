@@ -1,115 +1,88 @@
-"""The lines of a metrics.jsonl that an analysis is made of; most of a long run's are others, and are not parsed."""
+"""All numbers in a run's metrics.jsonl, by metric."""
 
-import functools
 import json
-import math
-import re
+from collections.abc import Sequence
 from typing import Any
 
-from analysis.scores import HOURS, MODEL_ERROR, SEQUENCES
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from analysis.scores import Points
 from analysis.sources.fields import number
 
-UPDATES = "train/updates"
-COST = ("parameters/actor", "parameters/value", "parameters/world_model", "flops/update")
-Row = tuple[float, str, float, float]  # step, metric, value, episodes
-TIMED = re.compile(rb'"time/hours": *([-+.0-9eE]+)')
-STEP = re.compile(rb'"step": *([-+.0-9eE]+)')
-DECODER = json.JSONDecoder()
-DECODER = json.JSONDecoder()
+Array = NDArray[np.float64]
+STEP = "step"
+NUMBERS = {float, int, type(None)}
 
 
-def parse(raw: bytes, metric: str) -> tuple[list[Row], int]:
-    """Reads what is kept of a run, each metric in the order of its lines.
+def parse(raw: bytes) -> tuple[dict[str, Points], int]:
+    """Reads every metric of a run.
 
-    That is the metric with the `episodes` that stand beside it (`eval/episodes` for `eval/return`), model errors, the
-    cost on the first line, the last number of updates, and the hours at the steps of the metric and at the end. Where
-    no line tells the hours at such a step, they are interpolated between the lines before and after.
+    Null is NaN. A metric that never is a number or null, such as a list or a text, is left out. The number of
+    `<prefix>/episodes` on a line belongs to all metrics of the prefix on that line.
 
     Returns:
-        The rows, and the number of lines that are no JSON object with a finite step, of those that had to be looked at.
+        Metric -> its points in the order of the lines, and the number of lines that are no JSON object with a finite
+        step.
     """
-    key = json.dumps(metric).encode() if metric.isascii() else b'"'
-    episodes = f"{metric.rpartition('/')[0]}/episodes"
-    rows: list[Row] = []
-    hours: list[Row] = []
+    rows_of: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}  # lines with the same names become columns at once
     torn = 0
-    waiting: list[float] = []  # steps of the metric whose hours the next line with a time tells
-    timed = b""  # the last line with a time
-    for index, text in enumerate(raw.splitlines()):
-        errors = b'"model_error/' in text
-        if key in text or errors or index == 0 or text[-1:] != b"}":
-            line = parse_line(text)
-            if line is None:
-                torn += bool(text.strip())
-                continue
-            step = line["step"]
-            if metric in line:
-                rows.append((step, metric, number(line[metric]), _count(line.get(episodes))))
-                waiting.append(step)
-            if errors:
-                rows += [
-                    (step, name, number(value), math.nan)
-                    for name, value in line.items()
-                    if name.startswith("model_error/") and (name == SEQUENCES or MODEL_ERROR.fullmatch(name))
-                ]
-            if index == 0:
-                rows += [(step, name, number(line[name]), math.nan) for name in COST if name in line]
-        if b'"time/hours"' in text:
-            if waiting:
-                hours += _hours(waiting, timed, text)
-                waiting = []
-            timed = text
-    if timed:
-        hours += _hours(waiting, timed, timed)  # what was evaluated later has none
-        last, ended = _time(timed)
-        if math.isfinite(last) and (not hours or hours[-1][0] != last):
-            hours.append((last, HOURS, ended, math.nan))
-    return rows + hours + _updates(raw), torn
+    for place, text in enumerate(raw.splitlines()):
+        line = _object(text)
+        if line is None:
+            torn += bool(text.strip())
+        else:
+            rows_of.setdefault(tuple(line), []).append((place, *line.values()))
+    parts: dict[str, list[tuple[Array, Points]]] = {}
+    measured: set[str] = set()
+    for names, rows in rows_of.items():
+        places, *columns = zip(*rows, strict=True)
+        kinds_of = {name: set(map(type, column)) for name, column in zip(names, columns, strict=True)}
+        column_of = {name: _floats(column, kinds_of[name]) for name, column in zip(names, columns, strict=True)}
+        steps = column_of.pop(STEP, np.full(len(places), np.nan))
+        whole = np.isfinite(steps)
+        torn += len(places) - int(whole.sum())
+        for name, column in column_of.items():
+            episodes = _episodes(name, column_of, len(places))
+            points = Points(steps[whole], column[whole], episodes[whole])
+            parts.setdefault(name, []).append((np.array(places)[whole], points))
+        measured |= {name for name, kinds in kinds_of.items() if kinds & NUMBERS}
+    return {name: _joined(found) for name, found in parts.items() if name in measured}, torn
 
 
-def parse_line(text: bytes) -> dict[str, Any] | None:
-    """A line's object, or None if it is torn or has no finite step."""
+def _object(text: bytes) -> dict[str, Any] | None:
+    """A line's object, None if there is none."""
     try:
-        stripped = text.decode().strip()
-        line, end = DECODER.raw_decode(stripped)
-    except (ValueError, RecursionError):
-        return None
-    whole = end == len(stripped) and isinstance(line, dict) and math.isfinite(number(line.get("step")))
-    return line if whole else None
+        line = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        try:
+            line = json.loads(text.decode())  # which also knows NaN and Infinity
+        except (ValueError, RecursionError):
+            return None
+    return line if isinstance(line, dict) else None
 
 
-def _count(value: object) -> float:
-    return found if math.isfinite(found := number(value)) else math.nan
+def _floats(column: Sequence[Any], kinds: set[type]) -> Array:
+    """The values of one metric, NaN where one is no number."""
+    if kinds <= {float, int}:
+        try:
+            return np.array(column, float)
+        except OverflowError:  # an integer that no float can hold
+            pass
+    return np.array([number(value) for value in column] if kinds & NUMBERS else [np.nan] * len(column))
 
 
-def _hours(steps: list[float], before: bytes, after: bytes) -> list[Row]:
-    """The hours at some steps between two lines with times, or at them."""
-    last, ended = _time(after)
-    if steps == [last]:
-        return [(last, HOURS, ended, math.nan)]
-    first, began = _time(before) if before else (0.0, 0.0)
-    share = {step: (step - first) / (last - first) if last > first else 1.0 for step in steps if first <= step <= last}
-    return [(step, HOURS, began + (ended - began) * part, math.nan) for step, part in share.items()]
+def _episodes(name: str, column_of: dict[str, Array], size: int) -> Array:
+    beside = f"{name.rpartition('/')[0]}/episodes"
+    if name == beside or beside not in column_of:
+        return np.full(size, np.nan)
+    return np.where(np.isfinite(column_of[beside]), column_of[beside], np.nan)
 
 
-@functools.lru_cache(maxsize=4)  # the line after one evaluation is the line before the next
-def _time(text: bytes) -> tuple[float, float]:
-    """Step and hours of a line, NaN where it has none."""
-    step, hours = STEP.search(text), TIMED.match(text, text.find(b'"time/hours"'))
-    try:
-        return float(step[1]), float(hours[1])  # type: ignore[index]
-    except (TypeError, ValueError):
-        return math.nan, math.nan
-
-
-def _updates(raw: bytes) -> list[Row]:
-    """The last number of updates."""
-    end = len(raw)
-    while (found := raw.rfind(b'"train/updates"', 0, end)) >= 0:
-        start = raw.rfind(b"\n", 0, found) + 1
-        stop = raw.find(b"\n", found)
-        line = parse_line(raw[start : stop if stop >= 0 else len(raw)])
-        if line is not None and UPDATES in line:
-            return [(line["step"], UPDATES, number(line[UPDATES]), math.nan)]
-        end = found
-    return []
+def _joined(parts: list[tuple[Array, Points]]) -> Points:
+    """The points of a metric from lines with different other metrics, in the order of the lines."""
+    if len(parts) == 1:
+        return parts[0][1]
+    order = np.argsort(np.concatenate([places for places, _ in parts]))
+    return Points(*(np.concatenate(columns)[order] for columns in zip(*(points for _, points in parts), strict=True)))

@@ -10,28 +10,20 @@ from typing import Any
 import yaml
 
 from analysis.errors import AnalysisError
-from analysis.scores import Run, Values
-from analysis.sources.fields import is_number, number
+from analysis.scores import Run
+from analysis.sources.fields import number
 from analysis.sources.layout import METRICS
-from analysis.sources.metrics import parse, parse_line
+from analysis.sources.metrics import parse
 
 
-def read_run(folder: str, metric: str) -> Run:
+def read_run(folder: str) -> Run:
     """What a run folder holds; whatever is odd or torn in it is passed over.
 
     Raises:
         AnalysisError: If its metrics cannot be opened.
     """
-    rows, torn = parse(_bytes(Path(folder) / METRICS), metric)
-    return Run({"folder": folder, **_records(folder), "torn": torn}, Values.of(rows))
-
-
-def names(folder: str) -> set[str]:
-    """The names of all numbers in a run's metrics."""
-    found: set[str] = set()
-    for text in _bytes(Path(folder) / METRICS).splitlines():
-        found |= {name for name, value in (parse_line(text) or {}).items() if is_number(value)}
-    return found - {"step"}
+    values, torn = parse(_bytes(Path(folder) / METRICS))
+    return Run({"folder": folder, **_records(folder), "torn": torn}, values)
 
 
 def _bytes(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from analysis.errors import AnalysisError
-from analysis.scores import Run, Scores, Values, from_runs
+from analysis.scores import Points, Run, Scores, from_runs
 from analysis.sources.fields import is_name, is_number, number, seed
 
 EXPECTED = (
@@ -95,8 +95,8 @@ def _published(path: Path, content: Mapping[str, Any], metric: str) -> Iterator[
 
 def _run(path: Path, task: str, method: str, seed: int, metric: str, steps: list[float], values: Any) -> Run:
     about = {"suite": stem(path), "task": task, "variant": method, "seed": seed}
-    size = len(steps)
-    return Run(about, Values.columns(steps, [metric] * size, list(values), np.full(size, math.nan)))
+    points = Points(np.array(steps, float), np.array(list(values), float), np.full(len(steps), math.nan))
+    return Run(about, {metric: points})
 
 
 def stem(path: Path) -> str:

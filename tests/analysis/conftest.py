@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from analysis.scores import ExpectedRun, Run, Scores, Values, from_runs
+from analysis.scores import ExpectedRun, Run, Scores, by_metric, from_runs
 from analysis.settings import AnalysisSettings
 
 Entry = dict[str, Any]
@@ -92,7 +92,7 @@ def as_scores(curves: Iterable[Entry], episodes: float = math.nan, **runs: Any) 
         for x, line in zip(curve["xs"], _errors(curve), strict=True):
             rows += [(float(x), name, value, math.nan) for name, value in line.items()]
         about = {"suite": "test", "task": curve["task"], "variant": curve["method"], "seed": curve["seed"]}
-        read.append(Run(about, Values.of(rows)))
+        read.append(Run(about, by_metric(rows)))
     scores = from_runs(read, "a test")
     return replace(scores, runs=scores.runs.assign(**runs))
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.checks import Finding, check, quality_table, to_markdown
 from analysis.checks.finding import SEVERITIES
-from analysis.scores import RUN, Run, Scores, Values, from_runs, join, usable
+from analysis.scores import RUN, Run, Scores, by_metric, from_runs, join, usable
 from analysis.settings import AnalysisSettings
 from analysis.sources.records import read_run
 from tests.analysis.conftest import Entry, as_scores, entries, with_model_errors, write_folders
@@ -48,7 +48,7 @@ def only(scores: Scores, name: str, settings: AnalysisSettings = SETTINGS, also:
 
 def test_clean_scores_pass_every_check(tmp_path: Path) -> None:
     expected = write_folders(with_model_errors(curves()), tmp_path)
-    read = [read_run(str(run.folder), "eval/return") for run in expected]
+    read = [read_run(str(run.folder)) for run in expected]
     runs = [
         Run({**run.about, "suite": "suite", "task": of.task, "variant": of.variant, "seed": of.seed}, run.values)
         for of, run in zip(expected, read, strict=True)
@@ -347,7 +347,7 @@ def test_hours() -> None:
         steps = [1000.0, 2000.0, 3000.0]
         timed = steps[: 3 - seed]
         rows = [(step, "eval/return", 1.0, 5.0) for step in steps]
-        values = Values.of(rows + [(step, "time/hours", 0.1, np.nan) for step in timed])
+        values = by_metric(rows + [(step, "time/hours", 0.1, np.nan) for step in timed])
         runs.append(Run({**KNOWN, "suite": "s", "task": WALKER, "variant": "dreamer", "seed": seed}, values))
     for settings, severity in ((SETTINGS, "note"), (hours, "minor")):
         finding = only(from_runs(runs, "s"), "unknown hours", settings, also=("scores of one evaluation",))

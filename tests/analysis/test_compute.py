@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.compute import compute
-from analysis.scores import Run, Scores, Values, from_runs
+from analysis.scores import Run, Scores, by_metric, from_runs
 
 COLUMNS = ["task", "variant", "seeds", "steps_per_second", "hours_per_million", "parameters", "flops", "updates"]
 
@@ -15,7 +15,7 @@ def _scores(*runs: tuple[str, str, int, list[tuple[float, str, float]]]) -> Scor
         [
             Run(
                 {"suite": "s", "task": task, "variant": variant, "seed": seed},
-                Values.of([(*row, math.nan) for row in rows]),
+                by_metric((*row, math.nan) for row in rows),
             )
             for task, variant, seed, rows in runs
         ],
@@ -41,6 +41,12 @@ def test_costs_are_means_over_seeds_of_each_runs_own() -> None:
     # 7200 steps in one hour are 2 a second and 1e6 / 7200 hours a million; in two hours 1, and twice as many.
     expected = ["a", "x", 2, 1.5, 1.5e6 / 7200, (40 + 120) / 2, 10e9, 1440]
     assert found.to_numpy().tolist() == [pytest.approx(expected)]
+
+
+def test_all_networks_count_and_their_parts_do_not() -> None:
+    sizes = {"world_model": 300, "actor": 20, "critic_of_another_agent": 1, "world_model/encoder": 50, "transition": 99}
+    rows = [(0.0, f"parameters/{name}", float(size)) for name, size in sizes.items()]
+    assert compute(_scores(("a", "x", 0, rows)))["parameters"].tolist() == [321]
 
 
 def test_the_last_step_with_known_hours_counts_and_of_several_there_the_last() -> None:

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from analysis import export
 from analysis.errors import AnalysisError
-from analysis.scores import Run, Scores, Values, from_runs, usable, usable_model_errors
+from analysis.scores import Run, Scores, by_metric, from_runs, usable, usable_model_errors
 from analysis.sources import read
 from analysis.sources.fields import is_name
 from tests.analysis.conftest import as_scores, entries, with_model_errors
 
 METRIC = "eval/return"
+SHOWCASE = Path(__file__).parents[2] / "results/showcase"
 names = st.text(max_size=8).filter(is_name) | st.sampled_from(["NA", "nan", '"', ",", "'", " a ", "1", "a/b", "True"])
 numbers = st.floats() | st.sampled_from([0.1 + 0.2, 1e300, 5e-324, -0.0])
 rows = st.lists(st.tuples(st.floats(allow_nan=False, allow_infinity=False), names, numbers, numbers), max_size=4)
@@ -25,7 +26,7 @@ def made(content: dict[tuple[str, str, str, int], list[tuple[float, str, float, 
     """Scores in which every run has the metric once at least."""
     return from_runs(
         [
-            Run(dict(zip(("suite", "task", "variant", "seed"), name, strict=True)), Values.of(run))
+            Run(dict(zip(("suite", "task", "variant", "seed"), name, strict=True)), by_metric(run))
             for name, values in content.items()
             for run in [[(1.0, METRIC, 1.0, math.nan), *values]]
         ],
@@ -77,6 +78,25 @@ def test_tables_have_all_metrics(tmp_path: Path) -> None:
     export.write(scores, METRIC, tmp_path / "new/folder/a.csv")
     again = read(tmp_path / "new/folder/a.csv", METRIC)
     pd.testing.assert_frame_equal(usable_model_errors(again), usable_model_errors(scores))
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_every_metric_of_a_run_is_exported(ending: str, tmp_path: Path) -> None:
+    run = SHOWCASE / "demo/dmc_cheetah_run/dreamer/0"
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    logged = {name for line in lines for name, value in line.items() if isinstance(value, int | float)} - {"step"}
+    assert len(logged) > 20
+    export.write(read(run, METRIC), METRIC, tmp_path / f"a.{ending}")
+    if ending == "csv":
+        table = pd.read_csv(tmp_path / "a.csv", float_precision="round_trip")
+    else:
+        table = pd.read_parquet(tmp_path / "a.parquet")
+    assert set(table["metric"]) == logged
+    for name in logged:
+        points = [(line["step"], line[name]) for line in lines if name in line]
+        assert [
+            *zip(*(table.loc[table["metric"] == name, column] for column in ("step", "value")), strict=True)
+        ] == points
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis.errors import AnalysisError
-from analysis.scores import MODEL_ERRORS, RUN, Run, Values, from_runs, join, select, usable, usable_model_errors
+from analysis.scores import MODEL_ERRORS, RUN, Run, by_metric, from_runs, join, select, usable, usable_model_errors
 from tests.analysis.conftest import as_scores, entries, with_model_errors
 
 CURVES = entries(["dmc_walker_walk", "dmc_hopper_hop"], ["dreamer", "no_value"], seeds=2)
@@ -13,7 +13,7 @@ METRIC = "eval/return"
 
 
 def one(rows: list[tuple[float, str, float, float]], suite: str = "s", variant: str = "v", seed: int = 0) -> Run:
-    return Run({"suite": suite, "task": "t", "variant": variant, "seed": seed}, Values.of(rows))
+    return Run({"suite": suite, "task": "t", "variant": variant, "seed": seed}, by_metric(rows))
 
 
 def test_usable_has_every_evaluation_once_sorted_by_name_and_step() -> None:
@@ -43,7 +43,7 @@ def test_the_last_evaluation_at_a_step_counts_unless_it_is_nan() -> None:
 def test_hours_stand_beside_the_evaluations_of_their_run_and_step() -> None:
     rows = [(10.0, METRIC, 1.0, 1.0), (20.0, METRIC, 2.0, 1.0), (20.0, "time/hours", 0.5, math.nan)]
     scores = from_runs([one(rows), one([(10.0, METRIC, 3.0, 1.0)], seed=1)], "a test")
-    assert usable(scores, METRIC)["hours"].fillna(-1).tolist() == [-1, 0.5, -1]
+    assert usable(scores, METRIC)["hours"].fillna(-1).tolist() == [0.25, 0.5, -1]
 
 
 def test_only_numbers_are_usable_model_errors() -> None:

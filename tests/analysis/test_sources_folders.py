@@ -3,6 +3,7 @@ import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -10,11 +11,14 @@ import yaml
 from analysis.errors import AnalysisError
 from analysis.scores import ExpectedRun, Scores, usable, usable_model_errors
 from analysis.sources import read, read_expected
+from analysis.sources.layout import find
+from analysis.sources.metrics import parse
 from analysis.sources.records import read_run
-from tests.analysis.conftest import COST, Entry, as_scores, entries, with_model_errors, write_folders
+from tests.analysis.conftest import Entry, as_scores, entries, with_model_errors, write_folders
 
 CURVES = entries(["dmc_hopper_hop", "dmc_walker_walk"], ["dreamer", "no_value"], seeds=2)
 METRIC = "eval/return"
+SHOWCASE = Path(__file__).parents[2] / "results/showcase"
 
 
 def write_lines(folder: Path, *lines: Entry) -> Path:
@@ -46,20 +50,60 @@ def test_planned_runs_hold_what_was_written(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
-def test_cost_is_that_of_the_first_line_and_updates_of_the_last(tmp_path: Path) -> None:
-    scores = read_expected(write_folders(CURVES[:1], tmp_path), "suite", tmp_path, METRIC)
-    assert {name: values(scores, name) for name in COST} == {name: [[0, value]] for name, value in COST.items()}
-    assert values(scores, "train/updates") == [[20_000, 2000]]
+@pytest.mark.parametrize("suite", ["ed2_cpu", "atari_cpu"])
+def test_every_number_of_real_runs_is_read(suite: str) -> None:
+    """Against a plain reading of the lines by the standard library."""
+    folders = [place.folder for place in find(SHOWCASE / suite)][::5]
+    assert folders
+    for folder in folders:
+        expected: dict[str, list[tuple[float, float]]] = {}
+        for line in map(json.loads, (Path(folder) / "metrics.jsonl").read_text().splitlines()):
+            for name, value in line.items():
+                if name != "step" and isinstance(value, int | float):
+                    expected.setdefault(name, []).append((line["step"], value))
+        found = read_run(folder).values
+        assert {name: [*zip(points.steps, points.values, strict=True)] for name, points in found.items()} == expected
+        assert len(expected) > 20
+
+
+def test_numbers_are_read_as_the_standard_library_reads_them() -> None:
+    text = (
+        '{"step": 1, "a": NaN, "b": -Infinity, "c": 1e400, "d": 5}\n{"step": 2, "a": null, "b": 0.1, "d": "x"}\n'
+        f'{{"step": 3, "a": {10**400}, "b": true, "c": [1], "e": "only text"}}\n{{"step": {10**400}, "a": 1}}\n'
+        '{"step": 4, "step": 5, "a": 2, "a": 3}\n{"step": null, "a": 1}\n{"a": 1}\n'
+    )
+    found, torn = parse(text.encode())
+    nan, inf = math.nan, math.inf
+    expected = {
+        "a": [(1, nan), (2, nan), (3, inf), (5, 3)], "b": [(1, -inf), (2, 0.1), (3, nan)],
+        "c": [(1, inf), (3, nan)], "d": [(1, 5), (2, nan)],
+    }  # fmt: skip
+    assert found.keys() == expected.keys()
+    for name, points in expected.items():
+        np.testing.assert_equal(np.column_stack([found[name].steps, found[name].values]), points, name)
+    assert torn == 3
+
+
+def test_metrics_of_lines_with_other_names_beside_them_keep_the_order_of_the_lines() -> None:
+    lines = [{"step": 5, "a": 1}, {"step": 3, "a": 2, "b": 1}, {"step": 5, "a": 3}, {"step": 1, "a": 4, "b": 2}]
+    found, _ = parse("\n".join(map(json.dumps, lines)).encode())
+    assert [*zip(*found["a"][:2], strict=True)] == [(5, 1), (3, 2), (5, 3), (1, 4)]
+
+
+def test_episodes_are_those_beside_a_metric_of_their_prefix() -> None:
+    found, _ = parse(b'{"step": 1, "eval/x": 2, "eval/episodes": 4, "train/x": 1}\n{"step": 2, "eval/x": 3}')
+    assert np.nan_to_num(found["eval/x"].episodes, nan=-1).tolist() == [4, -1]
+    assert np.isnan(found["train/x"].episodes).all()
 
 
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ([(10, "e"), (10, 2.0), (20, 3.0)], {10: 2.0, 20: 3.0}),
-        ([(10, 2.0), (10, "e"), (20, 3.0)], {10: 2.0, 20: 3.0}),
-        ([(10, 2.0), (15, "e"), (20, 3.0)], {15: 2.5, 20: 3.0}),
-        ([(5, "e"), (10, 2.0)], {5: 1.0, 10: 2.0}),
-        ([(10, 2.0), (15, "e")], {10: 2.0}),
+        ([(10, "e"), (10, 2.0), (20, 3.0)], {10: 2.0}),
+        ([(10, 2.0), (10, "e"), (20, 3.0)], {10: 2.0}),
+        ([(10, 2.0), (15, "e"), (20, 3.0)], {15: 2.5}),
+        ([(5, "e"), (10, 2.0)], {5: 1.0}),
+        ([(10, 2.0), (15, "e")], {}),
         ([(10, 2.0), (10, "e")], {10: 2.0}),
         ([(10, "e")], {}),
     ],
@@ -69,8 +113,8 @@ def test_hours_at_evaluations_are_known_or_interpolated(
     lines: list[tuple[int, object]], expected: dict[int, float], tmp_path: Path
 ) -> None:
     written = [{"step": s, **({METRIC: 1.0} if what == "e" else {"time/hours": what})} for s, what in lines]
-    found = values(read(write_lines(tmp_path / "t/v/0", *written), METRIC), "time/hours")
-    assert [*map(tuple, found)] == [*expected.items()]
+    found = usable(read(write_lines(tmp_path / "t/v/0", *written), METRIC), METRIC)
+    assert {row.step: row.hours for row in found.itertuples() if row.hours == row.hours} == expected
 
 
 def test_torn_lines_are_counted_and_survived(tmp_path: Path) -> None:
@@ -89,8 +133,8 @@ def test_every_proper_prefix_of_metrics_can_be_read(tmp_path: Path) -> None:
     whole = metrics.read_bytes()
     for length in range(len(whole)):
         metrics.write_bytes(whole[:length])
-        about, read_values = read_run(str(run.folder), "train/length")
-        steps = read_values.steps[read_values.metrics == "train/length"].tolist()
+        about, found = read_run(str(run.folder))
+        steps = found["train/length"].steps.tolist() if "train/length" in found else []
         assert steps == [999.0, 1999.0][: whole[:length].count(b'"train/length": 1000}')]
         assert about["torn"] == (length > 0 and whole[length - 1 : length] not in b"}\n")
 
