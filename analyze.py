@@ -2,7 +2,6 @@
 """What came out? The command line over analysis/: statistics, figures, tables and a report of scores from anywhere."""
 
 import argparse
-import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from analysis.settings import AnalysisSettings
 from common.errors import UserError
 
 if TYPE_CHECKING:
-    from analysis.design import Design
+    from analysis.relations import Relations
     from analysis.scores import Scores
     from suites.suite import Suite
 
@@ -21,14 +20,14 @@ EPILOG = """\
 A SOURCE is the YAML file of a suite; a folder of runs, <task>/<variant>/<seed> with metrics.jsonl or TensorBoard
 events; a score file, a JSON list of {task, method, seed, xs, ys}, plain or gzip; a table of published scores (.json);
 a .csv or .parquet of task, variant, seed, step, value; or a folder of SD2's discoveries, drawn beside the scores.
-What stands on the command line overrides a suite's own `analysis` settings."""
+Options override a suite's own `analysis` settings."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one analysis and returns the exit code: 0, or 2 for a mistake that was explained, or 130 interrupted."""
     arguments = _parse(argv)
     try:
-        _analyze(arguments, shlex.join(["analyze.py", *(sys.argv[1:] if argv is None else argv)]))
+        _analyze(arguments, ["analyze.py", *(sys.argv[1:] if argv is None else argv)])
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -66,22 +65,24 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--export", nargs="+", action="extend", default=[], type=Path, metavar="FILE",
         help="also write the scores: .parquet or .csv with all metrics, .json or .json.gz as a score file",
     )  # fmt: skip
-    settings = parser.add_argument_group("protocol")
+    settings = parser.add_argument_group("scores, statistics and figures")
     for name, field in AnalysisSettings.model_fields.items():
         flag, text = f"--{name.replace('_', '-')}", f"{field.description} (default: {field.default})"
         settings.add_argument(flag, metavar=name.split("_")[-1].upper(), help=text.replace("%", "%%"))
     return parser.parse_args(argv)
 
 
-def _analyze(arguments: argparse.Namespace, command: str) -> None:
+def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
     from rich.console import Console
 
-    from analysis import console, export, report, sources
-    from analysis.design import joined, renamed
+    from analysis import console, export, output, results, sources
+    from analysis.inputs import Inputs
+    from analysis.paths import shown_command
     from analysis.published import read_published
+    from analysis.relations import joined, renamed
+    from analysis.results import quality
     from analysis.scores import join, select
     from analysis.sources.layout import find
-    from analysis.study import Context, Study
     from discovery import figures, store
     from suites.plan import selection
 
@@ -105,13 +106,15 @@ def _analyze(arguments: argparse.Namespace, command: str) -> None:
         raise AnalysisError("there are only discoveries of SD2, which are drawn beside scores: name the scores, too")
     for path in arguments.export:
         export.write(scores, settings.metric, path)
-    designs = {suite.name: renamed(_design(suite), suite.name, scores.renamed) for suite in suites.values()}
+    relations = joined({each.name: renamed(_relations(each), each.name, scores.renamed) for each in suites.values()})
     found = [store.read(place) for places in discoveries.values() for place in places]
-    further = [exhibit for each in found for exhibit in figures.exhibits(each)]
+    plots = [plot for each in found for plot in figures.plots(each)]
+    inputs = Inputs(scores, settings, relations, published, plots, shown_command(command))
     with terminal.status(f"Statistics and figures of {scores.source}"):
-        study = Study.of(scores, Context(settings, joined(designs), published, further, command))
-        paths = report.write(study, folder)
-    console.show(study.findings, study.tables.values(), paths, terminal)
+        made = results.make(inputs)
+        paths = output.write(inputs, made, folder)
+    tables = [table for result in made for table in result.tables]
+    console.show(quality.findings(inputs), tables, paths, terminal)
 
 
 def _suites(sources: Sequence[Path]) -> dict[Path, "Suite"]:
@@ -155,9 +158,9 @@ def _read_suite(suite: "Suite", results: Path, metric: str) -> "Scores":
     return sources.read_expected(expected, suite.name, root, metric)
 
 
-def _design(suite: "Suite") -> "Design":
-    """How the suite's variants belong together, in the words of the analysis, which knows nothing of suites."""
-    from analysis.design import Design, Point
+def _relations(suite: "Suite") -> "Relations":
+    """How the suite's variants relate, in the words of the analysis, which knows nothing of suites."""
+    from analysis.relations import Point, Relations
 
     grid = suite.grid
     families = {name: entry.variant for name, entry in grid.items()}
@@ -171,7 +174,7 @@ def _design(suite: "Suite") -> "Design":
                 line = grid.name(entry.variant, others)
                 families[line] = entry.variant
                 sweeps.setdefault(grid.short[key], {})[name] = Point(line, entry.swept[key].value)
-    return Design(families, sweeps, suite.comparisons)
+    return Relations(families, sweeps, suite.comparisons)
 
 
 def _settings(suites: Collection["Suite"], arguments: argparse.Namespace) -> AnalysisSettings:

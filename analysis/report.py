@@ -1,60 +1,113 @@
-"""From a study to the files of its folder: numbers, tables, figures and the page that shows them."""
+"""The report of an analysis: what is on its page, in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
+from matplotlib.colors import to_hex
 
-from analysis import checks, files, latex, page, tables
-from analysis.document import page as compose
-from analysis.exhibits import exhibits
-from analysis.published import Published
-from analysis.study import Study
+from analysis.inputs import Inputs
+from analysis.page import Page, Picture, RunCurve, Section
+from analysis.paths import shown
+from analysis.result import HEADINGS, Result
+from analysis.results import aggregates, improvement, quality
+from analysis.scoring import FEW_SEEDS, seeds
+from analysis.sources.events import last_video
+
+NAMED = 3  # variants in a sentence
+FOLDER = 4  # last parts of a run's folder: suite, task, variant, seed
+VIDEOS, VIDEO_BYTES = 40, 15_000_000  # that a page can hold and still open at once
 
 
-def write(study: Study, folder: Path) -> list[Path]:
-    """Writes every table, every figure and the report in place of those of an earlier analysis; returns their paths."""
-    source = study.scores.source
-    shown = list(exhibits(study))
-    rendered = [exhibit.render() for exhibit in shown]
-    contents: dict[str, str | bytes] = {f"{name}.csv": _csv(frame) for name, frame in _frames(study).items()}
-    contents |= {
-        "tables.md": "\n".join([f"# {source}\n", *map(tables.to_markdown, study.tables.values()), *_sources(study)]),
-        "tables.tex": latex.latex_document(list(study.tables.values())),
-        "checks.md": checks.to_markdown(study.findings, study.protocol),
-        "captions.md": "\n".join(f"## {each.name}: {each.title}\n\n{each.caption}\n" for each in shown),
+def page(inputs: Inputs, results: Sequence[Result], svgs: Mapping[str, bytes]) -> Page:
+    """Puts figures, tables and single runs on one page.
+
+    Args:
+        inputs: What the results are made from.
+        results: What the page shows.
+        svgs: Name of a figure -> its SVG file.
+    """
+    sections = []
+    for id, heading in HEADINGS.items():
+        found = [result for result in results if result.section == id]
+        pictures = [Picture(plot.name, plot.title, svgs[plot.name], plot.caption) for r in found for plot in r.plots]
+        tables = [table for result in found for table in (*result.tables, *result.report_tables)]
+        if pictures or tables:
+            intro = " ".join(result.intro for result in found if result.intro)
+            sections.append(Section(id, heading, intro, [*pictures, *tables]))
+    runs = list(_runs(inputs))
+    title = inputs.scores.source
+    return Page(title, _lead(inputs), _facts(inputs), inputs.command, sections, runs, inputs.settings.metric)
+
+
+def _lead(inputs: Inputs) -> str:
+    """The answer in one or two sentences, in numbers."""
+    statistics, probabilities = aggregates.numbers(inputs), improvement.numbers(inputs)
+    iqm = statistics[statistics["statistic"] == "iqm"].sort_values("value", ascending=False, kind="stable")
+    ranked = ", ".join(f"{row['variant']} {_interval(row)}" for row in iqm.head(3).to_dict("records"))
+    lead = f"Interquartile mean of normalised scores{', highest first' if len(iqm) > 1 else ''}: {ranked}."
+    if not probabilities.empty:
+        reference = probabilities["reference"].iloc[0]
+        better = probabilities[probabilities["low"] > 0.5]
+        worse = probabilities[probabilities["high"] < 0.5]
+        said = [
+            f"{_several(list(rows['variant']))} {word} {reference}"
+            for rows, word in ((better, "probably improve on"), (worse, "probably fall behind"))
+            if not rows.empty
+        ]
+        undecided = f"no variant differs from {reference}"
+        lead += f" By the interval of the probability of improvement, {'; '.join(said) or undecided}."
+        if inputs.finals.groupby(["task", "variant"]).size().min() < FEW_SEEDS:
+            lead += " With so few seeds that is a hint, not a proof."
+    return lead
+
+
+def _several(names: Sequence[str]) -> str:
+    return " and ".join(names) if len(names) <= NAMED else f"{len(names)} variants"
+
+
+def _interval(row: Mapping[Hashable, Any]) -> str:
+    value, low, high = (f"{row[key]:.3f}" for key in ("value", "low", "high"))
+    return value if low == "nan" else f"{value} [{low}, {high}]"
+
+
+def _facts(inputs: Inputs) -> list[tuple[str, str]]:
+    findings = quality.findings(inputs)
+    found = sum(finding.count > 0 for finding in findings)
+    return [
+        ("runs", f"{len(inputs.scores.runs):,}"),
+        ("tasks", str(inputs.finals["task"].nunique())),
+        ("variants", str(len(inputs.variants))),
+        ("seeds", seeds(inputs.finals)),
+        ("environment steps", f"{inputs.evaluations['step'].max():,.0f}"),
+        ("checks with findings", f"{found} of {len(findings)}"),
+    ]
+
+
+def _runs(inputs: Inputs) -> Iterator[RunCurve]:
+    """Every run's curve, with its last evaluation's video as long as the page can hold them: lowest seeds first."""
+    table = inputs.evaluations
+    curves = {
+        name: (run["step"].tolist(), run["score"].tolist()) for name, run in table.groupby(["task", "variant", "seed"])
     }
-    for exhibit, kinds in zip(shown, rendered, strict=True):
-        contents |= {f"{exhibit.name}.{kind}": kinds[kind] for kind in ("pdf", "png")}
-    drawn = [(exhibit, kinds["svg"]) for exhibit, kinds in zip(shown, rendered, strict=True)]
-    contents["report.html"] = page.render(compose(study, source, drawn))
-    return files.write_all(folder, contents)
+    runs = inputs.scores.runs.to_dict("records")
+    videos = _videos([run for run in sorted(runs, key=lambda run: run["seed"]) if run["folder"]])
+    for run in runs:
+        steps, values = curves.get((run["task"], run["variant"], run["seed"]), ([], []))
+        step, video = videos.get(run["folder"], (None, None))
+        color = to_hex(inputs.looks[run["variant"]].color)
+        yield RunCurve(
+            run["task"], run["variant"], run["seed"], steps, values, run["state"],
+            shown(run["folder"], FOLDER) if run["folder"] else "",
+            color, video, step,
+        )  # fmt: skip
 
 
-def _frames(study: Study) -> dict[str, pd.DataFrame]:
-    """The numbers in full, by the name of their file."""
-    frames = {
-        "aggregates": study.aggregates,
-        "profiles": study.profiles,
-        "improvement": study.improvement,
-        "efficiency": study.efficiency,
-        "tasks": study.tasks,
-        "appendix": tables.appendix(study.tasks, study.context.published),
-        "sweeps": study.sweeps,
-        "compute": study.compute,
-        "model_errors": study.model_errors.finals if study.model_errors else pd.DataFrame(),
-    }
-    return {name: frame for name, frame in frames.items() if not frame.empty}
-
-
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, na_rep="nan")
-
-
-def _sources(study: Study) -> Sequence[str]:
-    """Where the drawn baselines come from, and what to know of them, as a section of Markdown."""
-    return ["## Published scores\n", *map(_source, study.context.published), ""] if study.context.published else []
-
-
-def _source(method: Published) -> str:
-    return f"- {method.label}: {method.unit}, from {method.source}. {method.note}".rstrip()
+def _videos(runs: Sequence[Mapping[Hashable, Any]]) -> dict[str, tuple[int, bytes]]:
+    videos: dict[str, tuple[int, bytes]] = {}
+    size = 0
+    for run in runs[:VIDEOS]:
+        if (found := last_video(Path(run["folder"]))) and size + len(found[1]) <= VIDEO_BYTES:
+            videos[run["folder"]] = found
+            size += len(found[1])
+    return videos

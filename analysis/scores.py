@@ -3,10 +3,12 @@
 import difflib
 import fnmatch
 import itertools
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +44,7 @@ RUNS: Mapping[str, Any] = {
     "attempts": math.nan,
     "torn": 0,
 }
+COMMIT = 8  # characters of a commit that are shown
 HOURS = "time/hours"
 SEQUENCES = "model_error/sequences"
 MODEL_ERROR = re.compile(r"model_error/(image|reward|kl)/([1-9][0-9]{0,8})")
@@ -234,6 +237,12 @@ def usable_model_errors(scores: Scores) -> pd.DataFrame:
     return _sorted(found, [*ERROR, "step"])[MODEL_ERRORS]
 
 
+@lru_cache(maxsize=4096)
+def values_of(text: str) -> Mapping[str, str]:
+    """The names and values of a run's settings or versions, from their JSON object; nothing if the run has none."""
+    return {name: _text(value) for name, value in (json.loads(text) if text else {}).items()}
+
+
 def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
     """The names that an entry of the command line means: itself, or what matches its patterns."""
     found = []
@@ -310,3 +319,10 @@ def _told_apart(runs: pd.DataFrame, before: dict[str, set[Any]]) -> dict[str, st
         names[str(suite)] = name = next(name for name in candidates if not found & before.get(name, set()))
         before.setdefault(name, set()).update(found)
     return names
+
+
+def _text(value: Any) -> str:
+    """A setting's value; 5.0 and 5 are the same."""
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return value if isinstance(value, str) else json.dumps(value)

@@ -11,47 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis import bootstrap, series
-from analysis.series import Series
 from analysis.settings import AnalysisSettings
 
 Array = NDArray[np.float64]
 
 PAIR = ("task", "variant")
-STATISTICS = ("iqm", "median", "mean", "optimality_gap")
-POINTS = 200  # of a curve at most: more than a panel has room for
 RESAMPLED = 2**20  # means that are held at once
-
-
-def aggregates(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    """The four statistics of each variant over all of its runs and tasks.
-
-    Args:
-        finals: One row a run: task, variant, seed, score; normalised, finite.
-        settings: `repetitions`, `confidence` and `seed` of the bootstrap.
-
-    Returns:
-        Rows variant, statistic, value, low, high, runs (per task), tasks. The bounds are NaN for a single run a task,
-        which has no spread to resample.
-    """
-    rows = []
-    for variant, scores_RT in score_matrices(finals):
-        values, bounds = bootstrap.interval([scores_RT], summary, settings)
-        for statistic, value, low, high in zip(STATISTICS, values, *bounds, strict=True):
-            rows.append((variant, statistic, value, low, high, *scores_RT.shape))
-    return pd.DataFrame(rows, columns=["variant", "statistic", "value", "low", "high", "runs", "tasks"])
-
-
-def summary(scores_RT: Array) -> Array:
-    """The four statistics, equal to `rliable.metrics` but from one sort and one mean by task.
-
-    They are the 25 % trimmed mean of all scores, the median and mean of the tasks' means, and the mean distance to 1
-    from below.
-    """
-    means_T = scores_RT.sum(axis=0) / len(scores_RT)
-    middle_T = np.sort(means_T)[(len(means_T) - 1) // 2 : len(means_T) // 2 + 1]
-    gap = 1 - np.minimum(scores_RT, 1).sum() / scores_RT.size
-    return np.array([interquartile_mean(scores_RT.ravel()), middle_T.sum() / len(middle_T), means_T.mean(), gap])
 
 
 def interquartile_mean(scores: Array) -> Array:
@@ -115,63 +80,6 @@ def task_means(finals: pd.DataFrame, settings: AnalysisSettings, by: Sequence[st
     return names.assign(mean=mean_P, low=low_P, high=high_P, seeds=seeds_P)
 
 
-def curves(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = PAIR) -> pd.DataFrame:
-    """The mean return over seeds in the course of training, with a band.
-
-    A run's return between two of its evaluations is taken from the line through them, so that seeds which were
-    evaluated at different steps can be averaged; half an evaluation interval beyond its ends, a run no longer counts.
-    In bins (`series.binned`) a seed counts only where it has evaluations. A curve has at most 200 points: of more
-    distinct steps those that are nearest to 200 evenly spaced ones. `describe_curves` says so to a reader.
-
-    Args:
-        table: Evaluations: task, variant, seed, step, score; finite; and hours for `x: hours` or bins.
-        settings: `x`, `bin` and `band`; `confidence` and `seed` of the bootstrap. Against hours, runs that know none
-            are left out, and a bin stands at the mean of its hours.
-        by: The columns that name what has one curve: task and variant, and what else tells scores apart.
-
-    Returns:
-        Rows of the columns `by`, step (or hours, for `x: hours`), mean, low, high, seeds (that the point rests on).
-        The bounds are NaN for a single seed and for `band: none`.
-    """
-    x = "hours" if settings.x == "hours" else "step"
-    table = table[table[x].notna()]
-    if settings.bin is not None:
-        table = series.binned(table, settings.bin, by)
-    alone = settings.bin is not None and x == "step"
-    names, columns = [], []
-    for name, runs in series.groups(table, by, x):
-        grid_S = series.thinned(np.concatenate([run.places for run in runs]), POINTS)
-        returns_RS = np.stack([_resample(run, grid_S, alone) for run in runs])
-        seeds_S = (~np.isnan(returns_RS)).sum(axis=0)
-        names += [name] * len(grid_S)
-        columns.append(np.stack([grid_S, np.nanmean(returns_RS, axis=0), *_band(returns_RS, settings), seeds_S]))
-    points = np.concatenate(columns, axis=1).T if columns else np.empty((0, 5))
-    found = pd.DataFrame(points, columns=[x, "mean", "low", "high", "seeds"]).astype({"seeds": int})
-    return pd.concat([pd.DataFrame(names, columns=[*by]), found], axis=1)
-
-
-def describe_curves(settings: AnalysisSettings) -> str:
-    """What a point of a curve is and what its band shows, for captions."""
-    if settings.bin is None:
-        values = (
-            "Between evaluations a run's return is interpolated; "
-            f"a curve has at most {POINTS} points, spaced as evenly as the evaluations allow."
-        )
-    else:
-        values = (
-            f"Returns are means of a run's evaluations in bins of {settings.bin:,.10g} environment steps; "
-            f"of more than {POINTS} bins so many are shown, evenly spaced."
-        )
-    repetitions = bootstrap.for_bands(settings).repetitions
-    band = {
-        "interval": f"{100 * settings.confidence:g} % bootstrap interval of the mean, {repetitions:,} repetitions",
-        "std": "mean ± standard deviation over seeds (of the population: divided by n, not n - 1)",
-        "range": "lowest to highest seed",
-        "none": "",
-    }[settings.band]
-    return f"{values} Bands: {band}." if band else values
-
-
 def mean_interval(values_RP: Array, settings: AnalysisSettings) -> tuple[Array, Array]:
     """Percentile bootstrap interval of the mean over runs, for many points at once.
 
@@ -211,32 +119,3 @@ def _resamples(runs: int, repetitions: int, seed: int) -> Array:
     """The share of each of the runs in each resample: runs x repetitions."""
     counts_BR = np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), repetitions)
     return np.ascontiguousarray(counts_BR.T / runs)
-
-
-def _resample(run: Series, grid_S: Array, alone: bool) -> Array:
-    """One run's returns at the given places, NaN where it does not reach, or, `alone`, where it was not evaluated."""
-    if alone:
-        inside_S = np.isin(grid_S, run.places)
-    else:
-        margin = np.median(np.diff(run.places)) / 2 if len(run.places) > 1 else 0.0
-        inside_S = (grid_S >= run.places[0] - margin) & (grid_S <= run.places[-1] + margin)
-    return np.where(inside_S, np.interp(grid_S, *run), np.nan)
-
-
-def _band(returns_RS: Array, settings: AnalysisSettings) -> tuple[Array, Array]:
-    """The ends of the band at each point; NaN where a single run, or none, has a return."""
-    present_RS = ~np.isnan(returns_RS)
-    low_S, high_S = np.full((2, returns_RS.shape[1]), np.nan)
-    if settings.band == "interval":
-        for pattern_R in np.unique(present_RS, axis=1).T:  # points that rest on the same runs
-            points_S = (present_RS == pattern_R[:, None]).all(axis=0)
-            bounds = mean_interval(returns_RS[np.ix_(pattern_R, points_S)], bootstrap.for_bands(settings))
-            low_S[points_S], high_S[points_S] = bounds
-    elif settings.band != "none":
-        many_S = present_RS.sum(axis=0) > 1
-        returns_RS = returns_RS[:, many_S]
-        mean, spread = np.nanmean(returns_RS, axis=0), np.nanstd(returns_RS, axis=0)
-        is_std = settings.band == "std"
-        low_S[many_S] = mean - spread if is_std else np.nanmin(returns_RS, axis=0)
-        high_S[many_S] = mean + spread if is_std else np.nanmax(returns_RS, axis=0)
-    return low_S, high_S

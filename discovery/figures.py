@@ -15,9 +15,9 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analysis.exhibits import Exhibit
 from analysis.figures import panels
 from analysis.figures.style import ONE, SMALL, STYLE, TWO, render, wrapped
+from analysis.result import Plot
 from common import files
 from discovery.discovery import Discovery
 
@@ -29,20 +29,16 @@ Color = str | tuple[float, float, float]
 LONE = "0.45"  # the colour of an action that is a group of its own
 
 
-def exhibits(found: Discovery) -> Iterator[Exhibit]:
+def plots(found: Discovery) -> Iterator[Plot]:
     """The figures of a discovery, as an analysis shows them with scores."""
     name = re.sub(r"[^\w.-]+", "_", f"sd2 {found.title.replace(',', '')} eta {found.settings.eta:g}")
-    yield Exhibit(
-        f"{name}_correlations", "discovery", f"What each action moves: {found.title}",
-        "Absolute correlation of actions with the changes that follow them (SD2), by group.",
-        partial(correlations, found),
-    )  # fmt: skip
+    caption = "Absolute correlation of actions with the changes that follow them (SD2), by group."
+    title = f"What each action moves: {found.title}"
+    yield Plot(f"{name}_correlations", title, caption, caption, partial(correlations, found))
     if found.merges:
-        yield Exhibit(
-            f"{name}_dendrogram", "discovery", f"How the groups came about: {found.title}",
-            "Groups merge from left to right by their Rela; the dashed line is where merging stops.",
-            partial(dendrogram, found),
-        )  # fmt: skip
+        caption = "Groups merge from left to right by their Rela; the dashed line is where merging stops."
+        title = f"How the groups came about: {found.title}"
+        yield Plot(f"{name}_dendrogram", title, caption, caption, partial(dendrogram, found))
 
 
 def draw(found: Discovery, folder: Path) -> list[Path]:

@@ -12,7 +12,8 @@ import pytest
 from rliable import library, metrics
 
 import analyze
-from analysis import figures
+from analysis.figures.style import Look, looks
+from analysis.results import aggregates, curves, sweeps
 from suites.plan import plan
 from suites.suite import load_suite
 from suites.tasks import task_lists
@@ -191,24 +192,23 @@ def test_variants_have_the_colors_of_their_family_in_every_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     colors: dict[str, set[tuple[float, ...]]] = {}
-    for kind in ("learning_curves", "aggregate_intervals", "sweep"):
-        draw = getattr(figures, kind)
+    for module in (curves, aggregates, sweeps):
 
-        def spy(data: pd.DataFrame, looks: dict[str, figures.Look], *rest: Any, draw: Any = draw) -> Any:
+        def spy(data: pd.DataFrame, looks: dict[str, Look], *rest: Any, draw: Any = module.draw) -> Any:
             for name in set(data["variant"]):
                 colors.setdefault(name, set()).add(looks[name].color)
             return draw(data, looks, *rest)
 
-        monkeypatch.setattr(figures, kind, spy)
+        monkeypatch.setattr(module, "draw", spy)
     path = tmp_path / "s.yaml"
     path.write_text(ABLATIONS.replace("of: [dreamer, repeat]", "of: repeat"))
     write_folders(entries(["toy_reach_2"], load_suite(path).grid, seeds=2), tmp_path / "results/small")
     assert analyze.main([str(path), "--results", str(tmp_path / "results")]) == 0
     assert {len(found) for found in colors.values()} == {1}
-    looks = figures.looks(["dreamer", "no_value", "reward", "repeat"])
+    expected = looks(["dreamer", "no_value", "reward", "repeat"])
     for name in ("dreamer", "no_value", "reward"):
-        assert colors[name] == {looks[name].color}
-    assert colors["repeat+jit=true"] == {looks["repeat"].color}
+        assert colors[name] == {expected[name].color}
+    assert colors["repeat+jit=true"] == {expected["repeat"].color}
     assert colors["dreamer+horizon=3"] != colors["dreamer+horizon=15"] != colors["dreamer"]
 
 
@@ -320,7 +320,7 @@ def test_interruption_says_so_in_one_line(
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("analysis.report.write", interrupted)
+    monkeypatch.setattr("analysis.output.write", interrupted)
     assert analyze.main([str(suite), "--results", str(tmp_path / "results")]) == 130
     assert capsys.readouterr().err == "interrupted\n"
 
@@ -403,6 +403,19 @@ def test_report_names_folders_as_one_would_type_them(
     page = (tmp_path / "results/small/analysis/report.html").read_text()
     assert "results/small/dmc_walker_walk/short/1" in page
     assert str(tmp_path) not in page
+
+
+def test_no_file_names_a_folder_of_the_machine(suite: Path, tmp_path: Path) -> None:
+    write_folders(entries(["dmc_walker_walk"], ["unplanned"], seeds=1), tmp_path / "results/small")
+    scales = tmp_path / "scales.csv"
+    scales.write_text("task,low,high\ndmc_walker_walk,0,1000\ntoy_reach_2,0,200\n")
+    folder, results = tmp_path / "results/small/analysis", str(tmp_path / "results")
+    other = ["--out", str(folder), "--normalization", str(scales)]
+    for command in ([str(suite), "--results", results], [f"{results}/small", *other]):
+        assert analyze.main(command) == 0
+        texts = {path.name: path.read_bytes() for path in folder.iterdir()}
+        assert b".../small/dmc_walker_walk/unplanned/0" in texts["report.html"]
+        assert not [name for name, text in texts.items() if str(tmp_path).encode() in text]
 
 
 def test_discoveries_are_drawn_beside_scores(tmp_path: Path) -> None:

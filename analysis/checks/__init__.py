@@ -5,11 +5,10 @@ from collections.abc import Collection
 from analysis.checks import comparison, evaluations, origin, runs
 from analysis.checks.data import Data
 from analysis.checks.finding import SEVERITIES, Finding
-from analysis.checks.tables import quality_table, to_markdown
 from analysis.scores import Scores
 from analysis.settings import AnalysisSettings
 
-__all__ = ["Finding", "check", "quality_table", "to_markdown"]
+__all__ = ["Finding", "check"]
 
 
 def check(scores: Scores, settings: AnalysisSettings, swept: Collection[str] = ()) -> list[Finding]:

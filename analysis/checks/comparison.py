@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.checks.data import Data
 from analysis.checks.finding import Finding, grouped, listed, names, plural
-from analysis.protocol import NORMALIZATIONS, lacking, scale
+from analysis.scoring import NORMALIZATIONS, lacking, scale
 from analysis.statistics import PAIR, compared_tasks
 
 

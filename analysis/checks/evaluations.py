@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.checks.data import Data
 from analysis.checks.finding import Finding, mixed, names, plural
-from analysis.protocol import final_scores
+from analysis.scoring import final_scores
 
 
 def check(data: Data) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis.checks.data import Data
 from analysis.checks.finding import Finding, grouped, listed, mixed, plural, shares
-from analysis.provenance import SHORT, values_of
+from analysis.scores import COMMIT, values_of
 from analysis.statistics import PAIR
 
 
@@ -22,7 +22,7 @@ def check(data: Data) -> Iterator[Finding]:
         "mixed renderers", "serious", count, f"compared runs used different renderers on {plural(count, 'task')}",
         "they are compared all the same: pixels of two renderers are not quite alike", items,
     )  # fmt: skip
-    count, items = mixed(runs, "commit", lambda commit: f"commit {commit[:SHORT]}")
+    count, items = mixed(runs, "commit", lambda commit: f"commit {commit[:COMMIT]}")
     yield Finding(
         "mixed commits", "minor", count, f"compared runs are of different commits on {plural(count, 'task')}",
         "they are compared all the same: what changed in between may tell them apart too", items,
@@ -32,7 +32,7 @@ def check(data: Data) -> Iterator[Finding]:
     yield Finding(
         "uncommitted changes", "minor", len(dirty), f"{plural(len(dirty), 'run')} of code with uncommitted changes",
         "kept: their commit alone does not give them again; the changes are in their provenance.json",
-        tuple(f"commit {commit[:SHORT] or 'unknown'}: {shares(group)}" for commit, group in commits.items()),
+        tuple(f"commit {commit[:COMMIT] or 'unknown'}: {shares(group)}" for commit, group in commits.items()),
     )  # fmt: skip
     count, items = mixed(runs, "device")
     yield Finding(

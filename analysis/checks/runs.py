@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from analysis.checks.data import Data
 from analysis.checks.finding import Finding, by_variant, names, plural
+from analysis.paths import shown
+
+FOLDER = 4  # last parts of a run's folder: suite, task, variant, seed
 
 
 def check(data: Data) -> Iterator[Finding]:
@@ -22,7 +25,7 @@ def check(data: Data) -> Iterator[Finding]:
     )  # fmt: skip
     yield _unfinished(data)
     yield _ragged(data)
-    unplanned = tuple(map(str, data.scores.unplanned))
+    unplanned = tuple(shown(folder, FOLDER) for folder in data.scores.unplanned)
     yield Finding(
         "unplanned runs", "minor", len(unplanned),
         f"{plural(len(unplanned), 'run folder')} that the suite does not plan", "not read", unplanned,

@@ -16,9 +16,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from analysis.figures.style import LARGE, ONE, SMALL, TWO, task_title, wrapped
-from analysis.protocol import span
+from analysis import families
+from analysis.figures.style import LARGE, ONE, SMALL, TWO, wrapped
 from analysis.published import Published
+from analysis.scoring import span
 
 FEW = 5  # lines that one panel of one column's width has room for
 LINE = 0.13  # inches of a line of a title or label
@@ -92,7 +93,7 @@ def by_task(
             if (score := method.score(task)) is not None:
                 axis.axhline(score, label=method.label, **published_look(i))
         draw(axis, rows_of[task])
-        axis.set_title(wrapped(task_title(task), room, LARGE))
+        axis.set_title(wrapped(families.title(task), room, LARGE))
     make_room(figure)
     share_x(axes)
     return finish(figure, handles, *labels)

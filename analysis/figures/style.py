@@ -30,7 +30,6 @@ RULER_DPI = 720  # at which text is measured: so many that hinting makes no diff
 PALETTE = tuple(sns.color_palette("colorblind")[i] for i in (0, 1, 2, 3, 4, 5, 9, 6, 8, 7))
 LIGHTEST, DARKEST = 0.5, 0.45  # shares of white and of black in the shades of a colour
 BREAK = re.compile(r"(?<=[\s+/_-])")  # where a long name may go on in another line
-MINOR = {"in", "of"}  # words that titles write small
 STYLE: Any = {
     **sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.92", "axes.edgecolor": "0.3"}),
     "font.family": FONT,
@@ -111,12 +110,6 @@ def handle(name: str, look: Look) -> Line2D:
     return Line2D([], [], color=look.color, linestyle=look.dashes, label=name)
 
 
-def task_title(task: str) -> str:
-    """A task's name in print: `dmc_cheetah_run` is Cheetah Run."""
-    words = re.sub(r"^(dmc|atari|toy)_", "", task).split("_")
-    return " ".join(word if i and word in MINOR else word[:1].upper() + word[1:] for i, word in enumerate(words))
-
-
 def titled(quantity: str) -> str:
     """A measured quantity at the head of a line; one that goes by its name in the logs keeps it."""
     return quantity if "/" in quantity else quantity.capitalize()
@@ -154,8 +147,8 @@ def wrapped(text: str, inches: float, size: float) -> str:
 def render(figure: Figure, kind: str, caption: str = "") -> bytes:
     """The figure as a PDF, PNG or SVG file, free of dates, so that equal figures are equal files.
 
-    A caption goes into a PNG only, as small print below the figure: a PNG travels alone, while the text around the
-    others has the caption.
+    A caption goes into a PNG only, as small print below the figure: a PNG travels alone, while text beside the others
+    has the caption in full.
     """
     with matplotlib.rc_context(STYLE):
         if kind == "png":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.errors import AnalysisError
+from analysis.paths import shown
 from analysis.scores import ExpectedRun, Run, Scores, from_runs
 from analysis.sources import events, records
 from analysis.sources.layout import Place, find, has_events_only, is_run, normal
@@ -52,7 +53,7 @@ def read_folder(root: Path, metric: str) -> Scores:
         )
     runs = [_read_run(place) for place in places]
     _require(metric, runs, str(root))
-    return from_runs(runs, str(root))
+    return from_runs(runs, shown(root))
 
 
 def _read_run(place: Place) -> Run:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -109,3 +110,10 @@ def score_file(tmp_path: Path) -> Callable[[object], Path]:
         return path
 
     return write
+
+
+def finals(scores_RT: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", variant: str = "dreamer") -> pd.DataFrame:
+    """One row a run of a variant, from its scores as runs x tasks."""
+    runs, tasks = scores_RT.shape
+    rows = [(f"task_{t}", variant, r, scores_RT[r, t]) for t in range(tasks) for r in range(runs)]
+    return pd.DataFrame(rows, columns=["task", "variant", "seed", "score"])

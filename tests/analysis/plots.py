@@ -9,11 +9,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-from analysis.figures import STATISTIC_TITLES
+from analysis.figures.style import looks
 from analysis.published import Published
+from analysis.results.aggregates import STATISTICS
 
 LONG = "horizon=5+dynamics.kind=ed2+dynamics.groups=full+precision=mixed_float16"
 VARIANTS = ["dreamer", "ed2", LONG, "matched", "wide"]
+NAMES = ["dreamer", LONG]
+LOOKS = looks(["absent", "dreamer", LONG, "ed2"])
 TASKS = ["dmc_hopper_hop", "dmc_walker_walk", "toy_reach_2"]
 LONGEST = "dmc_task_with_a_rather_long_name_that_needs_several_lines"
 PUBLISHED = [
@@ -47,7 +50,7 @@ def aggregates(variants: Sequence[str] = ("dreamer", LONG)) -> pd.DataFrame:
     rows = [
         (variant, statistic, value, value - 0.1, value + 0.2, 3, 2)
         for variant, value in zip(variants, np.linspace(0.5, 0.7, len(variants)), strict=True)
-        for statistic in STATISTIC_TITLES
+        for statistic in STATISTICS
     ]
     return pd.DataFrame(rows, columns=["variant", "statistic", "value", "low", "high", "runs", "tasks"])
 
@@ -106,6 +109,12 @@ def errors(
     ]
     columns = ["task", "variant", "measure", "horizon", "step", "mean", "low", "high", "seeds"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def line(axis: Axes, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The line that is called so: x and y."""
+    [found] = [each for each in axis.lines if each.get_label() == name]
+    return np.asarray(found.get_xdata()), np.asarray(found.get_ydata())
 
 
 def labels(figure: Figure) -> list[str]:

@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
-from analysis.checks import Finding, check, quality_table, to_markdown
+from analysis.checks import Finding, check
 from analysis.checks.finding import SEVERITIES
+from analysis.results.quality import table, to_markdown
 from analysis.scores import RUN, Run, Scores, by_metric, from_runs, join, usable
 from analysis.settings import AnalysisSettings
 from analysis.sources.records import read_run
@@ -360,12 +361,12 @@ def test_the_worst_stands_first_and_all_is_written_out() -> None:
     assert ranks == sorted(ranks)
     assert [finding.warning for finding in findings[:4]] == [True, True, False, False]
 
-    table = quality_table(findings)
-    assert len(table.rows) == len(findings)
-    assert table.rows[0][:2] == ["unfinished runs", "8 runs unfinished"]
-    assert table.rows[0][3].endswith("; and 6 more")
-    assert {row[1] for row in table.rows[3:]} == {"0"}
-    assert "3 of " in table.note
+    shown = table(findings)
+    assert len(shown.rows) == len(findings)
+    assert shown.rows[0][:2] == ["unfinished runs", "8 runs unfinished"]
+    assert shown.rows[0][3].endswith("; and 6 more")
+    assert {row[1] for row in shown.rows[3:]} == {"0"}
+    assert "3 of " in shown.note
 
     text = to_markdown(findings, "The protocol.")
     assert text.count("evaluated up to step") == 8

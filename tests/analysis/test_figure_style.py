@@ -9,32 +9,33 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analysis import figures
-from analysis.figures.style import STYLE, text_width, wrapped
+from analysis import families
+from analysis.figures.style import ONE, STYLE, TWO, looks, render, shaded, text_width, wrapped
+from analysis.results import aggregates, curves, profiles
 from tests.analysis import plots
 
 CAPTION = "Data: a test. " + 10 * "Words that need more than one line. "
 
 
 def test_many_variants_all_look_different() -> None:
-    looks = figures.looks(f"variant {i}" for i in range(40))
-    assert len(set(looks.values())) == 40
-    assert len({look.color for look in looks.values()}) == 10
+    styles = looks(f"variant {i}" for i in range(40))
+    assert len(set(styles.values())) == 40
+    assert len({look.color for look in styles.values()}) == 10
 
 
 def test_variants_of_a_family_share_its_color_in_shades_from_light_to_dark() -> None:
-    families = {"b=1": "b", "b=2": "b", "b=3": "b", "c=1": "c", "c=2": "c", "b": "b"}
-    looks = figures.looks(["a", "b", "c"])
-    shades = figures.shaded(["a", "c=1", "b=1", "b=2", "c=2", "b=3"], families, looks)
+    kinds = {"b=1": "b", "b=2": "b", "b=3": "b", "c=1": "c", "c=2": "c", "b": "b"}
+    styles = looks(["a", "b", "c"])
+    shades = shaded(["a", "c=1", "b=1", "b=2", "c=2", "b=3"], kinds, styles)
     assert list(shades) == ["a", "c=1", "b=1", "b=2", "c=2", "b=3"]
-    assert shades["a"] == looks["a"]
-    assert figures.shaded(["b"], families, looks)["b"] == looks["b"]
-    np.testing.assert_allclose(shades["b=2"].color, looks["b"].color)
+    assert shades["a"] == styles["a"]
+    assert shaded(["b"], kinds, styles)["b"] == styles["b"]
+    np.testing.assert_allclose(shades["b=2"].color, styles["b"].color)
     for family, names in (("b", ("b=1", "b=2", "b=3")), ("c", ("c=1", "c=2"))):
         colors = np.array([shades[name].color for name in names])
         assert (np.diff(colors, axis=0) < 0).all()
         white, black = 1 - colors[0], colors[-1]  # what is left of the color when white or black is mixed in
-        color = np.array(looks[family].color)
+        color = np.array(styles[family].color)
         np.testing.assert_allclose(white / (1 - color), white[0] / (1 - color[0]))
         np.testing.assert_allclose(black / color, black[0] / color[0])
 
@@ -51,7 +52,7 @@ def test_variants_of_a_family_share_its_color_in_shades_from_light_to_dark() -> 
     ],
 )
 def test_tasks_have_names_in_print(task: str, title: str) -> None:
-    assert figures.task_title(task) == title
+    assert families.title(task) == title
 
 
 @pytest.mark.parametrize("text", [plots.LONG, "a" * 90, "words " * 20, "short"])
@@ -66,25 +67,25 @@ def test_wrapped_text_is_whole_and_no_wider_than_its_room(text: str) -> None:
 @pytest.mark.parametrize(("kind", "start"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("svg", b"<?xml")])
 def test_equal_figures_are_equal_files_in_whatever_order_they_are_made(kind: str, start: bytes) -> None:
     def figure() -> Figure:
-        return figures.learning_curves(plots.curves(), figures.looks(["dreamer", plots.LONG]), plots.PUBLISHED)
+        return curves.draw(plots.curves(), looks(["dreamer", plots.LONG]), plots.PUBLISHED)
 
-    files = figures.render(figure(), kind, CAPTION)
+    files = render(figure(), kind, CAPTION)
     assert files.startswith(start)
     other = figure()
     for first in ("png", "svg", "pdf", "png", kind):
-        again = figures.render(other, first, CAPTION)
+        again = render(other, first, CAPTION)
     assert again == files
 
 
 def test_only_a_png_has_the_caption_and_grows_by_it() -> None:
-    figure = figures.aggregate_intervals(plots.aggregates(), figures.looks(["dreamer", plots.LONG]))
+    figure = aggregates.draw(plots.aggregates(), looks(["dreamer", plots.LONG]))
     for kind in ("pdf", "svg"):
-        assert figures.render(figure, kind, CAPTION) == figures.render(figure, kind)
+        assert render(figure, kind, CAPTION) == render(figure, kind)
     bare, captioned = (
-        np.asarray(Image.open(io.BytesIO(figures.render(figure, "png", text)))).astype(int) for text in ("", CAPTION)
+        np.asarray(Image.open(io.BytesIO(render(figure, "png", text)))).astype(int) for text in ("", CAPTION)
     )
     height, width, _ = bare.shape
-    assert width == 200 * figures.TWO
+    assert width == 200 * TWO
     np.testing.assert_array_equal(captioned[:height], bare)
     strip = captioned[height:]
     assert strip.shape[1] == width
@@ -95,19 +96,19 @@ def test_only_a_png_has_the_caption_and_grows_by_it() -> None:
 
 
 def test_svg_has_no_text_that_needs_a_font_and_no_date() -> None:
-    svg = figures.render(figures.performance_profiles(plots.profiles(), figures.looks(["dreamer"])), "svg").decode()
+    svg = render(profiles.draw(plots.profiles(), looks(["dreamer"])), "svg").decode()
     assert "<text" not in svg
     assert "<image" not in svg
     assert "<dc:date" not in svg
-    assert f'width="{72 * figures.ONE:g}pt"' in svg
+    assert f'width="{72 * ONE:g}pt"' in svg
 
 
 def test_svg_is_as_matplotlib_writes_it_but_for_rounded_paths() -> None:
-    figure = figures.learning_curves(plots.curves(points=200), figures.looks(["dreamer", plots.LONG]))
+    figure = curves.draw(plots.curves(points=200), looks(["dreamer", plots.LONG]))
     buffer = io.BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
-    plain, short = buffer.getvalue().decode(), figures.render(figure, "svg").decode()
+    plain, short = buffer.getvalue().decode(), render(figure, "svg").decode()
     path = re.compile(r' d="([^"]*)"')
     assert path.sub("", short) == path.sub("", plain)
     one, two = (

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from analysis import tables
 from analysis.latex import to_latex
+from analysis.markdown import to_markdown
 from analysis.published import Published, read_published
+from analysis.results import aggregates, appendix, compute, final, improvement, model_errors
 from analysis.tables import Table
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -81,18 +83,18 @@ ERRORS = pd.DataFrame(
     columns=["task", "variant", "measure", "horizon", "mean", "low", "high", "seeds"],
 )
 TABLES: dict[str, Callable[[], Table]] = {
-    "aggregates": lambda: tables.aggregate_table(AGGREGATES, NOTE),
-    "tasks": lambda: tables.task_table(TASKS, NOTE),
-    "appendix": lambda: tables.appendix_table(TASKS, PUBLISHED, NOTE),
-    "improvement": lambda: tables.improvement_table(IMPROVEMENT, NOTE),
-    "compute": lambda: tables.compute_table(COMPUTE, "Device: a GPU."),
-    "model_error_image": lambda: tables.model_error_table(ERRORS, "image", NOTE),
-    "model_error_kl": lambda: tables.model_error_table(ERRORS, "kl", NOTE),
+    "aggregates": lambda: aggregates.table(AGGREGATES, NOTE),
+    "tasks": lambda: final.table(TASKS, NOTE),
+    "appendix": lambda: appendix.table(appendix.appendix(TASKS, PUBLISHED), NOTE),
+    "improvement": lambda: improvement.table(IMPROVEMENT, NOTE),
+    "compute": lambda: compute.table(COMPUTE, "Device: a GPU."),
+    "model_error_image": lambda: model_errors.table(ERRORS, "image", NOTE),
+    "model_error_kl": lambda: model_errors.table(ERRORS, "kl", NOTE),
 }
 
 
 @pytest.mark.parametrize("name", TABLES)
-@pytest.mark.parametrize(("kind", "write"), [("md", tables.to_markdown), ("tex", to_latex)])
+@pytest.mark.parametrize(("kind", "write"), [("md", to_markdown), ("tex", to_latex)])
 def test_tables_are_those_that_were_checked(
     name: str, kind: str, write: Callable[[Table], str], tmp_path: Path
 ) -> None:
@@ -100,7 +102,7 @@ def test_tables_are_those_that_were_checked(
 
 
 def test_the_appendix_in_numbers_is_that_which_was_checked(tmp_path: Path) -> None:
-    _compare("appendix.csv", tables.appendix(TASKS, PUBLISHED).to_csv(index=False, na_rep="nan"), tmp_path)
+    _compare("appendix.csv", appendix.appendix(TASKS, PUBLISHED).to_csv(index=False, na_rep="nan"), tmp_path)
 
 
 def test_averages_of_published_scores_are_those_that_the_paper_prints() -> None:
@@ -109,25 +111,25 @@ def test_averages_of_published_scores_are_those_that_the_paper_prints() -> None:
         [(task, "own", 1.0, NAN, NAN, 1) for task in methods[-1].scores],
         columns=["task", "variant", "mean", "low", "high", "seeds"],
     )
-    scores = tables.appendix(own, methods)
-    averages = scores[scores["task"] == tables.AVERAGE].set_index("method").loc[[method.label for method in methods]]
+    scores = appendix.appendix(own, methods)
+    averages = scores[scores["task"] == appendix.AVERAGE].set_index("method").loc[[method.label for method in methods]]
     assert averages["mean"].tolist() == pytest.approx([243.70, 786.32, 332.97, 823.39], abs=0.01)
     assert averages["tasks"].tolist() == [18, 18, 20, 20]
-    common = scores[scores["task"] == tables.COMMON].set_index("method")
+    common = scores[scores["task"] == appendix.COMMON].set_index("method")
     assert common["mean"].round(1).tolist() == [1.0, 243.7, 786.3, 341.1, 813.8]
     assert set(common["tasks"]) == {18}
 
 
 def test_averages_of_common_tasks_stand_where_they_say_more() -> None:
     whole = TASKS[TASKS["task"] == "dmc_cheetah_run"]
-    assert list(dict.fromkeys(tables.appendix(whole, PUBLISHED[:1])["task"])) == ["dmc_cheetah_run", "average"]
+    assert list(dict.fromkeys(appendix.appendix(whole, PUBLISHED[:1])["task"])) == ["dmc_cheetah_run", "average"]
     apart = TASKS[TASKS["task"] != "dmc_cheetah_run"]  # and now no task is in every column
-    assert tables.COMMON not in set(tables.appendix(apart, PUBLISHED)["task"])
+    assert appendix.COMMON not in set(appendix.appendix(apart, PUBLISHED)["task"])
 
 
 def test_tasks_that_would_be_printed_alike_keep_their_names() -> None:
     rows = TASKS.head(1).loc[[0, 0]].assign(task=["dmc_cheetah_run", "toy_cheetah_run"])
-    assert [row[0] for row in tables.task_table(rows).rows] == ["dmc_cheetah_run", "toy_cheetah_run"]
+    assert [row[0] for row in final.table(rows).rows] == ["dmc_cheetah_run", "toy_cheetah_run"]
 
 
 Interval = tuple[float, float, float]

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from agents.settings import DiscoverySettings
-from analysis.figures import ONE, TWO
+from analysis.figures.style import ONE, TWO
 from common.errors import UserError
 from discovery import store
 from discovery.discovery import Discovery

@@ -1,0 +1,104 @@
+"""What all results are made from: scores and settings, and what follows from them for more than one result."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from analysis import scoring
+from analysis.errors import AnalysisError
+from analysis.figures.style import Look, looks, shaded
+from analysis.published import Published
+from analysis.relations import Relations
+from analysis.result import Plot
+from analysis.scores import Scores, usable
+from analysis.settings import AnalysisSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What an analysis is made from.
+
+    Attributes:
+        scores: What was read.
+        settings: How scores, statistics and figures are made.
+        relations: How the variants relate.
+        published: Methods whose printed scores are shown beside the measured ones.
+        discoveries: Figures of what SD2 found.
+        command: The command line that asks for this analysis.
+    """
+
+    scores: Scores
+    settings: AnalysisSettings
+    relations: Relations = field(default_factory=Relations)
+    published: Sequence[Published] = ()
+    discoveries: Sequence[Plot] = ()
+    command: str = ""
+    _computed: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
+
+    @cached_property
+    def variants(self) -> Sequence[str]:
+        """All variants in the order of the suites or files, those without a score too."""
+        return list(dict.fromkeys(self.scores.runs["variant"]))
+
+    @cached_property
+    def evaluations(self) -> pd.DataFrame:
+        """The usable evaluations, as `scores.usable` gives them, by task and then in the order of the variants.
+
+        Raises:
+            AnalysisError: There is none.
+        """
+        table = self.ordered(usable(self.scores, self.settings.metric))
+        if table.empty:
+            raise AnalysisError(
+                f"{self.scores.source}: no evaluation with a finite {self.settings.metric} in any of "
+                f"{len(self.scores.runs)} runs"
+            )
+        return table
+
+    @cached_property
+    def finals(self) -> pd.DataFrame:
+        """The final score of each run; raw."""
+        return scoring.final_scores(self.evaluations, self.settings)
+
+    @cached_property
+    def normalized(self) -> pd.DataFrame:
+        """The final score of each run; normalised."""
+        return scoring.normalize(self.finals, self.settings)
+
+    @cached_property
+    def scoring(self) -> str:
+        """What a score and an interval are, in words."""
+        return scoring.describe(self.settings, self.evaluations, self.finals)
+
+    @cached_property
+    def colors(self) -> Mapping[str, Look]:
+        """The look of each family of variants."""
+        return looks(self.relations.families.get(name, name) for name in self.variants)
+
+    @cached_property
+    def looks(self) -> Mapping[str, Look]:
+        """The look of each variant, the same in every figure."""
+        return shaded(self.variants, self.relations.families, self.colors)
+
+    def ordered(self, table: pd.DataFrame) -> pd.DataFrame:
+        """The rows by task, and then in the order of the variants."""
+        table = table.sort_values("variant", key=lambda names: names.map(self.variants.index), kind="stable")
+        return table.sort_values("task", kind="stable", ignore_index=True)
+
+
+def shared(compute: Callable[[Inputs], T]) -> Callable[[Inputs], T]:
+    """Computes a statistic of some inputs once, whichever results ask for it."""
+
+    @wraps(compute)
+    def once(inputs: Inputs) -> T:
+        if compute not in inputs._computed:
+            inputs._computed[compute] = compute(inputs)
+        found: T = inputs._computed[compute]
+        return found
+
+    return once

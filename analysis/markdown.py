@@ -1,0 +1,25 @@
+"""Tables in Markdown, in GitHub's form."""
+
+import re
+
+from analysis.tables import Table
+
+# What Markdown would read as a sign of its own; an underscore within a word is none.
+SPECIAL = re.compile(r"[\\`*<>~&$|]|(?<![^\W_])_|_(?![^\W_])")
+
+
+def to_markdown(table: Table) -> str:
+    """A heading, the table in GitHub's form with its columns aligned, and the note."""
+    rows = [[SPECIAL.sub(r"\\\g<0>", cell) for cell in row] for row in (table.columns, *table.rows)]
+    for i, j in table.bold:
+        rows[i + 1][j] = f"**{rows[i + 1][j]}**"
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    names = [j < table.names for j in range(len(widths))]
+    lines = []
+    for row in rows:
+        cells = zip(row, widths, names, strict=True)
+        padded = [cell.ljust(width) if name else cell.rjust(width) for cell, width, name in cells]
+        lines.append(f"| {' | '.join(padded)} |")
+    rule = ["-" * (width + 1) + ("-" if name else ":") for width, name in zip(widths, names, strict=True)]
+    lines.insert(1, f"|{'|'.join(rule)}|")
+    return "\n".join([f"## {table.heading}", "", *lines, "", table.note, ""])

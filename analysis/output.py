@@ -1,0 +1,43 @@
+"""From results to the files of their folder: numbers, tables, figures and the report that shows them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import files, latex, markdown, page, report
+from analysis.inputs import Inputs
+from analysis.published import Published
+from analysis.result import Result
+
+
+def write(inputs: Inputs, results: Sequence[Result], folder: Path) -> list[Path]:
+    """Writes the files of all results in place of those of an earlier analysis; returns their paths."""
+    plots = [plot for result in results for plot in result.plots]
+    tables = [table for result in results for table in result.tables]
+    rendered = {plot.name: plot.render() for plot in plots}
+    svgs = {name: kinds["svg"] for name, kinds in rendered.items()}
+    title = f"# {inputs.scores.source}\n"
+    contents: dict[str, str | bytes] = {
+        f"{name}.csv": _csv(frame) for result in results for name, frame in result.numbers.items() if not frame.empty
+    }
+    contents["tables.md"] = "\n".join([title, *map(markdown.to_markdown, tables), *_sources(inputs.published)])
+    contents["tables.tex"] = latex.latex_document(tables)
+    contents |= {name: text for result in results for name, text in result.documents.items()}
+    contents["captions.md"] = "\n".join(f"## {plot.name}: {plot.title}\n\n{plot.caption}\n" for plot in plots)
+    contents |= {f"{name}.{kind}": kinds[kind] for name, kinds in rendered.items() for kind in ("pdf", "png")}
+    contents["report.html"] = page.render(report.page(inputs, results, svgs))
+    return files.write_all(folder, contents)
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, na_rep="nan")
+
+
+def _sources(published: Sequence[Published]) -> Sequence[str]:
+    """Where the drawn baselines come from, and what to know of them, as a section of Markdown."""
+    return ["## Published scores\n", *map(_source, published), ""] if published else []
+
+
+def _source(method: Published) -> str:
+    return f"- {method.label}: {method.unit}, from {method.source}. {method.note}".rstrip()

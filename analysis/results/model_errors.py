@@ -1,0 +1,212 @@
+"""How well world models predict evaluation episodes: final errors and curves, scored as returns are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis import families, scoring, statistics
+from analysis.figures import panels
+from analysis.figures.lines import X_TITLES, lines
+from analysis.figures.panels import WIDE
+from analysis.figures.points import label_ticks, side_by_side
+from analysis.figures.style import LARGE, TWO, Look, handle, styled, wrapped
+from analysis.inputs import Inputs
+from analysis.result import Plot, Result
+from analysis.results import captions
+from analysis.results.curves import curves
+from analysis.scores import ERROR, usable_model_errors
+from analysis.scoring import span
+from analysis.settings import AnalysisSettings
+from analysis.tables import Grid, Table, with_rule
+
+SERIES = ["task", "variant", "measure", "horizon"]  # what has one mean and one curve
+MEASURES = {
+    "image": "Image error: mean squared error of the predicted picture, over pixels in [-0.5, 0.5] and channels.",
+    "reward": "Reward error: mean absolute error of the predicted reward.",
+    "kl": "KL: divergence of the posterior, which has seen all pictures, from the open-loop prior. It lives in a "
+    "model's own latent space: between models its size is not comparable, only its course.",
+}
+TITLES = {"image": "Image error (MSE)", "reward": "Reward error (MAE)", "kl": "KL from prior (nats)"}
+MANY = 6  # tasks from which on the rows are in two columns
+CURVE_HORIZON = 15  # agent steps ahead: as far as Dreamer imagines when it learns to act
+METHOD = (
+    "Open-loop prediction a number of agent steps ahead, after a context of 5 records, on evaluation episodes, "
+    "which are never trained on."
+)
+CAUTION = (
+    "Every agent is measured on its own evaluation episodes, and so on the states that its own behaviour leads to; "
+    "`launch.py eval RUN --model-error --policy random` measures agents on the same episodes."
+)
+
+
+@dataclass(frozen=True)
+class ModelErrors:
+    """The numbers behind the tables and figures.
+
+    Attributes:
+        finals: Rows task, variant, measure, horizon, mean, low, high, seeds, sequences (behind the mean, over all of
+            its seeds and evaluations, as far as known).
+        curves: Rows task, variant, measure, horizon, step, mean, low, high, seeds; all of one horizon.
+        scoring: What a final error and an interval are, in words.
+        intervals: What an interval is.
+    """
+
+    finals: pd.DataFrame
+    curves: pd.DataFrame
+    scoring: str
+    intervals: str
+
+    @property
+    def measures(self) -> list[str]:
+        """Those that were measured, in the order of the tables."""
+        return [measure for measure in MEASURES if measure in set(self.finals["measure"])]
+
+
+def result(inputs: Inputs) -> Result | None:
+    """The errors as numbers, figures and a table a measure; None if no run measured any."""
+    errors = summarize(inputs.ordered(usable_model_errors(inputs.scores)), inputs.settings)
+    if errors is None:
+        return None
+    about = " ".join(notes(*errors.measures))
+    horizon = int(errors.curves["horizon"].iloc[0])
+    ahead, training = (
+        "Model error against the prediction's horizon",
+        f"Model error {horizon} agent steps ahead, against environment steps",
+    )
+    points = "Points: mean over seeds; hollow: fewer seeds than other points; bars: its interval."
+    interval = captions.interval(inputs)
+    plots = [
+        Plot(
+            "model_error", ahead, captions.full(inputs, f"{points} {about}", errors.scoring),
+            captions.brief(inputs, ahead, f"Points: mean over seeds, bars: {interval}"),
+            partial(draw, errors.finals, inputs.looks, "horizon"),
+        ),
+        Plot(
+            "model_error_curves", training,
+            captions.full(inputs, f"Lines: mean over seeds; bands: its interval. {about}", errors.intervals),
+            captions.brief(inputs, training, f"Lines: mean over seeds, bands: {interval}"),
+            partial(draw, errors.curves, inputs.looks, "step"),
+        ),
+    ]  # fmt: skip
+    tables = [table(errors.finals, measure, *notes(measure), errors.scoring) for measure in errors.measures]
+    return Result("predictions", {"model_errors": errors.finals}, plots, tables, intro=f"{METHOD} {CAUTION}")
+
+
+def summarize(table: pd.DataFrame, settings: AnalysisSettings) -> ModelErrors | None:
+    """Means over seeds of final errors and, at one horizon, of errors against environment steps.
+
+    Args:
+        table: Model errors: task, variant, seed, step, measure, horizon, value, sequences; finite, sorted by step.
+        settings: The settings of the statistics.
+
+    Returns:
+        None if the table is empty: no run has a world model that was measured.
+    """
+    if table.empty:
+        return None
+    scores = table.rename(columns={"value": "score"})  # as the statistics call what they average
+    runs = scoring.final_scores(scores, settings, ERROR)
+    runs = runs.merge(_sequences(scoring.final_evaluations(scores, settings, ERROR), ERROR), on=ERROR)
+    finals = statistics.task_means(runs, settings, SERIES).merge(_sequences(runs, SERIES), on=SERIES)
+    plain = settings.model_copy(update={"x": "steps", "bin": None, "band": "interval"})  # those are for returns
+    over_time = curves(scores[scores["horizon"] == curve_horizon(table)], plain, SERIES)
+    finals = finals.assign(sequences=finals["sequences"].round().astype("Int64"))
+    described = scoring.describe_model_errors(settings, runs)
+    return ModelErrors(finals, over_time, described, scoring.intervals(settings, runs))
+
+
+def curve_horizon(table: pd.DataFrame) -> int:
+    """The horizon whose errors are drawn against environment steps: the largest up to 15 that every task has."""
+    horizons = set.intersection(*(set(errors["horizon"]) for _, errors in table.groupby("task")))
+    shared = sorted(horizons or set(table["horizon"]))
+    return int(max((horizon for horizon in shared if horizon <= CURVE_HORIZON), default=shared[0]))
+
+
+def notes(*measures: str) -> list[str]:
+    """What a reader has to know of some measures before comparing agents by them."""
+    return [METHOD, *(MEASURES[measure] for measure in measures), CAUTION]
+
+
+def _sequences(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    return table.groupby(by, sort=False)["sequences"].sum(min_count=1).reset_index()
+
+
+def table(finals: pd.DataFrame, measure: str, *notes: str) -> Table:
+    """A row a variant of each task, a column a horizon: the mean final error of one measure and its interval.
+
+    Args:
+        finals: Rows task, variant, measure, horizon, mean, low, high, seeds.
+        measure: The one to show: `image`, `reward` or `kl`. KL is not comparable between models, so it has no best.
+        notes: Sentences to stand under the table.
+    """
+    errors = finals[finals["measure"] == measure]
+    horizons = sorted(set(errors["horizon"]))
+    grid = Grid(errors, "mean", ["task", "variant"], "horizon", horizons, "#.3g")
+    seeds = [span(group) for _, group in errors.groupby(["task", "variant"], sort=False)["seeds"]]
+    rows = [[*row, behind] for row, behind in zip(grid.rows, seeds, strict=True)]
+    columns = ["task", "variant", *(f"h={horizon}" for horizon in horizons), "seeds"]
+    bold = grid.bold(["task", "horizon"], pd.Series(True, errors.index)) if measure != "kl" else frozenset()
+    noted = with_rule(notes, bold, "of each task and horizon the lowest value")
+    return Table(f"{TITLES[measure]}, h agent steps ahead", noted, columns, rows, names=2, bold=bold)
+
+
+@styled
+def draw(errors: pd.DataFrame, looks: Mapping[str, Look], x: Literal["horizon", "step"]) -> Figure:
+    """Model error against the prediction horizon or environment steps, a row a task and a column a measure.
+
+    A panel whose values are positive and differ by a factor of ten or more has a logarithmic axis. Many tasks stand in
+    two columns of rows.
+
+    Args:
+        errors: Rows task, variant, measure, mean, low, high, seeds, and the column `x`: the `finals` or the `curves` of
+            `model_errors.summarize`.
+        looks: Variant -> look, in the order of the legend.
+        x: The column to draw against.
+    """
+    tasks = sorted(set(errors["task"]))
+    measures = [measure for measure in TITLES if measure in set(errors["measure"])]
+    drawn = {name: look for name, look in looks.items() if name in set(errors["variant"])}
+    blocks = 2 if len(tasks) > MANY else 1
+    rows = -(-len(tasks) // blocks)
+    columns = blocks * len(measures)
+    panel = 1.5 if rows < 3 else 1.2 if blocks == 1 else 0.95  # inches of its height
+    figure = Figure(figsize=(TWO, panel * rows + 0.35))
+    axes = figure.subplots(rows, columns, squeeze=False)
+    horizons = sorted(set(errors["horizon"]))
+    panel_of = dict(list(errors.groupby(["task", "measure"])))
+    for i in range(rows * blocks):
+        row, block = i % rows, i // rows
+        for j, measure in enumerate(measures):
+            axis = axes[row, block * len(measures) + j]
+            if i >= len(tasks):
+                axis.remove()
+                continue
+            if row == 0:
+                axis.set_title(wrapped(TITLES[measure], TWO / columns - 0.42, LARGE))
+            if j == 0:
+                axis.set_ylabel(wrapped(families.title(tasks[i]), panel - 0.2, LARGE))
+            if (tasks[i], measure) not in panel_of:
+                axis.set_axis_off()
+                continue
+            data = panel_of[tasks[i], measure]
+            if x == "step":
+                lines(axis, data, drawn, x)
+                panels.seeds(axis, data.groupby("variant")["seeds"].max(), "right")
+            else:
+                side_by_side(axis, data, drawn, "horizon", horizons, logarithmic=True)
+                panels.ticks(axis, "y")
+            values = data[["mean", "low", "high"]].to_numpy(float)
+            if 0 < WIDE * np.nanmin(values) <= np.nanmax(values):
+                panels.logarithmic(axis)
+            panels.headroom(axis)
+    panels.share_x(figure.axes)
+    label = X_TITLES["step"] if x == "step" else "Agent steps ahead"
+    panels.finish(figure, [handle(name, look) for name, look in drawn.items()], label)
+    if x == "horizon":
+        label_ticks(figure.axes, horizons)
+    return figure

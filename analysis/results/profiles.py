@@ -1,0 +1,110 @@
+"""Performance profiles: which share of a variant's runs scores above each threshold (Agarwal et al. 2021)."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from rliable import library
+
+from analysis import bootstrap
+from analysis.figures import panels
+from analysis.figures.lines import lines
+from analysis.figures.style import Look, handle, styled
+from analysis.inputs import Inputs
+from analysis.result import Plot, Result
+from analysis.results import captions
+from analysis.settings import AnalysisSettings
+from analysis.statistics import score_matrices
+
+Array = NDArray[np.float64]
+
+THRESHOLDS = 101
+TAIL = 0.05  # share of a variant's runs that may lie beyond the thresholds, lest one game stretches them
+TITLE = "Performance profiles"
+
+
+def result(inputs: Inputs) -> Result:
+    """The profiles as numbers and figure."""
+    found = profiles(inputs.normalized, inputs.settings)
+    shows = (
+        "The share of runs that score above each value, up to where all but 5 % of each variant's runs reach; "
+        "bands: its interval."
+    )
+    shown = Plot(
+        "profiles", TITLE, captions.full(inputs, shows),
+        captions.brief(inputs, TITLE, f"Bands: {captions.interval(inputs)}"), partial(draw, found, inputs.looks),
+    )  # fmt: skip
+    return Result("overview", {"profiles": found}, [shown])
+
+
+def profiles(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+    """The share of all runs of all tasks that score above each threshold, with its interval.
+
+    Tasks and runs are those of `statistics.score_matrices`. There are 101 evenly spaced thresholds from 0 to 1. Where
+    more than 5 % of some variant's runs lie above 1 or below 0, they reach as far as all but 5 % of its runs do.
+
+    Args:
+        finals: One row a run: task, variant, seed, score; normalised, finite.
+        settings: `repetitions` (at most 2,000 are made), `confidence` and `seed` of the bootstrap.
+
+    Returns:
+        Rows variant, threshold, value, low, high. The bounds are NaN for a single run a task.
+    """
+    matrices = dict(score_matrices(finals))
+    thresholds_S = thresholds(list(matrices.values()))
+    settings = bootstrap.for_bands(settings)
+    frames = []
+    for variant, scores_RT in matrices.items():
+        value_S, (low_S, high_S) = _profile(scores_RT, thresholds_S, settings)
+        columns = {"threshold": thresholds_S, "value": value_S, "low": low_S, "high": high_S}
+        frames.append(pd.DataFrame({"variant": variant, **columns}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def thresholds(matrices: list[Array]) -> Array:
+    """Evenly spaced thresholds from 0 to 1, or as far as all but the furthest 5 % of each variant's runs reach."""
+    low = min(np.quantile(scores, TAIL) for scores in matrices)
+    high = max(np.quantile(scores, 1 - TAIL) for scores in matrices)
+    return np.linspace(min(0, low), max(1, high), THRESHOLDS)
+
+
+def shares_above(scores_RT: Array, thresholds_S: Array) -> Array:
+    """The share of scores above each threshold, equal to rliable's but from one sort."""
+    above_S = scores_RT.size - np.searchsorted(np.sort(scores_RT, axis=None), thresholds_S, side="right")
+    return above_S / scores_RT.size
+
+
+def _profile(scores_RT: Array, thresholds_S: Array, settings: AnalysisSettings) -> tuple[Array, Array]:
+    """The profile and its bounds (2 x thresholds)."""
+    if len(scores_RT) == 1:
+        return shares_above(scores_RT, thresholds_S), np.full((2, len(thresholds_S)), np.nan)
+    with bootstrap.global_seed(settings.seed):
+        value, bounds = library.create_performance_profile(
+            {"": scores_RT},
+            thresholds_S,
+            custom_profile_func=shares_above,
+            reps=settings.repetitions,
+            confidence_interval_size=settings.confidence,
+        )
+    return value[""], bounds[""]
+
+
+@styled
+def draw(profiles: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
+    """The fraction of runs whose score is above a threshold, with bands and a dotted line at one half.
+
+    Where a profile crosses the line it tells its median, and the area below it is its mean (Agarwal et al. 2021).
+
+    Args:
+        profiles: Rows variant, threshold, value, low, high, ascending in threshold.
+        looks: Variant -> look, in the order of the legend.
+    """
+    handles = [handle(name, look) for name, look in looks.items() if name in set(profiles["variant"])]
+    figure, [axis] = panels.grid(1, None, len(handles))
+    axis.axhline(0.5, color="0.3", linestyle=":", linewidth=0.9)
+    lines(axis, profiles.rename(columns={"value": "mean"}), looks, "threshold")
+    axis.set_ylim(-0.02, 1.02)
+    return panels.finish(figure, handles, "Normalised score τ", "Fraction of runs with score > τ")

@@ -1,0 +1,186 @@
+"""Where scores come from: the settings, the code and the machines of the runs behind them."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from analysis.inputs import Inputs
+from analysis.result import Result
+from analysis.scores import COMMIT, values_of
+from analysis.tables import ABSENT, Table
+
+UNKNOWN = "unknown"
+# What a result depends on most, named first where versions are listed.
+MAIN = (
+    "tensorflow",
+    "tensorflow-probability",
+    "tf-keras",
+    "keras",
+    "numpy",
+    "dm_control",
+    "mujoco",
+    "ale-py",
+    "gymnasium",
+)
+
+LISTED = 3  # tasks that a cell names, before it only counts them
+
+Places = Mapping[str, Mapping[str, Counter[str]]]  # variant -> value -> runs by task
+
+
+def result(inputs: Inputs) -> Result:
+    """Settings, code and machines of the runs, as tables of the report."""
+    runs = inputs.scores.runs
+    tables = [settings_difference(runs, inputs.variants), shared_settings(runs), origins(runs)]
+    return Result("provenance", report_tables=tables)
+
+
+def settings_difference(runs: pd.DataFrame, variants: Sequence[str]) -> Table:
+    """What makes the variants differ: a row a setting, a column a variant.
+
+    A setting that depends on the task alone is none of them. Where a variant has several values, each has its tasks in
+    brackets, or where it differs between the runs of one task, the number of its runs.
+
+    Args:
+        runs: `scores.runs`.
+        variants: The columns.
+    """
+    runs = runs[runs["variant"].isin(variants)]
+    known = _known(runs)
+    places = _places(known)
+    differing = {setting: found for setting, found in places.items() if not _by_task_alone(found)}
+    having = set(known["variant"])
+    rows = [
+        [setting, *(_cell(found.get(variant, {})) if variant in having else UNKNOWN for variant in variants)]
+        for setting, found in differing.items()
+    ]
+    equal = _count(len(places) - len(differing), "other setting")
+    notes = [f"{equal} do not differ, or by task only."] if places else []
+    heading = "Settings that differ between variants"
+    return Table(heading, [*notes, *_unrecorded(runs)], ["setting", *variants], rows, names=1 + len(variants))
+
+
+def shared_settings(runs: pd.DataFrame) -> Table:
+    """The settings that do not differ between variants: a row a setting, with tasks in brackets if by task.
+
+    Args:
+        runs: `scores.runs`.
+    """
+    known = _known(runs)
+    shared = {setting: _merged(found) for setting, found in _places(known).items() if _by_task_alone(found)}
+    some = sum(sum(on.total() for on in values.values()) < len(known) for values in shared.values())
+    notes = [f"{_count(some, 'setting')} of these are not on record for every run."] if some else []
+    rows = [[setting, _cell(values)] for setting, values in shared.items()]
+    return Table("Settings of all variants", [*notes, *_unrecorded(runs)], ["setting", "value"], rows, names=2)
+
+
+def origins(runs: pd.DataFrame) -> Table:
+    """Code and machines: a row a suite and variant; where its runs differ, each value with the number of its runs.
+
+    Args:
+        runs: `scores.runs`.
+    """
+    there = runs[runs["state"] != "missing"]
+    versions = there["versions"].map(values_of)
+    differing, common = _packages(versions)
+    columns = ["suite", "variant", "runs", "commit", "uncommitted", "device", "renderer", "attempts"]
+    rows = []
+    for (suite, variant), group in runs.groupby(["suite", "variant"], sort=False):
+        found = group[group["state"] != "missing"]
+        row = [
+            str(suite) or UNKNOWN,
+            str(variant),
+            str(len(group)) if len(found) == len(group) else f"{len(found)} of {len(group)}",
+            _tally(commit[:COMMIT] for commit in found["commit"]),
+            _tally({"clean": "no", "dirty": "yes"}.get(state, "") for state in found["dirty"]),
+            _tally(found["device"]),
+            _tally(found["renderer"]),
+            _tally("" if math.isnan(count) else f"{count:.0f}" for count in found["attempts"]),
+        ]
+        if differing:
+            own = [_named(packages, differing) for packages in versions[found.index]]
+            row.append(_tally(own))
+        rows.append(row)
+    notes = [f"Versions of all runs that tell them: {_named(common, common)}."] if common else []
+    columns += ["versions that differ"] if differing else []
+    return Table("Origin of the runs", notes, columns, rows, names=len(columns))
+
+
+def _known(runs: pd.DataFrame) -> pd.DataFrame:
+    return runs[(runs["settings"] != "") & (runs["state"] != "missing")]
+
+
+def _places(runs: pd.DataFrame) -> Mapping[str, Places]:
+    """Setting -> where it has which value; in the order of the runs' records."""
+    found: dict[str, dict[str, dict[str, Counter[str]]]] = {}
+    sizes = Counter(zip(runs["variant"], runs["task"], runs["settings"], strict=True))
+    for (variant, task, text), size in sizes.items():
+        for setting, value in values_of(text).items():
+            values = found.setdefault(setting, {}).setdefault(variant, {})
+            values.setdefault(value, Counter())[task] += size
+    return found
+
+
+def _by_task_alone(places: Places) -> bool:
+    """Whether all runs of a task have one value."""
+    values: dict[str, set[str]] = {}
+    for found in places.values():
+        for value, tasks in found.items():
+            for task in tasks:
+                values.setdefault(task, set()).add(value)
+    return all(len(ones) == 1 for ones in values.values())
+
+
+def _merged(places: Places) -> Mapping[str, Counter[str]]:
+    """Value -> runs by task, over all variants."""
+    merged: dict[str, Counter[str]] = {}
+    for found in places.values():
+        for value, tasks in found.items():
+            merged.setdefault(value, Counter()).update(tasks)
+    return merged
+
+
+def _cell(values: Mapping[str, Counter[str]]) -> str:
+    if len(values) < 2:
+        return next(iter(values), ABSENT)
+    tasks = [task for on in values.values() for task in on]
+    if len(tasks) == len(set(tasks)):  # no task has two values
+        return " / ".join(
+            f"{value} ({', '.join(on) if len(on) <= LISTED else f'{len(on)} tasks'})" for value, on in values.items()
+        )
+    return " / ".join(f"{value} ({_count(on.total(), 'run')})" for value, on in values.items())
+
+
+def _packages(versions: Iterable[Mapping[str, str]]) -> tuple[list[str], Mapping[str, str]]:
+    """The packages whose versions differ between runs, and the versions of the others."""
+    found: dict[str, dict[str, None]] = {}
+    for packages in versions:
+        for name, version in packages.items():
+            found.setdefault(name, {})[version] = None
+    ordered = sorted(found, key=lambda name: (MAIN.index(name) if name in MAIN else len(MAIN), name))
+    differing = [name for name in ordered if len(found[name]) > 1]
+    return differing, {name: next(iter(found[name])) for name in ordered if len(found[name]) == 1}
+
+
+def _named(packages: Mapping[str, str], names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {packages[name]}" for name in names if name in packages)
+
+
+def _tally(values: Iterable[str]) -> str:
+    """The one value of some runs, or each value with the number of runs that have it."""
+    counts = Counter(value or UNKNOWN for value in values)
+    if len(counts) < 2:
+        return next(iter(counts), ABSENT)
+    return " / ".join(f"{value} ({_count(count, 'run')})" for value, count in counts.most_common())
+
+
+def _unrecorded(runs: pd.DataFrame) -> list[str]:
+    """A note on runs whose settings are unknown."""
+    count = int(((runs["settings"] == "") & (runs["state"] != "missing")).sum())
+    return [f"The settings of {_count(count, 'run')} are unknown."] if count else []
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

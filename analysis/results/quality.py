@@ -1,0 +1,62 @@
+"""Data quality: what the checks found, as a table and as a document."""
+
+import textwrap
+from collections.abc import Sequence
+
+from analysis.checks import Finding, check
+from analysis.inputs import Inputs, shared
+from analysis.result import Result
+from analysis.tables import Table
+
+SHOWN, WIDTH = 2, 120  # items in a table, and characters of them; the document has all
+
+
+def result(inputs: Inputs) -> Result:
+    """All findings, as a table of the report and as checks.md."""
+    found = findings(inputs)
+    return Result(
+        "quality",
+        report_tables=[table(found)],
+        documents={"checks.md": to_markdown(found, inputs.scoring)},
+        intro="What was looked for in the data, what was found, and what the analysis does about it.",
+    )
+
+
+@shared
+def findings(inputs: Inputs) -> Sequence[Finding]:
+    """What every check found."""
+    return check(inputs.scores, inputs.settings, inputs.relations.sweeps)
+
+
+def table(findings: Sequence[Finding]) -> Table:
+    """A row a check, in the order of the findings: what was found, what was done about it, and where it is."""
+    rows = []
+    for finding in findings:
+        where = [textwrap.shorten(item, WIDTH, placeholder=" ...") for item in finding.items[:SHOWN]]
+        if len(finding.items) > SHOWN:
+            where.append(f"and {len(finding.items) - SHOWN:,} more")
+        found = finding.title if finding.count else "0"
+        rows.append([finding.check, found, finding.rule, "; ".join(where) or "-"])
+    positive = sum(finding.count > 0 for finding in findings)
+    note = (
+        f"{positive} of {len(findings)} checks found something, the worst first. "
+        "checks.md lists every place. The rule is what the analysis does about it."
+    )
+    return Table("Data quality", [note], ["check", "found", "rule", "where"], rows, names=4)
+
+
+def to_markdown(findings: Sequence[Finding], scoring: str) -> str:
+    """All findings with all their items, and what was looked for in vain, as a document."""
+    parts = ["# Checks of the data", scoring]
+    for finding in findings:
+        if finding.count:
+            parts += [f"## {_capital(finding.title)}", f"Rule: {finding.rule}."]
+            parts.append("\n".join(f"- {item}" for item in finding.items))
+    clean = [finding.check for finding in findings if not finding.count]
+    if clean:
+        parts += ["## Looked for and not found", "\n".join(f"- {check}" for check in clean)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

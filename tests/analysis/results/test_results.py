@@ -1,0 +1,112 @@
+"""The list of results: what holds of all of them, and that one more is a function and a line."""
+
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from analysis import output, results
+from analysis.figures.style import CAPTION_SIZE, ONE, wrapped
+from analysis.inputs import Inputs, shared
+from analysis.relations import Point, Relations
+from analysis.result import HEADINGS, Plot, Result
+from analysis.results import RESULTS, captions
+from analysis.settings import AnalysisSettings
+from analysis.tables import Table
+from tests.analysis.conftest import as_scores, entries, with_model_errors
+from tests.analysis.plots import PUBLISHED
+
+TASKS = ["dmc_walker_walk", "toy_reach_2"]
+RELATIONS = Relations(
+    families={"a+x=1": "a", "a+x=2": "a", "a": "a"},
+    sweeps={"x": {"a+x=1": Point("a", 1), "a+x=2": Point("a", 2)}},
+    comparisons={"all": ["a+x=1", "a+x=2"]},
+)
+COMMAND = "analyze.py scores.json"
+
+
+@pytest.fixture
+def inputs() -> Inputs:
+    """Inputs that every result but those of discoveries and costs has something for."""
+    curves = with_model_errors(entries(TASKS, ["a+x=1", "a+x=2"], seeds=2, points=5))
+    settings = AnalysisSettings(repetitions=50)
+    return Inputs(as_scores(curves), settings, RELATIONS, PUBLISHED, command=COMMAND)
+
+
+def test_files_of_results_have_names_of_their_own(inputs: Inputs) -> None:
+    made = results.make(inputs)
+    assert len(made) == len(RESULTS) - 2
+    names = [plot.name for each in made for plot in each.plots]
+    files = [name for each in made for name in (*each.numbers, *each.documents)]
+    assert len({*names}) == len(names) > 10
+    assert len({*files}) == len(files) > 8
+    assert {each.section for each in made} == HEADINGS.keys() - {"discovery", "compute"}
+
+
+def test_captions_name_data_seeds_steps_intervals_and_the_brief_ones_are_three_lines_at_most(inputs: Inputs) -> None:
+    for plot in (plot for each in results.make(inputs) for plot in each.plots):
+        for part in ("Data: a test; 2 tasks, 5,000 environment steps.", "bootstrap", COMMAND):
+            assert part in plot.caption, plot.name
+        for part in (plot.title.split(":")[0], "a test", "2 tasks", "2 seeds", "5,000 environment steps", "95 %"):
+            assert part in plot.brief, plot.name
+        assert wrapped(plot.brief, ONE - 0.12, CAPTION_SIZE).count("\n") < 4
+        assert wrapped(plot.brief, plot.draw().get_figwidth() - 0.12, CAPTION_SIZE).count("\n") < 3, plot.name
+
+
+def test_a_brief_caption_stays_brief_whatever_the_sources(inputs: Inputs) -> None:
+    scores = replace(as_scores(entries(TASKS, ["a"], seeds=1)), source="a source, " * 40)
+    brief = captions.brief(Inputs(scores, inputs.settings), "A title", "Lines: means")
+    assert "..." in brief
+    assert "1 seed, 20,000 environment steps" in brief
+    assert len(brief) < 180
+
+
+def test_figures_can_be_drawn_in_another_process(inputs: Inputs) -> None:
+    for plot in [plot for each in results.make(inputs) for plot in each.plots][::4]:
+        assert pickle.loads(pickle.dumps(plot)).render() == plot.render()
+
+
+def test_a_shared_statistic_is_computed_once_for_each_inputs(inputs: Inputs) -> None:
+    calls: list[Inputs] = []
+
+    @shared
+    def count(of: Inputs) -> int:
+        calls.append(of)
+        return len(calls)
+
+    assert [count(inputs), count(inputs)] == [1, 1]
+    other = Inputs(inputs.scores, inputs.settings)
+    assert [count(other), count(inputs)] == [2, 1]
+    assert calls == [inputs, other]
+
+
+def blank() -> Figure:
+    return Figure(figsize=(ONE, 1))
+
+
+def test_one_more_result_is_a_function_and_a_line(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From there it is in every output."""
+
+    def extra(of: Inputs) -> Result:
+        numbers = pd.DataFrame({"runs": [len(of.scores.runs)]})
+        table = Table("Extra table", ["A note of mine."], ["what", "runs"], [["all", "8"]])
+        plot = Plot("extra", "Extra figure", "An extra caption.", "Brief.", blank)
+        return Result("compute", {"extra": numbers}, [plot], [table], documents={"extra.md": "more"}, intro="An intro.")
+
+    monkeypatch.setattr(results, "RESULTS", (*RESULTS, extra))
+    paths = output.write(inputs, results.make(inputs), tmp_path)
+    assert {"extra.csv", "extra.md", "extra.png", "extra.pdf"} <= {path.name for path in paths}
+    assert (tmp_path / "extra.csv").read_text() == "runs\n8\n"
+    assert "## extra: Extra figure\n\nAn extra caption.\n" in (tmp_path / "captions.md").read_text()
+    for name in ("tables.md", "tables.tex"):
+        text = (tmp_path / name).read_text()
+        assert "Extra table" in text
+        assert "A note of mine." in text
+    page = (tmp_path / "report.html").read_text()
+    for part in ("What it costs", "An intro.", "Extra figure", "An extra caption.", "Extra table"):
+        assert part in page
