@@ -47,9 +47,9 @@ def test_lost_lives_end_training_episodes_only(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("runs.training.runtime.prepare_tensorflow", lambda seed: "none")
     made: list[EnvSettings] = []
 
-    def make(task: str, settings: EnvSettings) -> TaskEnv:
+    def make(task: str, settings: EnvSettings, **options: Any) -> TaskEnv:
         made.append(settings)
-        return make_env(task, settings)
+        return make_env(task, settings, **options)
 
     monkeypatch.setattr("envs.make_env", make)
     monkeypatch.setattr("envs.parallel.make_env", make)

@@ -16,10 +16,10 @@ from suites.settings import Settings
 from tests.runs.standin import SMALL, PlainBatches, metrics
 from tests.suites.other_values import settings
 
-BASE = values(Settings.model_validate(SMALL | {"agent": "random"}))
+BASE = values(Settings.model_validate(SMALL | {"agent": "random", "steps": 240, "checkpoint": {"every": 1000}}))
 # Another value of each setting of the run and of the environment that a toy task has.
 OTHER: dict[str, Any] = {
-    "steps": 320,
+    "steps": 200,
     "train.prefill": 150,
     "train.pretrain": 4,
     "train.every": 20,
