@@ -58,7 +58,7 @@ class Encoder(keras.layers.Layer):
 
     def normalize(self, observations: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Observations as float32 numbers of about the same size, which is what a decoder predicts."""
-        return {name: network.normalize(observations[name]) for name, network in self.networks.items()}
+        return {name: self.networks[name].normalize(array) for name, array in observations.items()}
 
     def encode(self, observations: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Normalised observations (..., by name) to embeddings (..., size) in the networks' arithmetic."""

@@ -330,3 +330,17 @@ def test_what_an_agent_refuses_is_told_without_a_traceback(tmp_path: Path, monke
         run(spec(), tmp_path)
     told = state.read(tmp_path)
     assert (told.state, told.traceback) == ("failed", "")
+
+
+def test_a_checkpoint_that_the_agent_cannot_load_is_refused_by_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(spec(), tmp_path)
+
+    def load(self: StandIn, arrays: Any) -> None:
+        raise ValueError("encoder: unknown in the saved agent")
+
+    monkeypatch.setattr(StandIn, "load", load)
+    with pytest.raises(UserError, match=r"^toy_reach_1, standin: encoder: unknown in the saved agent$"):
+        run(spec(steps=800), tmp_path)
+    assert not state.read(tmp_path).traceback
