@@ -1,1 +1,1 @@
-"""What every room may use: errors, text, files, seeds, the base of settings."""
+"""Code that every package may use: errors, text, files, seeds, the base of settings."""

@@ -1,5 +1,5 @@
-"""The error that a user's mistake ends in."""
+"""The error raised for a user's mistake."""
 
 
 class UserError(Exception):
-    """A mistake of the user; a command line prints it without a traceback and exits with 2."""
+    """A mistake of the user; the command line prints it without a traceback and exits with 2."""

@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all, whatever kills the process."""
+"""Atomic writes: files appear complete or not at all, even if the process is killed."""
 
 import json
 import os
@@ -10,7 +10,7 @@ TEMPORARY = ".tmp-"  # prefix of names that a killed process may leave behind
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable."""
+    """Makes the entries of a folder durable (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -19,7 +19,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Writes a file durably, without any name of its own to protect: for folders that are renamed as a whole."""
+    """Writes a file durably but not atomically: for use in folders that are renamed as a whole."""
     with path.open("wb") as file:
         file.write(data)
         file.flush()
@@ -27,19 +27,19 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def temporary(path: Path) -> Path:
-    """Where this process makes what is to appear under a path."""
+    """The temporary path of this process for a file or folder that will be renamed to a path."""
     return path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
 
 
 def remove_folder(path: Path) -> None:
-    """Deletes a folder; renamed first, so that a kill leaves no half of it under its name."""
+    """Deletes a folder; it is renamed first, so that a kill leaves no partial folder under its name."""
     doomed = temporary(path)
     path.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replaces a file in one step."""
+    """Replaces a file atomically."""
     fresh = temporary(path)
     try:
         write_file(fresh, data)
@@ -50,17 +50,17 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replaces a text file in one step."""
+    """Replaces a text file atomically."""
     write_bytes(path, text.encode())
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Replaces a JSON file in one step."""
+    """Replaces a JSON file atomically."""
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """The JSON object in a file, or None where the file is missing, torn or foreign."""
+    """The JSON object in a file, or None if the file is missing, truncated or holds anything else."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

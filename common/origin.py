@@ -1,4 +1,4 @@
-"""Where a result comes from: which code, packages, machine and command."""
+"""The origin of a result: code, packages, machine and command."""
 
 import os
 import platform
@@ -14,19 +14,19 @@ from typing import Any
 
 from common import files
 
-PROVENANCE = "provenance.json"  # the file in a result's folder that keeps it
-SNAPSHOT = "snapshot.json"  # in a copy of a checkout, the answer of `source` for the original
+PROVENANCE = "provenance.json"  # the file with the origin in a result's folder
+SNAPSHOT = "snapshot.json"  # in a copy of a checkout, `source()` of the original
 ROOT = Path(__file__).parent.parent
-# What every result depends on.
+# Distributions that every result depends on.
 PACKAGES = ("tensorflow", "tensorflow-probability", "tf-keras", "keras", "numpy", "gymnasium", "pydantic", "pillow")
 DIFF_LIMIT = 1_000_000  # characters
 
 
 def origin(packages: Sequence[str]) -> dict[str, Any]:
-    """Which code, packages, machine and command this process is.
+    """The code, packages, machine and command of this process.
 
     Args:
-        packages: Distributions that the result depends on beyond what every one does.
+        packages: Distributions that the result depends on in addition to `PACKAGES`.
     """
     return {
         **source(),
@@ -41,9 +41,9 @@ def origin(packages: Sequence[str]) -> dict[str, Any]:
 
 
 def source() -> dict[str, Any]:
-    """The commit of this code, and how the working tree differs from it; None where git does not know.
+    """The commit of this code, and how the working tree differs from it; None for what git cannot tell.
 
-    A snapshot carries the answer for the checkout that it was taken from.
+    In a snapshot, those of the checkout that it was taken from.
     """
     if (carried := files.read_json(ROOT / SNAPSHOT)) is not None:
         return carried
@@ -60,7 +60,7 @@ def source() -> dict[str, Any]:
 
 
 def versions(packages: Sequence[str]) -> dict[str, str | None]:
-    """Versions of the packages that every result depends on, and of these; None for one that is not installed."""
+    """Versions of `PACKAGES` and of these packages; None for one that is not installed."""
     found: dict[str, str | None] = {}
     for package in (*PACKAGES, *packages):
         try:
@@ -86,7 +86,7 @@ def now() -> str:
 
 
 def _command() -> str:
-    """What this process was started by, with paths from the checkout on, so that others can run it too."""
+    """The command of this process, with paths relative to the checkout, so that it runs on other machines too."""
     return shlex.join(word.removeprefix(f"{ROOT}/") for word in sys.orig_argv)
 
 

@@ -1,4 +1,4 @@
-"""Random numbers keyed by a run's seed and counters, so that no hidden state has to survive a restart."""
+"""Random numbers keyed by a run's seed and counters, so that a restart needs no hidden generator state."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Stream(IntEnum):
-    """What random numbers are for; streams of one seed are independent. Values are part of every result: keep them."""
+    """Purposes of random numbers; streams of one seed are independent. Results depend on the values: keep them."""
 
     TRAIN = 0
     EVAL = 1

@@ -1,4 +1,4 @@
-"""The base of every room's settings."""
+"""The base class of all settings."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -12,12 +12,12 @@ class Group(BaseModel, extra="forbid", frozen=True, populate_by_name=True):
 
 
 def values(settings: BaseModel) -> dict[str, Any]:
-    """Dotted key -> plain value of all settings of a block, those of the blocks in it included."""
+    """Dotted key -> plain value of all settings of a block, nested blocks included."""
     return dict(_values(settings.model_dump(mode="json", by_alias=True), type(settings), ""))
 
 
 def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
-    """Dotted key and field of all settings of a kind of block; the blocks in it come before their settings."""
+    """Dotted key and field of all settings of a type of block; nested blocks come before their settings."""
     for name, field in model.model_fields.items():
         key = prefix + (field.alias or name)
         yield key, field
@@ -26,7 +26,7 @@ def fields(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, Fiel
 
 
 def is_group(field: FieldInfo) -> bool:
-    """Whether a field of a block is a block itself."""
+    """Whether a field is a nested block."""
     return isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
 
 

@@ -1,13 +1,13 @@
-"""Words for messages: the nearest right name, numbers of things, lists, ranges of integers."""
+"""Text of messages: the nearest valid name, counts, lists, ranges of integers."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
 def hint(name: str, known: Iterable[str]) -> str:
-    """Returns `; did you mean X?` for the known name nearest to the one given, or nothing.
+    """Returns `; did you mean X?` for the known name nearest to the given one, or an empty text.
 
-    A dotted name also counts as near when only its last part is: `horizon` finds `behavior.horizon`.
+    The last part of a dotted name is compared too: `horizon` finds `behavior.horizon`.
     """
     known = list(known)
     close = get_close_matches(name, known, n=1, cutoff=0.6)
@@ -21,17 +21,17 @@ def hint(name: str, known: Iterable[str]) -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Returns a number of things in words: `1 run`, `1,200 runs`."""
+    """Returns a count with its noun: `1 run`, `1,200 runs`."""
     return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def listed(names: Sequence[str]) -> str:
-    """Returns names for a message, the first ten where there are more."""
+    """Returns names for a message, at most the first ten."""
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def spans(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """Returns the first and last of each run of neighbours among sorted integers: 0, 1, 2, 7 are (0, 2), (7, 7)."""
+    """Returns the first and last of each sequence of consecutive sorted integers: 0, 1, 2, 7 give (0, 2), (7, 7)."""
     found: list[tuple[int, int]] = []
     for number in numbers:
         if found and number == found[-1][1] + 1:
@@ -42,5 +42,5 @@ def spans(numbers: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def ranges(numbers: Sequence[int], separator: str = ", ") -> str:
-    """Returns sorted integers in words, runs of neighbours shortened: `0-4, 7`."""
+    """Returns sorted integers as text, with consecutive ones as ranges: `0-4, 7`."""
     return separator.join(str(first) if first == last else f"{first}-{last}" for first, last in spans(numbers))

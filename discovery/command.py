@@ -1,4 +1,4 @@
-"""`launch.py discover`: its options, and its answer in words or JSON."""
+"""`launch.py discover`: its options, and its result as text or JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ from suites.yaml_reader import Key, Node, Place, parse
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-# A decision closer than this to eta is on a knife's edge: at 20,000 steps, seeds move a Rela about as much.
-EDGE = 0.05
-DECIMALS = range(3, 17)  # of a Rela
+# A Rela closer than this to eta is a close decision: at 20,000 steps, it varies about as much between seeds.
+CLOSE = 0.05
+DECIMALS = range(3, 17)  # that a Rela is printed with
 
 
 def read_options(options: Mapping[str, str], seeds: Sequence[str]) -> list[DiscoverySettings]:
-    """The settings of a discovery for each seed, from the texts of the command line's options.
+    """The settings of a discovery for each seed, from the options of the command line.
 
     Raises:
         UserError: for a value that is not allowed, or a seed given twice.
@@ -39,17 +39,17 @@ def read_options(options: Mapping[str, str], seeds: Sequence[str]) -> list[Disco
         for name, text in {**options, "seed": seed}.items():
             place = Place(f"--{name} {text}")
             block[Key(name, place)] = Node(parse(text or "null", place.source).value, place)
-        asked = catalog.build(catalog.layer(Node(block, Place("discover"))), Place("discover"))
-        if asked in settings:
+        requested = catalog.build(catalog.layer(Node(block, Place("discover"))), Place("discover"))
+        if requested in settings:
             raise UserError(f"--seed {seed}: given twice; give each seed once")
-        settings.append(asked)
+        settings.append(requested)
     return settings
 
 
 def discover_all(task: str, settings: Sequence[DiscoverySettings], results: Path) -> list[Discovery]:
-    """Discovers with each of some settings, which differ in their seeds.
+    """Runs a discovery with each of the settings, which differ in their seeds.
 
-    A progress bar is shown on standard error if that is a terminal.
+    Shows a progress bar on standard error if that is a terminal.
 
     Raises:
         UserError: see `discovery.search.discover`.
@@ -60,15 +60,15 @@ def discover_all(task: str, settings: Sequence[DiscoverySettings], results: Path
     console = Console(stderr=True)
     found = []
     with Progress(console=console, disable=not console.is_terminal) as progress:
-        for asked in settings:
-            bar = progress.add_task(f"{task}, seed {asked.seed}", total=asked.steps)
-            found.append(discover(task, asked, results, partial(_advance, progress, bar)))
-            progress.update(bar, completed=asked.steps)  # also where it was found already
+        for each in settings:
+            bar = progress.add_task(f"{task}, seed {each.seed}", total=each.steps)
+            found.append(discover(task, each, results, partial(_advance, progress, bar)))
+            progress.update(bar, completed=each.steps)  # also if it was cached
     return found
 
 
 def to_json(found: Sequence[Discovery]) -> str:
-    """A discovery as JSON; several, which differ in their seeds, with the stability of their groups."""
+    """A discovery as JSON; several, which differ in their seeds, also with the stability of their groups."""
     results = [_result(each) for each in found]
     if len(found) == 1:
         return json.dumps(results[0])
@@ -78,7 +78,7 @@ def to_json(found: Sequence[Discovery]) -> str:
 
 
 def describe(found: Sequence[Discovery]) -> str:
-    """Discoveries in words: groups, merge paths, how close the decisions were, where the files are, and stability."""
+    """Discoveries as text: groups, merge paths, how close the decisions were, file paths, and stability."""
     texts = [f"{_describe(each)}\nfiles: {each.folder}" for each in found]
     if len(found) > 1:
         texts.append(f"{_shares(found)}\nfile: {stability_file(found)}")
@@ -95,10 +95,10 @@ def _result(found: Discovery) -> dict[str, Any]:
 
 
 def _describe(found: Discovery) -> str:
-    asked = found.settings
+    settings = found.settings
     lines = [
         f"{found.task}: {counted(len(found.groups), 'group')} of {counted(len(found.action_names), 'action')}, from "
-        f"{asked.steps:,} random steps, {asked.input}, seed {asked.seed}",
+        f"{settings.steps:,} random steps, {settings.input}, seed {settings.seed}",
         *(f"  {group}  {', '.join(names)}" for group, names in zip(found.groups, found.names, strict=True)),
     ]
     if found.merges:
@@ -106,23 +106,23 @@ def _describe(found: Discovery) -> str:
     form = f"{_decimals(found) + 3}.{_decimals(found)}f"
     stopped = False
     for merge in found.merges:
-        if merge.rela < asked.eta and not stopped:
-            lines.append(f"  {asked.eta:{form}}  eta: merging stops here")
+        if merge.rela < settings.eta and not stopped:
+            lines.append(f"  {settings.eta:{form}}  eta: merging stops here")
             stopped = True
         lines.append(f"  {merge.rela:{form}}  {list(merge.a)} + {list(merge.b)}")
     return "\n".join([*lines, *_decision(found)])
 
 
 def _decimals(found: Discovery) -> int:
-    """The fewest decimals, from three on, that distinguish eta from every other Rela of the path and from 0."""
+    """The fewest decimals, at least three, that distinguish eta from every other Rela of the path and from 0."""
     eta = found.settings.eta
     others = {0.0, *(merge.rela for merge in found.merges)} - {eta}
-    apart = (digits for digits in DECIMALS if all(round(rela, digits) != round(eta, digits) for rela in others))
-    return next(apart, DECIMALS[-1])
+    distinct = (digits for digits in DECIMALS if all(round(rela, digits) != round(eta, digits) for rela in others))
+    return next(distinct, DECIMALS[-1])
 
 
 def _shares(found: Sequence[Discovery]) -> str:
-    """How often each pair of actions fell together."""
+    """A table of how often each pair of actions is in one group."""
     names = found[0].action_names
     width = max(map(len, names))
     head = " " * width + "".join(f"{index:>5}" for index in range(len(names)))
@@ -134,17 +134,17 @@ def _shares(found: Sequence[Discovery]) -> str:
 
 
 def _decision(found: Discovery) -> list[str]:
-    """How close the decision to stop merging was, and on a knife's edge what lies on its other side."""
+    """How close the decision to stop merging was; for a close one, also the groups on the other side of it."""
     eta, margins = found.settings.eta, found.margins
     form = f".{_decimals(found)}f"
     made = "nothing merged" if margins.accepted is None else f"merged down to Rela {margins.accepted:{form}}"
-    left = "nothing is left to merge" if margins.rejected is None else f"next would be {margins.rejected:{form}}"
+    left = "nothing is left to merge" if margins.rejected is None else f"the next would be {margins.rejected:{form}}"
     lines = [f"{made}, {left}; eta {eta:g}"]
     for side, rela in (("above", margins.accepted), ("below", margins.rejected)):
-        if rela is not None and abs(rela - eta) < EDGE:
+        if rela is not None and abs(rela - eta) < CLOSE:
             beyond = np.nextafter(rela, np.inf if side == "above" else -np.inf)
             other = sd2.groups(found.merges, len(found.action_names), beyond)
-            lines.append(f"on a knife's edge: eta {side} {rela:{form}} would give {other}")
+            lines.append(f"close decision: eta {side} {rela:{form}} would give {other}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What SD2 found in a task: correlations, the merge path that follows from them, and the groups."""
+"""The result of SD2 for a task: correlations, the merge path that follows from them, and the groups."""
 
 import re
 from collections.abc import Sequence
@@ -11,22 +11,22 @@ from numpy.typing import NDArray
 from agents.settings import DiscoverySettings
 from discovery import sd2
 
-IMAGE_SHAPE = (64, 64, 3)  # of what is looked at where the input is pixels
+IMAGE_SHAPE = (64, 64, 3)  # of an observation if the input is pixels
 PIXEL = re.compile(r"pixel\[(\d+),(\d+),(\d+)\]")
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """What SD2 found in a task.
+    """The result of SD2 for a task.
 
     Attributes:
         task: The task.
-        settings: What was asked for.
-        folder: Where it is written.
-        action_names: What each action dimension drives; A names.
-        state_names: The state dimensions that ever changed; V names.
-        correlations: |correlation| of each action with the change of each of them, (A, V).
-        merges: The merge path to its end, A - 1 merges.
+        settings: The settings of the discovery.
+        folder: Its folder.
+        action_names: The name of each action dimension; A names.
+        state_names: The state dimensions that changed at least once; V names.
+        correlations: |correlation| of each action with the change of each state dimension, (A, V).
+        merges: The whole merge path, A - 1 merges.
     """
 
     task: str
@@ -39,7 +39,7 @@ class Discovery:
 
     @property
     def groups(self) -> sd2.Groups:
-        """The groups of action indices that eta leads to."""
+        """The groups of action indices for this eta."""
         return sd2.groups(self.merges, len(self.action_names), self.settings.eta)
 
     @property
@@ -49,16 +49,16 @@ class Discovery:
 
     @property
     def title(self) -> str:
-        """Task, input, steps and seed, in words."""
-        asked = self.settings
-        return f"{self.task}, {asked.input}, {asked.steps:,} random steps, seed {asked.seed}"
+        """Task, input, steps and seed as text."""
+        settings = self.settings
+        return f"{self.task}, {settings.input}, {settings.steps:,} random steps, seed {settings.seed}"
 
     @property
     def pictures(self) -> NDArray[np.float64]:
-        """The correlations with pixels at their places, (A, 64, 64, 3); NaN where a pixel never changed.
+        """The correlations with pixels as images, (A, 64, 64, 3); NaN where a pixel never changed.
 
         Raises:
-            ValueError: the state dimensions are no pixels.
+            ValueError: the state dimensions are not pixels.
         """
         pictures = np.full((len(self.action_names), *IMAGE_SHAPE), np.nan)
         rows, columns, channels = np.array([_pixel(name) for name in self.state_names], int).T
@@ -72,7 +72,7 @@ class Discovery:
 
 
 def stability(found: Sequence[Discovery]) -> NDArray[np.float64]:
-    """How often each pair of actions falls into one group, in discoveries that differ in their seeds; shares (A, A)."""
+    """How often each pair of actions is in one group, over discoveries that differ in their seeds; shares (A, A)."""
     return sd2.stability([each.groups for each in found], len(found[0].action_names))
 
 
@@ -82,8 +82,8 @@ def pixel_names(shape: Sequence[int]) -> list[str]:
 
 
 def _pixel(name: str) -> tuple[int, ...]:
-    """Row, column and channel that `pixel_names` put into a name."""
+    """Row, column and channel from a name by `pixel_names`."""
     match = PIXEL.fullmatch(name)
     if match is None:
-        raise ValueError(f"the state dimension {name} is no pixel")
+        raise ValueError(f"the state dimension {name} is not a pixel")
     return tuple(map(int, match.groups()))

@@ -1,4 +1,4 @@
-"""Figures of a discovery of action groups: what each action moves, and how the groups came about."""
+"""Figures of a discovery of action groups: what each action changes, and how the groups were merged."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,54 +21,54 @@ from analysis.result import Plot
 from common import files
 from discovery.discovery import Discovery
 
-DRAWN = ("png", "pdf")  # kinds of files in a discovery's folder
+DRAWN = ("png", "pdf")  # file types in a discovery's folder
 COLORS = "rocket_r"
-ROW = 0.16  # inches of an action
-FEW = 24  # state dimensions that one column of a paper has room for
+ROW = 0.16  # inches of an action's row
+FEW = 24  # state dimensions that fit into one column of a paper
 Color = str | tuple[float, float, float]
-LONE = "0.45"  # the colour of an action that is a group of its own
+LONE = "0.45"  # the colour of an action that is alone in its group
 
 
 def plots(found: Discovery) -> Iterator[Plot]:
-    """The figures of a discovery, as an analysis shows them with scores."""
+    """The figures of a discovery for an analysis."""
     name = re.sub(r"[^\w.-]+", "_", f"sd2 {found.title.replace(',', '')} eta {found.settings.eta:g}")
     caption = "Absolute correlation of actions with the changes that follow them (SD2), by group."
-    title = f"What each action moves: {found.title}"
+    title = f"What each action changes: {found.title}"
     yield Plot(f"{name}_correlations", title, caption, caption, partial(correlations, found))
     if found.merges:
-        caption = "Groups merge from left to right by their Rela; the dashed line is where merging stops."
-        title = f"How the groups came about: {found.title}"
+        caption = "Groups merge from left to right by their Rela; merging stops at the dashed line."
+        title = f"How the groups were merged: {found.title}"
         yield Plot(f"{name}_dendrogram", title, caption, caption, partial(dendrogram, found))
 
 
 def draw(found: Discovery, folder: Path) -> list[Path]:
-    """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF into a folder that lacks them.
+    """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF into a folder, except those that exist there.
 
     Returns:
-        The paths of what was drawn.
+        The paths of the new files.
     """
     figures = {"correlations": correlations, **({"dendrogram": dendrogram} if found.merges else {})}
     drawn = []
     for name, figure in figures.items():
-        absent = {kind: path for kind in DRAWN if not (path := folder / f"{name}.{kind}").exists()}
-        if not absent:
+        missing = {kind: path for kind in DRAWN if not (path := folder / f"{name}.{kind}").exists()}
+        if not missing:
             continue
         picture = figure(found)
-        for kind, path in absent.items():
+        for kind, path in missing.items():
             files.write_bytes(path, render(picture, kind))
             drawn.append(path)
     return drawn
 
 
 def correlations(found: Discovery) -> Figure:
-    """What each action moves: rows of a heat map, group by group; or for pixels a picture of each action."""
+    """What each action changes: rows of a heat map, ordered by group; for pixels an image of each action."""
     return _pictures(found) if found.settings.input == "pixels" else _rows(found)
 
 
 def dendrogram(found: Discovery) -> Figure:
-    """The merge path against Rela, with the line at eta.
+    """The merge path over Rela, with a line at eta.
 
-    Merges that were made have their group's colour. Rela need not fall along the path, so a branch may turn back.
+    Merges that were made have the colour of their group. Rela need not fall along the path, so a branch may turn back.
     """
     order = _order(found)
     relas = [merge.rela for merge in found.merges]
@@ -91,7 +91,7 @@ def dendrogram(found: Discovery) -> Figure:
             axis.plot([left, rela, rela, right], [top, top, bottom, bottom], color=color, solid_joinstyle="miter")
             place[whole] = (rela, (top + bottom) / 2)
         axis.axvline(found.settings.eta, color="0.1", linestyle="--", linewidth=0.8)
-        side = "left" if start - found.settings.eta < 0.7 * (start - end) else "right"  # so that the text is inside
+        side = "left" if start - found.settings.eta < 0.7 * (start - end) else "right"  # keeps the text inside the axes
         axis.text(found.settings.eta, len(order) - 0.3, f" eta {found.settings.eta:g} ", va="bottom", ha=side)
         axis.set_xlim(start, end)
         axis.set_ylim(len(order) - 0.3, -0.6)
@@ -151,9 +151,9 @@ def _pictures(found: Discovery) -> Figure:
 
 
 def _colors(found: Discovery) -> dict[int, Color]:
-    """Action -> its group's colour, grey for an action alone."""
+    """Action -> colour of its group; grey for an action alone in its group."""
     larger = [group for group in found.groups if len(group) > 1]
-    palette = [color for color in sns.color_palette("colorblind") if len(set(color)) > 1]  # its grey means lone
+    palette = [color for color in sns.color_palette("colorblind") if len(set(color)) > 1]  # its grey is taken by LONE
     colors: dict[int, Color] = {action: LONE for group in found.groups for action in group}
     return colors | {action: color for group, color in zip(larger, cycle(palette), strict=False) for action in group}
 
@@ -165,7 +165,7 @@ def _colorbar(figure: Figure, image: AxesImage, axes: Sequence[Axes]) -> None:
 
 
 def _title(figure: Figure, title: str) -> None:
-    """Writes the title over the figure's width, which grows by its height, and finds the layout."""
+    """Writes the title over the figure's width, grows the figure by the title's height, and sets the layout."""
     width, height = figure.get_size_inches()
     lines = wrapped(title, width - 0.2, SMALL)
     figure.set_size_inches(width, height + 0.15 * (lines.count("\n") + 1))
@@ -174,13 +174,13 @@ def _title(figure: Figure, title: str) -> None:
 
 
 def _mean_over_channels(pictures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pictures (A, H, W); a channel that never changed has no part in the mean."""
+    """Images (A, H, W); the mean leaves out channels that never changed."""
     seen = (~np.isnan(pictures)).sum(-1)
     return np.where(seen > 0, np.nansum(pictures, -1) / np.maximum(seen, 1), np.nan)
 
 
 def _order(found: Discovery) -> list[int]:
-    """The actions in an order in which no two branches cross."""
+    """The actions, ordered so that no two branches cross."""
     trees: dict[tuple[int, ...], list[int]] = {(action,): [action] for action in range(len(found.action_names))}
     for merge in found.merges:
         trees[tuple(sorted(merge.a + merge.b))] = trees.pop(merge.a) + trees.pop(merge.b)
@@ -189,7 +189,7 @@ def _order(found: Discovery) -> list[int]:
 
 
 def _spans(columns: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Neighbouring state dimensions of one name, `velocity[0]` and `velocity[1]`: name, first and behind the last."""
+    """Consecutive state dimensions of one name, such as `velocity[0]` and `velocity[1]`: name, start, end (exclusive)."""
     start = 0
     for name, members in groupby(columns, key=lambda column: column.partition("[")[0]):
         end = start + len(list(members))

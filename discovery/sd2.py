@@ -1,7 +1,7 @@
-"""SD2, sub-dynamics discovery: which action dimensions act on the same part of the state.
+"""SD2, sub-dynamics discovery: which action dimensions affect the same part of the state.
 
 Yuan et al., Environment dynamics decomposition (arXiv 2112.02817), in the version of their public code
-(github.com/ED2-source-code/ED2). Actions are alike when they correlate with the same changes of the state; groups of
+(github.com/ED2-source-code/ED2). Actions are similar if they correlate with the same changes of the state. Groups of
 actions are merged, the most related pair first, until no pair is related enough.
 """
 
@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-Groups = list[list[int]]  # indices ascend in a group, and groups by their first index
+Groups = list[list[int]]  # sorted: indices within a group, and groups by their first index
 
 
 class Correlation:
     """Pearson's correlation of each action dimension with each dimension of the state's change, in one pass over data.
 
-    Moments of chunks are merged as in Chan, Golub and LeVeque (1979), all taken about the first sample: so a column
-    that never varies has a variance of exactly 0. Memory is that of A x S numbers, however many samples there are.
+    Moments of chunks are merged as in Chan, Golub and LeVeque (1979), all relative to the first sample, so that a column
+    that never varies has a variance of exactly 0. Memory use is A x S numbers for any number of samples.
 
     Args:
-        actions: A, number of action dimensions.
-        states: S, number of state dimensions.
+        actions: A, the number of action dimensions.
+        states: S, the number of state dimensions.
     """
 
     def __init__(self, actions: int, states: int) -> None:
@@ -34,7 +34,7 @@ class Correlation:
         self._products = np.zeros((actions, states))
 
     def update(self, actions: ArrayLike, changes: ArrayLike) -> None:
-        """Takes in a chunk of samples: actions (N, A), and the changes (N, S) that came with them; N is at least 1."""
+        """Adds a chunk of samples: actions (N, A) and the changes (N, S) that followed them; N is at least 1."""
         actions, changes = np.asarray(actions, float), np.asarray(changes, float)
         if self._first is None:
             self._first = actions[0].copy(), changes[0].copy()
@@ -54,7 +54,7 @@ class Correlation:
 
     @property
     def varying(self) -> NDArray[np.bool_]:
-        """Whether each state dimension (S,) ever changed by another amount; correlation is not defined where not."""
+        """Whether the change of each state dimension (S,) ever varied; if not, its correlation is undefined."""
         return self._change_squares > 0
 
     def absolute(self) -> Array:
@@ -67,7 +67,7 @@ class Correlation:
 
 @dataclass(frozen=True)
 class Merge:
-    """Two groups that became one, and how related they were."""
+    """Two groups that were merged, and their Rela."""
 
     a: tuple[int, ...]
     b: tuple[int, ...]
@@ -77,7 +77,7 @@ class Merge:
 def distances(correlations: ArrayLike) -> Array:
     """Distance between actions (A, A), from -1 to 0: the negative cosine similarity of their |correlations| (A, V).
 
-    An action is at -1 from itself, and one without any correlation at 0 from all others.
+    The distance of an action to itself is -1; an action without any correlation has distance 0 to all others.
     """
     rows = np.asarray(correlations, float)
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
@@ -88,26 +88,26 @@ def distances(correlations: ArrayLike) -> Array:
 
 
 def merge_path(correlations: ArrayLike) -> list[Merge]:
-    """All merges from single actions to one group; each joins the pair of groups with the greatest Rela.
+    """All merges from single actions to one group; each merges the pair of groups with the greatest Rela.
 
-    With D(G, H) the sum of distances over all pairs of an action in G and one in H, and ~G all actions that are not in
-    G (so ~H holds G itself),
+    Let D(G, H) be the sum of distances over all pairs of an action in G and one in H, and ~G all actions that are not in
+    G (so ~H includes G). Then
 
         Rela(G, H) = (D(G, ~H) + D(H, ~G)) / (|G||~H| + |H||~G|) - D(G, H) / |G||H|.
 
-    Of equal pairs the first one is taken, in the order of their first actions. Rela need not fall along the path.
+    Among equal pairs, the first in the order of their first actions is merged. Rela need not fall along the path.
 
     Args:
         correlations: |correlation| of actions with state dimensions, (A, V).
     """
-    between = distances(correlations)  # sums over pairs of actions, of each pair of groups
+    between = distances(correlations)  # D of each pair of groups
     count = len(between)
     groups: list[tuple[int, ...]] = [(index,) for index in range(count)]
     path = []
     while len(groups) > 1:
         sizes = np.array([len(group) for group in groups])
         to_all = between.sum(1)
-        outside = to_all[:, None] - between  # of a group to all that are not in the other
+        outside = to_all[:, None] - between  # D(G, ~H)
         pairs = sizes[:, None] * (count - sizes)
         rela = (outside + outside.T) / (pairs + pairs.T) - between / np.outer(sizes, sizes)
         rela[np.tril_indices(len(groups))] = -np.inf
@@ -134,8 +134,8 @@ class Margins:
     """The values of eta that give the same groups: above `rejected`, up to `accepted`.
 
     Attributes:
-        accepted: The least Rela of the merges that were made, None where none was.
-        rejected: The Rela of the merge that would come next, None where all were made.
+        accepted: The least Rela of the merges that were made; None if there is none.
+        rejected: The Rela of the next merge; None if all were made.
     """
 
     accepted: float | None
@@ -151,7 +151,7 @@ def margins(path: Sequence[Merge], eta: float) -> Margins:
 
 
 def stability(groupings: Iterable[Groups], size: int) -> Array:
-    """How often each pair of actions falls into the same group, (A, A), as a share of the groupings."""
+    """Share of the groupings in which each pair of actions is in the same group, (A, A)."""
     together = []
     for grouping in groupings:
         labels = np.empty(size, int)
@@ -162,5 +162,5 @@ def stability(groupings: Iterable[Groups], size: int) -> Array:
 
 
 def _made(path: Sequence[Merge], eta: float) -> int:
-    """How many merges are made before the first with a Rela below eta."""
+    """The number of merges before the first with a Rela below eta."""
     return next((count for count, merge in enumerate(path) if merge.rela < eta), len(path))

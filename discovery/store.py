@@ -1,15 +1,15 @@
-"""Discoveries as folders, the cache of SD2: what was found is read again instead of played again.
+"""Discoveries on disk, the cache of SD2.
 
     results/sd2/<task>/<input>_<steps>_eta<eta>_seed<seed>/
       correlations.csv    |correlation| of each action (row) with the change of each state dimension (column)
-      merges.csv          the merge path to its end: a, b (action indices), rela
+      merges.csv          the whole merge path: a, b (action indices), rela
       groups.yaml         the groups by index and by name, and how close the decision to stop merging was
       provenance.json     commit, uncommitted changes, versions, host, command, renderer, start and end
     results/sd2/<task>/stability_<input>_<steps>_eta<eta>_seeds<seeds>.csv
 
-State dimensions that never changed are left out. A folder is complete or absent. Only correlations.csv is ever read
-back; merges and groups follow from it, and are written anew where they differ. `launch.py discover` adds
-figures to the folder, also where a run's `dynamics.groups: sd2` has made it: runs draw nothing.
+State dimensions that never changed are left out. A folder is complete or absent. Only correlations.csv is read back;
+merges and groups follow from it, and are rewritten if they differ. `launch.py discover` adds figures to the folder, also
+if a run with `dynamics.groups: sd2` wrote it: runs draw no figures.
 """
 
 import csv
@@ -38,7 +38,7 @@ from envs.registry import action_size
 
 logger = logging.getLogger(__name__)
 
-ROOM = "sd2"  # the folder of all discoveries under the root of results
+FOLDER = "sd2"  # the folder of all discoveries in the root of results
 
 CORRELATIONS, MERGES, GROUPS = "correlations.csv", "merges.csv", "groups.yaml"
 NAME = re.compile(r"(state|pixels)_\d+_eta-?[\d.]+_seed\d+")  # of a discovery's folder
@@ -51,8 +51,8 @@ def stability_file(found: Sequence[Discovery]) -> Path:
     """The file with the stability of discoveries, next to their folders."""
     first = found[0]
     one, seeds = first.settings, sorted(each.settings.seed for each in found)
-    asked = f"{one.input}_{one.steps}_eta{_positional(one.eta)}_seeds{ranges(seeds, ',')}"
-    return first.folder.with_name(f"stability_{asked}.csv")
+    name = f"{one.input}_{one.steps}_eta{_positional(one.eta)}_seeds{ranges(seeds, ',')}"
+    return first.folder.with_name(f"stability_{name}.csv")
 
 
 def write_stability(found: Sequence[Discovery]) -> None:
@@ -67,16 +67,16 @@ def key(settings: DiscoverySettings) -> str:
 
 
 def _positional(number: float) -> str:
-    """A number without exponent or needless digits, so that different ones have different names."""
+    """A number without exponent or trailing zeros, so that different numbers have different names."""
     return np.format_float_positional(number + 0.0, trim="-")  # + 0.0 makes -0.0 zero
 
 
-def write(found: Discovery, came_from: dict[str, Any]) -> Discovery:
-    """Makes the folder; where another process was faster, what it found is taken."""
+def write(found: Discovery, provenance: dict[str, Any]) -> Discovery:
+    """Writes the folder; if another process wrote it first, returns that discovery instead."""
     contents = {
         CORRELATIONS: _table(["action", *found.state_names], found.action_names, found.correlations),
         **_derived(found),
-        PROVENANCE: json.dumps(came_from, indent=2) + "\n",
+        PROVENANCE: json.dumps(provenance, indent=2) + "\n",
     }
     folder = found.folder
     temporary = files.temporary(folder)
@@ -125,20 +125,20 @@ def _csv(rows: list[list[Any]]) -> str:
 
 def find(root: Path) -> list[Path]:
     """The folders of discoveries under a root of results, or under the folder `sd2` in it, sorted."""
-    found = [*root.glob(f"*/*/{CORRELATIONS}"), *root.glob(f"{ROOM}/*/*/{CORRELATIONS}")]
+    found = [*root.glob(f"*/*/{CORRELATIONS}"), *root.glob(f"{FOLDER}/*/*/{CORRELATIONS}")]
     return sorted(path.parent for path in found if NAME.fullmatch(path.parent.name))
 
 
 def read(folder: Path) -> Discovery:
-    """The discovery in a folder, whatever was asked for; changes nothing.
+    """The discovery in a folder, with any settings; changes nothing.
 
     Raises:
-        UserError: a file is missing, or does not hold what a discovery's does.
+        UserError: a file is missing, or its content is not that of a discovery.
     """
     try:
         content = yaml.safe_load((folder / GROUPS).read_text(encoding="utf-8"))
-        asked = {name: value for name, value in content["source"].items() if name != "method"}
-        settings = DiscoverySettings.model_validate({**asked, "eta": content["eta"]})
+        values = {name: value for name, value in content["source"].items() if name != "method"}
+        settings = DiscoverySettings.model_validate({**values, "eta": content["eta"]})
         return _read(content["task"], settings, folder)
     except OSError as error:
         raise UserError(
@@ -152,16 +152,16 @@ def read(folder: Path) -> Discovery:
 
 
 def cached(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | None:
-    """What a folder holds for a task and settings; None where there is none. A damaged one is removed, with a warning.
+    """The discovery in a folder for a task and settings, or None. A damaged one is removed with a warning.
 
-    Files that do not follow from the correlations are written anew.
+    Files that do not match the correlations are rewritten.
     """
     if not folder.exists():
         return None
     try:
         found = _read(task, settings, folder)
     except (OSError, *DAMAGE) as error:
-        logger.warning("%s is damaged (%s): discovering anew", folder, error)
+        logger.warning("%s is damaged (%s): repeating the discovery", folder, error)
         files.remove_folder(folder)
         return None
     _renew(found)
@@ -169,35 +169,35 @@ def cached(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | 
 
 
 def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery:
-    """The discovery that a folder's correlations give; raises one of DAMAGE where they are cut off or foreign."""
+    """The discovery from a folder's correlations; raises one of DAMAGE if they are truncated or invalid."""
     text = (folder / CORRELATIONS).read_text(encoding="utf-8")
     [_, *states], *rows = csv.reader(io.StringIO(text))
     correlations = np.array([row[1:] for row in rows], float)
     if not text.endswith("\n") or correlations.shape != (action_size(task), len(states)):
-        raise ValueError(f"{CORRELATIONS} is cut off")
+        raise ValueError(f"{CORRELATIONS} is truncated")
     if not ((correlations >= 0) & (correlations <= 1)).all():
-        raise ValueError(f"{CORRELATIONS} holds other than numbers from 0 to 1")
+        raise ValueError(f"{CORRELATIONS} holds values other than numbers from 0 to 1")
     names = [row[0] for row in rows]
     found = Discovery(task, settings, folder, names, states, correlations, sd2.merge_path(correlations))
     if settings.input == "pixels":
-        _ = found.pictures  # names that are no pixels of a picture are damage too
+        _ = found.pictures  # invalid names of pixels are damage too
     return found
 
 
 def _renew(found: Discovery) -> None:
-    """Writes anew the files that do not follow from the correlations, with a warning."""
+    """Rewrites the files that do not match the correlations, with a warning."""
     for name, text in _derived(found).items():
         path = found.folder / name
         try:
             if path.exists() and _same(path.read_text(encoding="utf-8", errors="replace"), text):
                 continue
             files.write_text(path, text)
-            logger.warning("%s did not follow from %s: written anew", path, CORRELATIONS)
-        except OSError as error:  # what was asked for is known all the same
-            logger.warning("%s does not follow from %s and cannot be written anew: %s", path, CORRELATIONS, error)
+            logger.warning("%s did not match %s: rewritten", path, CORRELATIONS)
+        except OSError as error:  # the result is known all the same
+            logger.warning("%s does not match %s and cannot be rewritten: %s", path, CORRELATIONS, error)
 
 
 def _same(one: str, other: str) -> bool:
-    """Whether two texts are one but for another machine's rounding of the numbers in them."""
+    """Whether two texts are equal except for the rounding of numbers, which depends on the machine."""
     ours, theirs = ([float(number) for number in NUMBER.findall(text)] for text in (one, other))
     return NUMBER.split(one) == NUMBER.split(other) and np.allclose(ours, theirs, rtol=0, atol=1e-9)

@@ -1,4 +1,4 @@
-"""`launch.py discover`: what it prints, what it writes, and its mistakes."""
+"""`launch.py discover`: its output, its files, and its error messages."""
 
 import json
 import re
@@ -45,14 +45,14 @@ def test_json_of_several_seeds_adds_their_stability(tmp_path: Path, capsys: pyte
     assert printed["stability"] == [[1, 0], [0, 1]]
 
 
-def test_groups_path_and_decision_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_groups_path_and_decision_are_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert discover("dmc_hopper_hop", "--steps", "3e3", "--input", "state", results=tmp_path) == 0
     out = capsys.readouterr().out
     folder = tmp_path / "sd2" / "dmc_hopper_hop" / "state_3000_eta0_seed0"
     assert out.startswith("dmc_hopper_hop: 3 groups of 4 actions, from 3,000 random steps, state, seed 0\n")
     assert "  [0, 1]  waist, hip\n  [2]  knee\n  [3]  ankle\n" in out
     assert re.search(r"\n   0\.\d{3}  \[0\] \+ \[1\]\n   0\.000  eta: merging stops here\n  -0\.\d{3}  ", out)
-    assert re.search(r"\nmerged down to Rela 0\.\d{3}, next would be -0\.\d{3}; eta 0\n", out)
+    assert re.search(r"\nmerged down to Rela 0\.\d{3}, the next would be -0\.\d{3}; eta 0\n", out)
     assert f"files: {folder}\n" in out
     drawn = {"correlations.png", "correlations.pdf", "dendrogram.png", "dendrogram.pdf"}
     assert {path.name for path in folder.iterdir()} >= drawn
@@ -66,13 +66,13 @@ def test_a_close_decision_names_the_groups_on_its_other_side(
     discover("toy_reach_2", "--steps", "500", "--json", results=tmp_path)
     [merge] = json.loads(capsys.readouterr().out)["merges"]
     for eta, made, other in (
-        (merge["rela"] + 0.01, "nothing merged, next would be", "below .* would give [[0, 1]]"),
+        (merge["rela"] + 0.01, "nothing merged, the next would be", "below .* would give [[0, 1]]"),
         (merge["rela"] - 0.01, "merged down to Rela .*, nothing is left to merge", "above .* would give [[0], [1]]"),
     ):
         assert discover("toy_reach_2", "--steps", "500", "--eta", f"{eta:.6f}", results=tmp_path) == 0
         out = capsys.readouterr().out
         assert re.search(made, out)
-        assert re.search(f"on a knife's edge: eta {re.escape(other).replace(re.escape('.*'), '.*')}", out)
+        assert re.search(f"close decision: eta {re.escape(other).replace(re.escape('.*'), '.*')}", out)
 
 
 def test_several_seeds_are_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +92,7 @@ def test_figures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("arguments", [[], ["--json"], ["--seed", "0", "1"]])
-def test_what_cannot_be_written_takes_no_answer_away(
+def test_failure_to_write_still_prints_the_result(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refuse(path: Path, *_: object) -> None:
@@ -129,7 +129,7 @@ def test_an_interruption_promises_nothing(
         (0.1234567, [0.12345], ["0.12346", "0.12345"]),
     ],
 )
-def test_rela_and_eta_have_the_digits_that_tell_them_apart(eta: float, relas: list[float], shown: list[str]) -> None:
+def test_rela_and_eta_have_enough_digits_to_differ(eta: float, relas: list[float], shown: list[str]) -> None:
     merges = [sd2.Merge((0,) if i == 0 else tuple(range(i + 1)), (i + 1,), rela) for i, rela in enumerate(relas)]
     names = [f"joint {i}" for i in range(len(relas) + 1)]
     found = Discovery(

@@ -1,4 +1,4 @@
-"""Figures of a discovery: what is drawn where, from one made by hand."""
+"""Figures of a discovery made by hand: contents and positions."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_figures_are_written_as_png_and_pdf_where_they_are_absent(tmp_path: Path
     assert [path.read_bytes() for path in paths] == before
 
 
-def test_rows_of_the_heat_map_stand_by_group() -> None:
+def test_rows_of_the_heat_map_are_ordered_by_group() -> None:
     axis = panel(correlations(FOUND))
     assert labels(axis) == ["hip 0", "knee 2", "waist 1", "action 3"]
     [image] = axis.get_images()
@@ -64,7 +64,7 @@ def test_rows_of_the_heat_map_stand_by_group() -> None:
     )
     assert image.get_clim() == (0, 0.9)
     colors = [text.get_color() for text in axis.get_yticklabels()]
-    assert colors[0] == colors[1] != colors[2] == colors[3], "grey for those alone"
+    assert colors[0] == colors[1] != colors[2] == colors[3], "grey for actions alone in their group"
 
 
 def test_columns_of_the_heat_map_are_called_by_their_observation() -> None:
@@ -79,7 +79,7 @@ def test_branches_of_the_dendrogram_meet_at_their_rela() -> None:
     *branches, line = axis.get_lines()
     assert [np.asarray(branch.get_xdata())[1:3].tolist() for branch in branches] == [[0.2] * 2, [0.05] * 2, [0.3] * 2]
     assert [np.asarray(branch.get_ydata())[[0, -1]].tolist() for branch in branches] == [[0, 1], [2, 3], [0.5, 2.5]]
-    assert np.asarray(branches[2].get_xdata())[[0, -1]].tolist() == [0.2, 0.05], "from where its halves met"
+    assert np.asarray(branches[2].get_xdata())[[0, -1]].tolist() == [0.2, 0.05], "starts where its two branches merged"
     assert np.asarray(line.get_xdata()).tolist() == [0.1, 0.1]
     made, *left = (branch.get_color() for branch in branches)
     assert made != left[0] == left[1]
@@ -88,7 +88,7 @@ def test_branches_of_the_dendrogram_meet_at_their_rela() -> None:
 
 
 def test_no_two_branches_cross() -> None:
-    """The actions of each merge stand next to each other."""
+    """The actions of each merge are adjacent."""
     path = [Merge((1,), (3,), 0.5), Merge((0,), (2,), 0.4), Merge((0, 2), (1, 3), 0.3)]
     assert labels(panel(dendrogram(replace(FOUND, merges=path)))) == ["hip 0", "knee 2", "waist 1", "action 3"]
     path = [Merge((0,), (3,), 0.5), Merge((0, 3), (1,), 0.4), Merge((0, 1, 3), (2,), 0.3)]
@@ -128,7 +128,7 @@ def test_pixels_are_drawn_as_pictures_averaged_over_channels() -> None:
 @pytest.mark.parametrize("actions", [1, 2, 4])
 @pytest.mark.parametrize("pixels", [False, True])
 def test_titles_are_whole(actions: int, pixels: bool) -> None:
-    """Also where there are few actions, and so a narrow figure, and a long name."""
+    """Also with few actions, which make a narrow figure, and a long name."""
     asked = DiscoverySettings(input="pixels" if pixels else "state", steps=100_000, eta=2, seed=4294967295)
     found = replace(
         FOUND,
@@ -156,8 +156,8 @@ def test_wide_heat_maps_take_two_columns() -> None:
 
 
 @pytest.mark.parametrize("pixels", [False, True])
-def test_what_is_read_is_what_was_found(pixels: bool, tmp_path: Path) -> None:
-    """As `launch.py discover` draws it from what it has in memory."""
+def test_discovery_is_read_back(pixels: bool, tmp_path: Path) -> None:
+    """A discovery read from disk equals the one in memory."""
     rng = np.random.default_rng(5)
     states = ["height", "velocity[0]", "pixel"] if not pixels else ["pixel[0,1,2]", "pixel[63,5,1]", "pixel[10,11,0]"]
     settings = DiscoverySettings(input="pixels" if pixels else "state", steps=12_000, eta=0.01, seed=7)
@@ -195,7 +195,7 @@ def test_what_is_read_is_what_was_found(pixels: bool, tmp_path: Path) -> None:
         ("correlations.csv", ""),
     ],
 )
-def test_what_is_damaged_is_said(name: str, text: str | None, tmp_path: Path) -> None:
+def test_damage_is_reported(name: str, text: str | None, tmp_path: Path) -> None:
     files = {
         "correlations.csv": "action,height\nhip,0.5\n",
         "merges.csv": "a,b,rela\n",

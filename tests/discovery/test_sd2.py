@@ -1,4 +1,4 @@
-"""SD2 against its definition, written out pair by pair on small data."""
+"""SD2 compared with its definition, computed pair by pair on small data."""
 
 from itertools import combinations
 
@@ -28,13 +28,13 @@ def absolute(actions: Array, changes: Array, chunk: int) -> Array:
 
 
 def defined(actions: Array, changes: Array) -> Array:
-    """The correlation matrix of numpy, of which only actions against changes are wanted."""
+    """The block of actions against changes of numpy's correlation matrix."""
     return np.abs(np.corrcoef(actions, changes, rowvar=False)[: actions.shape[1], actions.shape[1] :])
 
 
 def defined_path(table: Array) -> list[tuple[set[int], set[int], float]]:
     """The merge path by its definition, from |correlations| of actions (rows)."""
-    everyone = set(range(len(table)))
+    all_actions = set(range(len(table)))
 
     def distance(i: int, j: int) -> float:
         return -float(table[i] @ table[j]) / float(np.sqrt((table[i] @ table[i]) * (table[j] @ table[j])))
@@ -46,11 +46,11 @@ def defined_path(table: Array) -> list[tuple[set[int], set[int], float]]:
         return float(np.mean([distance(i, j) for i in one for j in other]))
 
     def rela(one: set[int], other: set[int]) -> float:
-        no_one, no_other = everyone - one, everyone - other
-        weighted = weight(one, no_other) * mean(one, no_other) + weight(other, no_one) * mean(other, no_one)
-        return weighted / (weight(one, no_other) + weight(other, no_one)) - mean(one, other)
+        not_one, not_other = all_actions - one, all_actions - other
+        weighted = weight(one, not_other) * mean(one, not_other) + weight(other, not_one) * mean(other, not_one)
+        return weighted / (weight(one, not_other) + weight(other, not_one)) - mean(one, other)
 
-    clusters = [{i} for i in everyone]
+    clusters = [{i} for i in all_actions]
     path = []
     while len(clusters) > 1:
         best = max(combinations(clusters, 2), key=lambda pair: rela(*pair))
@@ -127,7 +127,7 @@ def test_merge_path_is_the_defined_one(seed: int, actions: int, states: int) -> 
 
 
 def test_two_actions_are_as_related_as_they_are_similar() -> None:
-    """All that is not in one group is the other, at a distance of -1 from itself: Rela is the cosine less 1."""
+    """The complement of one group is the other, with distance -1 to itself: Rela is the cosine less 1."""
     [merge] = merge_path([[3.0, 4.0], [4.0, 3.0]])
     assert merge.rela == pytest.approx(0.96 - 1)
 

@@ -1,4 +1,4 @@
-"""Discovering action groups: what is found in real tasks, and what survives on disk."""
+"""Discovering action groups: results on real tasks, and the cache on disk."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ from discovery.store import CORRELATIONS, GROUPS, MERGES, write_stability
 from suites.groups import published
 
 SHORT = DiscoverySettings(steps=600)  # the second chunk ends it in the middle, after three episodes of a toy
-# Task -> steps, and the least Rela of the merges that are made and that of the next, by several seeds of 20,000 steps.
+# Task -> steps, the least Rela of the merges that are made, and the Rela of the next; from several seeds of 20,000 steps.
 REAL = {
     "dmc_hopper_hop": (5000, 0.13, -0.26),
     "dmc_finger_spin": (5000, None, -0.57),
@@ -82,7 +82,7 @@ def test_independent_actuators_stay_alone(watched: str, tmp_path: Path) -> None:
 
 
 def test_no_change_leads_from_one_episode_into_the_next(tmp_path: Path) -> None:
-    """Targets stay where they are during an episode, so they never change; bodies move as their actions say."""
+    """Targets are fixed within an episode, so they never change; bodies follow their actions."""
     found = toy(tmp_path)
     assert found.state_names == [f"position[{lane}]" for lane in range(4)]
     assert (np.diag(found.correlations) > 0.95).all()
@@ -115,14 +115,14 @@ def test_actions_are_uniform_and_held_for_one_step(tmp_path: Path, monkeypatch: 
     np.testing.assert_allclose(counts, 300, atol=60)
 
 
-def test_folder_says_it_all(tmp_path: Path) -> None:
+def test_folder_records_groups_margins_and_provenance(tmp_path: Path) -> None:
     found = toy(tmp_path, eta=-0.5)
     assert found.folder == tmp_path / "sd2" / "toy_reach_4" / "state_600_eta-0.5_seed0"
-    said = yaml.safe_load((found.folder / GROUPS).read_text())
-    assert said["groups"] == found.groups
-    assert said["names"] == found.names
-    assert said["margins"] == {"accepted": found.margins.accepted, "rejected": found.margins.rejected}
-    assert {name: said["source"][name] for name in ("input", "steps", "seed")} == {
+    written = yaml.safe_load((found.folder / GROUPS).read_text())
+    assert written["groups"] == found.groups
+    assert written["names"] == found.names
+    assert written["margins"] == {"accepted": found.margins.accepted, "rejected": found.margins.rejected}
+    assert {name: written["source"][name] for name in ("input", "steps", "seed")} == {
         "input": "state",
         "steps": 600,
         "seed": 0,
@@ -143,7 +143,7 @@ def test_every_eta_has_its_folder(eta: float, name: str) -> None:
     assert store.key(DiscoverySettings(eta=eta)) == f"state_20000_eta{name}_seed0"
 
 
-def test_what_is_found_is_read_without_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_discovery_is_read_without_a_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = toy(tmp_path)
     before = contents(found.folder)
     monkeypatch.delattr(envs, "make_env")
@@ -176,7 +176,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damage_is_told_and_made_good(damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_damage_is_reported_and_repaired(damage: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     found = toy(tmp_path)
     before = contents(found.folder)
     DAMAGES[damage](found.folder / CORRELATIONS)
@@ -202,7 +202,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("name", [MERGES, GROUPS])
 @pytest.mark.parametrize("change", CHANGES)
-def test_what_follows_from_the_correlations_is_written_anew(
+def test_files_that_do_not_match_the_correlations_are_rewritten(
     change: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     found = toy(tmp_path)
@@ -211,7 +211,7 @@ def test_what_follows_from_the_correlations_is_written_anew(
     monkeypatch.delattr(envs, "make_env")  # without a step
     with caplog.at_level(logging.WARNING):
         assert toy(tmp_path).groups == found.groups
-    assert f"{name} did not follow from correlations.csv: written anew" in caplog.text
+    assert f"{name} did not match correlations.csv: rewritten" in caplog.text
     assert contents(found.folder) == before
 
 
@@ -225,7 +225,7 @@ def test_another_machines_rounding_is_no_change(tmp_path: Path) -> None:
     assert contents(found.folder) == before
 
 
-def test_a_folder_that_cannot_be_written_still_answers(
+def test_folder_that_cannot_be_written_still_gives_the_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(path: Path, text: str) -> None:
@@ -235,17 +235,17 @@ def test_a_folder_that_cannot_be_written_still_answers(
     (found.folder / GROUPS).unlink()
     monkeypatch.setattr(files, "write_text", refuse)
     assert toy(tmp_path).groups == found.groups
-    assert "cannot be written anew" in caplog.text
+    assert "cannot be rewritten" in caplog.text
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["file", "dangling link"])
-def test_what_stands_in_a_folders_place_is_named(kind: str, depth: int, tmp_path: Path) -> None:
+def test_file_in_the_place_of_a_folder_is_named(kind: str, depth: int, tmp_path: Path) -> None:
     folder = tmp_path / "sd2" / "toy_reach_4" / store.key(SHORT)
     place = [folder, *folder.parents][depth]
     place.parent.mkdir(parents=True, exist_ok=True)
     place.touch() if kind == "file" else place.symlink_to("nowhere")
-    with pytest.raises(UserError, match=rf"^{re.escape(str(place))}: is in the place of .*; remove it$"):
+    with pytest.raises(UserError, match=rf"^{re.escape(str(place))}: exists where .* belongs; remove it$"):
         toy(tmp_path)
     assert list(place.parent.iterdir()) == [place]
 
@@ -322,7 +322,7 @@ def test_the_first_of_two_at_once_wins(tmp_path: Path) -> None:
     assert (found.folder / "mark").exists()
 
 
-def test_stability_is_written_beside_the_discoveries(tmp_path: Path) -> None:
+def test_stability_is_written_next_to_the_discoveries(tmp_path: Path) -> None:
     found = [toy(tmp_path, seed=seed) for seed in (3, 0, 1)]
     write_stability(found)
     path = tmp_path / "sd2" / "toy_reach_4" / "stability_state_600_eta0_seeds0-1,3.csv"
@@ -343,13 +343,13 @@ def test_one_action_is_one_group(tmp_path: Path) -> None:
         ("dmc_cheeta_run", "unknown task dmc_cheeta_run; .*; did you mean dmc_cheetah_run?"),
     ],
 )
-def test_what_has_no_groups_is_refused(task: str, message: str, tmp_path: Path) -> None:
+def test_task_without_continuous_actions_is_refused(task: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=message):
         discover(task, SHORT, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_renderer_that_is_not_there_is_a_users_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_renderer_is_a_users_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("envs.renderer._imported_with_other", lambda chosen: "no such library")
     settings = SHORT.model_copy(update={"input": "pixels"})
     with pytest.raises(UserError, match="renderer egl cannot be used here: no such library"):
