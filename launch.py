@@ -1,14 +1,14 @@
 #!/usr/bin/env python
-"""The command line over suites and runs: what should happen now?
+"""The command line for suites and runs.
 
     launch.py validate SUITE...     check suites
-    launch.py run SUITE             train what is not done yet, here or on a Slurm cluster
-    launch.py status SUITE...       how far every run is
-    launch.py cancel SUITE          stop runs, wherever they are
-    launch.py logs RUN_FOLDER       what a run has printed
+    launch.py run SUITE             train the runs that are not done, here or on a Slurm cluster
+    launch.py status SUITE...       show the state of every run
+    launch.py cancel SUITE          stop queued and running runs, here or on the cluster
+    launch.py logs RUN_FOLDER       print the output of a run
     launch.py eval RUN_FOLDER       play a trained agent, or measure its model
     launch.py discover TASK         find the action groups of a task (SD2)
-    launch.py schema                the format as a JSON Schema, for editors
+    launch.py schema                print the suite format as a JSON Schema, for editors
 
 Exit codes: 0 done, 1 a run failed, 2 a mistake of the user, 130 interrupted.
 """
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that offers the nearest name for a wrong one."""
+    """An argument parser that suggests the nearest name for a misspelled one."""
 
     names: ClassVar[set[str]] = set()  # verbs and options of all verbs
 
     def error(self, message: str) -> NoReturn:
-        """Prints usage and the mistake, and exits with 2."""
+        """Prints the usage and the error, and exits with 2."""
         choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
         option = re.search(r"unrecognized arguments: .*?(--?[\w-]+)", message)
         meant = hint(choice.group(1), re.findall(r"[\w-]+", choice.group(2))) if choice else ""
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("interrupted" + ("; the same command goes on from here" if verb is run else ""), file=sys.stderr)
+        print("interrupted" + ("; run the same command to resume" if verb is run else ""), file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader, such as head, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def validate(arguments: argparse.Namespace) -> int:
-    """Checks suites, presets and task lists; a wrong file does not keep the others from being checked."""
+    """Checks suites, presets and task lists; an invalid file does not stop the check of the others."""
     from suites.cluster import slurm_settings
     from suites.groups import PUBLISHED, published_groups
     from suites.plan import plan
@@ -97,16 +97,16 @@ def validate(arguments: argparse.Namespace) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains the runs of a suite that are not done, here or on a cluster, or shows them."""
+    """Trains the runs of a suite that are not done, here or on a cluster, or only shows them."""
     from runs.executing import dispatch
 
     on_slurm = arguments.executor == "slurm"
     if arguments.slurm and not on_slurm:
-        raise UserError("--slurm goes with --executor slurm")
+        raise UserError("--slurm requires --executor slurm")
     if arguments.workers is not None and on_slurm:
-        raise UserError("--workers goes with --executor local; runs share a Slurm job by --slurm runs_per_job=N")
+        raise UserError("--workers requires --executor local; with Slurm, use --slurm runs_per_job=N")
     if arguments.wait and not on_slurm:
-        raise UserError("--wait goes with --executor slurm; local runs are always waited for")
+        raise UserError("--wait requires --executor slurm; the local executor always waits")
     request = dataclasses.replace(
         _request(arguments, arguments.suite, arguments.slurm),
         retry_failed=arguments.retry_failed,
@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Prints how far every run of some suites is."""
+    """Prints the state of every run of some suites."""
     from runs.executing import dispatch
     from runs.watching import status_table
 
@@ -152,12 +152,12 @@ def status(arguments: argparse.Namespace) -> int:
         status_table.show(rows)
     known = {row.folder for rows in found.values() for row in rows}
     if not arguments.only and (others := len(queue.jobs.keys() - known)):
-        print(f"{counted(others, 'run')} in the queue that these suites do not name any more")
+        print(f"{counted(others, 'run')} in the queue that are no longer in these suites")
     return 0
 
 
 def cancel(arguments: argparse.Namespace) -> int:
-    """Stops the runs of a suite that are queued or running; they can be taken up again."""
+    """Stops the queued and running runs of a suite; they can be resumed."""
     from runs.watching import cancellation
 
     print(cancellation.cancel(_request(arguments, arguments.suite)))
@@ -165,31 +165,31 @@ def cancel(arguments: argparse.Namespace) -> int:
 
 
 def logs(arguments: argparse.Namespace) -> int:
-    """Prints what a run has printed."""
-    from runs.watching import logs as printed
+    """Prints the output of a run."""
+    from runs.watching import logs as run_logs
 
-    printed.show(arguments.folder, arguments.follow)
+    run_logs.show(arguments.folder, arguments.follow)
     return 0
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
-    """Plays a trained agent and prints its returns, or the errors of world models."""
+    """Plays a trained agent and prints its returns, or prints the errors of world models."""
     for folder in arguments.folders:
         if not folder.is_dir():
-            raise UserError(f"{folder}: no such run folder; needed is results/<suite>/<task>/<variant>/<seed>")
+            raise UserError(f"{folder}: no such run folder; expected results/<suite>/<task>/<variant>/<seed>")
     from runs.training import evaluate as evaluation
 
     if arguments.model_error:
         if arguments.video:
-            raise UserError("--video goes without --model-error")
+            raise UserError("--video cannot be combined with --model-error")
         policy = arguments.policy or evaluation.OWN
         found = evaluation.model_errors(arguments.folders, policy, arguments.episodes, arguments.seed)
         _print_errors(list(found), arguments)
         return 0
     if arguments.policy is not None:
-        raise UserError("--policy goes with --model-error; without it, a run's own policy plays")
+        raise UserError("--policy requires --model-error; without it, a run's own policy plays")
     if len(arguments.folders) > 1:
-        raise UserError("several runs go with --model-error; without it, one run is played")
+        raise UserError("several runs require --model-error; without it, name one run")
     [folder] = arguments.folders
     returns = evaluation.evaluate(folder, arguments.episodes, arguments.seed, arguments.video)
     if arguments.json:
@@ -206,7 +206,7 @@ def evaluate(arguments: argparse.Namespace) -> int:
 
 
 def discover(arguments: argparse.Namespace) -> int:
-    """Finds the action groups of a task, prints and draws them; what cannot be drawn takes no answer away."""
+    """Finds the action groups of a task, prints and draws them; a failure to draw is only a warning."""
     from discovery import command
 
     options = {name: getattr(arguments, name) for name in ("input", "steps", "eta")}
@@ -237,7 +237,7 @@ def schema(arguments: argparse.Namespace) -> int:
 
 
 def _keep(found: "Sequence[Discovery]") -> None:
-    """Draws discoveries into their folders, and writes how stable the groups of several are."""
+    """Draws discoveries into their folders; for several, also writes how stable their groups are."""
     from discovery.figures import draw
     from discovery.store import write_stability
 
@@ -257,9 +257,7 @@ def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) 
     from runs.watching.model_error_table import show_errors
 
     show_errors(found)
-    print(
-        f"{counted(arguments.episodes, 'episode')} with seed {arguments.seed}; rows with equal codes saw the same ones"
-    )
+    print(f"{counted(arguments.episodes, 'episode')} with seed {arguments.seed}; equal codes mean equal episodes")
     players = {(error.policy, error.policy_step): error.mean_return for error in found}
     for (policy, step), mean in players.items():
         print(f"played by {policy}{f' at step {step:,}' if step else ''}: mean return {mean:.1f}")
@@ -298,82 +296,82 @@ def _parser() -> Parser:
         if several:
             child.add_argument("suites", type=Path, nargs="+", metavar="SUITE", help="YAML files")
         else:
-            child.add_argument("suite", type=Path, metavar="SUITE", help="YAML file, say suites/demo.yaml")
+            child.add_argument("suite", type=Path, metavar="SUITE", help="YAML file, such as suites/demo.yaml")
         child.add_argument(
             "--only", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
-            help="keep some runs: task=..., variant=..., seed=...; several values with commas, patterns with *",
+            help="select runs: task=..., variant=..., seed=...; separate values by commas, * matches anything",
         )  # fmt: skip
         child.add_argument(
             "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-            help="override settings of all runs, say steps=1e5 behavior.horizon=10",
+            help="override settings of all runs, such as steps=1e5 behavior.horizon=10",
         )  # fmt: skip
         child.add_argument(
-            "--results", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (%(default)s)"
+            "--results", type=Path, default=Path("results"), metavar="DIR", help="root of all results (%(default)s)"
         )
 
-    child = verb("validate", validate, "check suites, without running anything")
+    child = verb("validate", validate, "check suites without running anything")
     child.add_argument("suites", type=Path, nargs="+", metavar="SUITE", help="YAML files")
 
-    child = verb("run", run, "train the runs of a suite that are not done yet")
+    child = verb("run", run, "train the runs of a suite that are not done")
     suite(child)
-    child.add_argument("--dry-run", action="store_true", help="show what would run, and how it would be submitted")
-    child.add_argument("--print-command", action="store_true", help="print each run as a command to run by hand")
-    child.add_argument("--retry-failed", action="store_true", help="start failed runs again from their last checkpoint")
+    child.add_argument("--dry-run", action="store_true", help="only show what would run, and how it would be submitted")
+    child.add_argument("--print-command", action="store_true", help="print a command for each run")
+    child.add_argument("--retry-failed", action="store_true", help="resume failed runs from their last checkpoint")
     child.add_argument(
-        "--replace", action="store_true", help="move aside runs whose settings have changed, and start anew"
+        "--replace", action="store_true", help="move runs with changed settings aside and start them from scratch"
     )
-    child.add_argument("--workers", type=_positive, metavar="N", help="local: runs side by side (1)")
+    child.add_argument("--workers", type=_positive, metavar="N", help="local: runs in parallel (1)")
     child.add_argument(
         "--executor", choices=("local", "slurm"), default="local", help="train here, or submit jobs and return (local)"
     )
     child.add_argument(
         "--slurm", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
-        help="override what jobs ask of the cluster, say partition=gpu hours=12",
+        help="override what jobs request, such as partition=gpu hours=12",
     )  # fmt: skip
     child.add_argument("--wait", action="store_true", help="slurm: follow the runs until none is queued or running")
 
-    child = verb("status", status, "show how far every run is")
+    child = verb("status", status, "show the state of every run")
     suite(child, several=True)
     child.add_argument("--json", action="store_true", help="print JSON")
 
-    child = verb("cancel", cancel, "stop runs that are queued or running; they can be taken up again")
+    child = verb("cancel", cancel, "stop queued and running runs; they can be resumed")
     suite(child)
 
-    child = verb("logs", logs, "print what a run has printed")
+    child = verb("logs", logs, "print the output of a run")
     child.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
-    child.add_argument("-f", "--follow", action="store_true", help="go on until the run has ended")
+    child.add_argument("-f", "--follow", action="store_true", help="follow the output until the run ends")
 
     child = verb("eval", evaluate, "play a trained agent, or measure the error of its world model")
     child.add_argument(
         "folders", type=Path, nargs="+", metavar="RUN_FOLDER",
-        help="results/<suite>/<task>/<variant>/<seed>; with --model-error several, to be compared",
+        help="results/<suite>/<task>/<variant>/<seed>; several with --model-error",
     )  # fmt: skip
     child.add_argument("--episodes", type=_positive, default=10, metavar="N", help="episodes to play (%(default)s)")
     child.add_argument(
         "--seed", type=_natural, default=0, metavar="S",
-        help="what the episodes' starts follow from (%(default)s); runs can be compared on the same ones",
+        help="seed of the episodes' initial states (%(default)s); equal seeds give every run the same ones",
     )  # fmt: skip
     child.add_argument("--video", type=Path, metavar="GIF", help="write the first episode as a GIF")
     child.add_argument("--model-error", action="store_true", help="measure predictions 1, 5, 15 and 45 steps ahead")
     child.add_argument(
-        "--policy", metavar="WHO",
-        help="with --model-error, who plays: own (the default), random, or the folder of a run",
+        "--policy", metavar="POLICY",
+        help="with --model-error, which policy plays: own (the default), random, or the folder of a run",
     )  # fmt: skip
     child.add_argument("--json", action="store_true", help="print JSON")
 
-    child = verb("discover", discover, "find the action groups of a task by SD2, for ED2's sub-models")
-    child.add_argument("task", metavar="TASK", help="a task with continuous actions, say dmc_cheetah_run")
-    child.add_argument("--input", metavar="WHAT", help="what actions may change: state or pixels (state)")
+    child = verb("discover", discover, "find the action groups of a task with SD2, for ED2's sub-models")
+    child.add_argument("task", metavar="TASK", help="a task with continuous actions, such as dmc_cheetah_run")
+    child.add_argument("--input", metavar="INPUT", help="correlate actions with state or pixels (state)")
     child.add_argument("--steps", metavar="N", help="environment steps of random actions (20000)")
-    child.add_argument("--eta", metavar="X", help="groups are merged while the best pair's Rela is at least this (0)")
+    child.add_argument("--eta", metavar="X", help="merge groups while the best pair's Rela is at least this (0)")
     child.add_argument("--seed", nargs="+", action="extend", default=[], metavar="S", help="one seed or several (0)")
     child.add_argument("--json", action="store_true", help="print JSON")
     child.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="they go to DIR/sd2/TASK (%(default)s)"
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="results go to DIR/sd2/TASK (%(default)s)"
     )
 
     child = verb("schema", schema, "print the suite format as a JSON Schema")
-    child.add_argument("--write", type=Path, metavar="FILE", help="write it there, say suites/suite.schema.json")
+    child.add_argument("--write", type=Path, metavar="FILE", help="output file, such as suites/suite.schema.json")
 
     children = verbs.choices.values()
     Parser.names = set(verbs.choices).union(*(child._option_string_actions for child in children))

@@ -42,7 +42,7 @@ def plots(found: Discovery) -> Iterator[Plot]:
 
 
 def draw(found: Discovery, folder: Path) -> list[Path]:
-    """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF into a folder, except those that exist there.
+    """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF; existing files are kept.
 
     Returns:
         The paths of the new files.
@@ -189,7 +189,7 @@ def _order(found: Discovery) -> list[int]:
 
 
 def _spans(columns: Sequence[str]) -> Iterator[tuple[str, int, int]]:
-    """Consecutive state dimensions of one name, such as `velocity[0]` and `velocity[1]`: name, start, end (exclusive)."""
+    """Consecutive state dimensions of one name, as `velocity[0]`, `velocity[1]`: name, start, end (exclusive)."""
     start = 0
     for name, members in groupby(columns, key=lambda column: column.partition("[")[0]):
         end = start + len(list(members))

@@ -18,8 +18,8 @@ Groups = list[list[int]]  # sorted: indices within a group, and groups by their 
 class Correlation:
     """Pearson's correlation of each action dimension with each dimension of the state's change, in one pass over data.
 
-    Moments of chunks are merged as in Chan, Golub and LeVeque (1979), all relative to the first sample, so that a column
-    that never varies has a variance of exactly 0. Memory use is A x S numbers for any number of samples.
+    Moments of chunks are merged as in Chan, Golub and LeVeque (1979), all relative to the first sample, so that
+    a column that never varies has a variance of exactly 0. Memory use is A x S numbers for any number of samples.
 
     Args:
         actions: A, the number of action dimensions.
@@ -90,8 +90,8 @@ def distances(correlations: ArrayLike) -> Array:
 def merge_path(correlations: ArrayLike) -> list[Merge]:
     """All merges from single actions to one group; each merges the pair of groups with the greatest Rela.
 
-    Let D(G, H) be the sum of distances over all pairs of an action in G and one in H, and ~G all actions that are not in
-    G (so ~H includes G). Then
+    Let D(G, H) be the sum of distances over all pairs of an action in G and one in H, and ~G all actions outside of G
+    (so ~H includes G). Then
 
         Rela(G, H) = (D(G, ~H) + D(H, ~G)) / (|G||~H| + |H||~G|) - D(G, H) / |G||H|.
 

@@ -1,1 +1,1 @@
-"""How one run goes, and where: the training loop, replay, checkpoints, records, executors."""
+"""Runs: training loop, replay, checkpoints, records, executors, status."""

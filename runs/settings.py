@@ -12,53 +12,53 @@ class TrainSettings(Group):
 
     prefill: int = Field(5000, ge=1, description="Environment steps of random actions before training")
     pretrain: int = Field(100, ge=0, description="Gradient steps between prefill and collection")
-    every: int = Field(1000, ge=1, description="Environment steps between two phases of training")
-    updates: int = Field(100, ge=1, description="Gradient steps in a phase of training")
+    every: int = Field(1000, ge=1, description="Environment steps between two training phases")
+    updates: int = Field(100, ge=1, description="Gradient steps in a training phase")
     batch_size: int = Field(50, ge=1, description="Sequences in a batch")
     batch_length: int = Field(50, ge=2, description="Agent steps in a sequence")
 
 
 class EvalSettings(Group):
-    """Evaluation of the actor's mode, without exploration, on environments of its own."""
+    """Evaluation of the actor's mode, without exploration, in separate environments."""
 
     every: int = Field(10_000, ge=1, description="Environment steps between two evaluations")
-    episodes: int = Field(1, ge=1, description="Episodes behind one evaluation")
-    video: bool = Field(True, description="Write the evaluation and the open-loop prediction as GIFs to TensorBoard")
+    episodes: int = Field(1, ge=1, description="Episodes of an evaluation")
+    video: bool = Field(True, description="Write GIFs of the evaluation and of the open-loop prediction to TensorBoard")
 
 
 class ReplaySettings(Group):
-    """The store of past episodes that batches are drawn from."""
+    """The replay: past episodes that batches are sampled from."""
 
-    size: int = Field(5_000_000, ge=1, description="Environment steps kept; the oldest episodes go first")
+    size: int = Field(5_000_000, ge=1, description="Environment steps kept; the oldest episodes are dropped first")
     memory: float = Field(16.0, gt=0, description="GiB of episodes held in memory; the rest is read from disk")
     sampling: Literal["chunks", "episodes"] = Field(
-        "chunks", description="Draw uniformly over all chunks, or an episode first and then a chunk of it"
+        "chunks", description="Sample uniformly over all chunks, or first an episode and then a chunk of it"
     )
     balance: bool = Field(
         False,
-        description="Draw a chunk's start among all records of an episode, moved back where it would run over the end, "
-        "so that ends are seen as often as middles",
+        description="Sample a chunk's start among all records of an episode, and move it back if the chunk would pass "
+        "the end, so that ends are sampled as often as middles",
     )
 
 
 class CheckpointSettings(Group):
-    """How often a run can be taken up again, and how much of its past is kept."""
+    """How often checkpoints are written, and how many are kept."""
 
     every: int = Field(10_000, ge=1, description="Environment steps between two checkpoints")
     keep: int = Field(2, ge=1, description="Newest checkpoints kept")
 
 
 class RecordSettings(Group):
-    """What a run writes of itself."""
+    """Metrics and state that a run records."""
 
     every: int = Field(1000, ge=1, description="Environment steps between two lines of training metrics")
-    heartbeat: float = Field(5.0, gt=0, le=60, description="Seconds between two writings of the run's state")
+    heartbeat: float = Field(5.0, gt=0, le=60, description="Seconds between two heartbeats, which write state.json")
 
 
 class RunSettings(Group):
-    """Everything that the training loop needs to know of its experiment."""
+    """All settings of the training loop."""
 
-    steps: int = Field(5_000_000, ge=1, description="Environment steps of the run, action repeat counted in")
+    steps: int = Field(5_000_000, ge=1, description="Environment steps of the run; action repeats count")
     train: TrainSettings = TrainSettings()
     eval: EvalSettings = EvalSettings()
     replay: ReplaySettings = ReplaySettings()
@@ -66,13 +66,13 @@ class RunSettings(Group):
     record: RecordSettings = RecordSettings()
 
 
-# Settings without effect on what is learned or measured: a run whose other settings agree is the same run.
+# Settings without effect on results: runs that differ only in these are the same run.
 NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep", "record.every", "record.heartbeat")
-# Settings of the batches, which matter only to an agent that learns. `train/updates` is counted for any agent.
+# Settings of the batches, which only matter if the agent learns. `train/updates` is counted for every agent.
 OF_BATCHES = ("train.batch_size", "train.batch_length", "replay.size", "replay.sampling", "replay.balance")
 
 
-# Options of sbatch that jobs depend on, and the settings to say them by, where there are any.
+# Options of sbatch that jobs depend on, and the setting for each, if there is one.
 OWN_OPTIONS = {
     "partition": "partition",
     "account": "account",
@@ -89,7 +89,7 @@ OWN_OPTIONS = {
 
 
 class SlurmSettings(Group):
-    """What the jobs of a suite ask of a Slurm cluster, and how often they may come back."""
+    """What the jobs of a suite request from a Slurm cluster, and how often they may be requeued."""
 
     partition: str | None = Field(None, description="Partition to submit to")
     account: str | None = Field(None, description="Account to charge")
@@ -100,33 +100,34 @@ class SlurmSettings(Group):
     memory: float = Field(32.0, gt=0, description="GiB of memory of a job")
     hours: float = Field(24.0, gt=0, description="Time limit of a job in hours; rounded up to whole minutes")
     runs_per_job: int = Field(1, ge=1, description="Runs that share a job, its GPUs and its cores")
-    array_parallelism: int = Field(256, ge=1, description="Jobs of an array that may run at once")
+    array_parallelism: int = Field(256, ge=1, description="Jobs of an array that may run at the same time")
     notice: int = Field(
-        90, ge=1, le=3600, description="Seconds before the time limit at which runs are asked to save themselves"
+        90, ge=1, le=3600, description="Seconds before the time limit at which runs are asked to save a checkpoint"
     )
-    timeouts: int = Field(20, ge=0, description="Times that a job may come back after its time limit")
-    preemptions: int = Field(100, ge=0, description="Times that a job may come back after a preemption")
+    timeouts: int = Field(20, ge=0, description="Times that a job may be requeued after its time limit")
+    preemptions: int = Field(100, ge=0, description="Times that a job may be requeued after a preemption")
     stale: float = Field(
-        10.0, gt=0, description="Minutes without a heartbeat after which a run that nobody is known to run is stale"
+        10.0, gt=0, description="Minutes without a heartbeat after which a run without a known process or job is stale"
     )
     python: str | None = Field(
-        None, description="Command that starts Python in a job, say in a container; the one in use where empty"
+        None,
+        description="Command that starts Python in a job, such as one in a container; by default the current Python",
     )
-    setup: list[str] = Field([], description="Lines of shell before the job's program starts")
+    setup: list[str] = Field([], description="Shell commands before the job's program starts")
     options: list[str] = Field([], description="Further options of sbatch: nice=100, exclude=node7, exclusive")
 
     @field_validator("options")
     @classmethod
-    def _leave_ours(cls, options: list[str]) -> list[str]:
+    def _refuse_own_options(cls, options: list[str]) -> list[str]:
         for option in options:
             name = option.strip().lstrip("-").partition("=")[0]
             if not name or name in OWN_OPTIONS:
-                meant = f"; say slurm.{setting}" if (setting := OWN_OPTIONS.get(name)) else ""
-                raise ValueError(f"{option!r} is not for `options`, as each job depends on it{meant}")
+                hint = f"; use slurm.{setting}" if (setting := OWN_OPTIONS.get(name)) else ""
+                raise ValueError(f"{option!r} is not allowed in `options`, since jobs depend on it{hint}")
         return options
 
     @model_validator(mode="after")
-    def _leave_time(self) -> Self:
+    def _check_notice(self) -> Self:
         if self.notice >= 3600 * self.hours:
-            raise ValueError(f"a notice of {self.notice} s leaves nothing of a time limit of {self.hours:g} hours")
+            raise ValueError(f"a notice of {self.notice} s must be shorter than the time limit of {self.hours:g} hours")
         return self

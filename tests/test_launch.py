@@ -1,4 +1,4 @@
-"""The command line: what each verb prints, its exit codes, and what it never imports."""
+"""The command line: output and exit codes of each verb, and modules that it must not import."""
 
 import json
 import os
@@ -209,7 +209,9 @@ def test_dry_run_for_slurm_needs_no_slurm(
     overrides = ["--slurm", "hours=36", "options=[nice=100, exclusive]", "runs_per_job=3"]
     assert launch.main(["run", small, "--executor", "slurm", "--dry-run", *overrides]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "to submit: 8 runs as 3 jobs; there is no scontrol here: this is no machine of a Slurm cluster" in lines
+    assert (
+        "to submit: 8 runs as 3 jobs; there is no scontrol here: this machine is not part of a Slurm cluster" in lines
+    )
     wanted = {"--partition=ours", "--account=lab", "--cpus-per-task=4", "--time=36:00:00", "--nice=100", "--exclusive"}
     assert wanted <= {line.strip() for line in lines}
     assert sorted(Path().rglob("*")) == before
@@ -218,7 +220,7 @@ def test_dry_run_for_slurm_needs_no_slurm(
     assert "slurm.yaml:1:1: unknown slurm setting partitoin" in capsys.readouterr().err
 
 
-def test_cancel_says_when_there_is_nothing_to_cancel(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cancel_reports_when_there_is_nothing_to_cancel(small: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert launch.main(["cancel", small]) == 0
     assert capsys.readouterr().out == "nothing to cancel: none of these runs is queued or running\n"
     assert not Path("results").exists()
@@ -238,7 +240,7 @@ def test_run_hands_its_runs_to_the_executor(small: str, monkeypatch: pytest.Monk
     assert seen == [(4, 7, Path("elsewhere"), {"workers": 3, "retry_failed": True, "replace": False})]
 
 
-def test_interruption_says_so_in_one_line(
+def test_interruption_is_reported_in_one_line(
     small: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def executor(*_: object, **__: object) -> int:
@@ -286,21 +288,22 @@ def test_eval_prints_returns(
         (["run", "small.yaml", "--results", "small.yaml"], "error: small.yaml: results cannot be written there"),
         (["schema", "--write", "nowhere/schema.json"], "error: nowhere/schema.json: cannot be written: No such file"),
         (["eval", "results/small"], "error: results/small: no such run folder"),
-        (["run", "small.yaml", "--wait"], "error: --wait goes with --executor slurm; local runs are always waited for"),
-        (["run", "small.yaml", "--slurm", "gpus=1"], "error: --slurm goes with --executor slurm"),
-        (["run", "small.yaml", "--executor", "slurm", "--workers", "2"], "error: --workers goes with --executor local"),
+        (["run", "small.yaml", "--wait"], "error: --wait requires --executor slurm; the local executor always waits"),
+        (["run", "small.yaml", "--slurm", "gpus=1"], "error: --slurm requires --executor slurm"),
+        (["run", "small.yaml", "--executor", "slurm", "--workers", "2"], "error: --workers requires --executor local"),
         (
             ["run", "small.yaml", "--executor", "slurm", "--slurm", "gpu=1"],
             "error: --slurm gpu=1: unknown slurm setting gpu; allowed: ",
         ),
         (
             ["run", "small.yaml", "--executor", "slurm", "--slurm", "hours=0.02"],
-            "error: --slurm hours=0.02: slurm settings: a notice of 90 s leaves nothing of a time limit of 0.02 hours",
+            "error: --slurm hours=0.02: slurm settings: a notice of 90 s must be shorter than the time limit of "
+            "0.02 hours",
         ),
         (
             ["run", "small.yaml", "--executor", "slurm", "--slurm", "options=[time=5]"],
-            "error: --slurm options=[time=5]: options: 'time=5' is not for `options`, as each job depends on it; "
-            "say slurm.hours",
+            "error: --slurm options=[time=5]: options: 'time=5' is not allowed in `options`, since jobs depend on it; "
+            "use slurm.hours",
         ),
         (["logs", "results/small/toy_reach_1/a/0"], "error: results/small/toy_reach_1/a/0 has no log"),
     ],
@@ -350,7 +353,7 @@ def test_closed_pipe_is_silent(tmp_path: Path) -> None:
 
 
 def put_into_the_queue(folder: Path) -> None:
-    """As if Slurm had the ten thousand runs in ten arrays: batches on disk, and a squeue that lists their jobs."""
+    """Ten thousand runs queued in ten arrays: batches on disk, and a fake squeue that lists their jobs."""
     specs = plan(load_suite(folder / "large.yaml"))
     runs = [Run(spec, spec.folder(folder / "results")) for spec in specs]
     lines = []
@@ -382,17 +385,17 @@ def test_several_suites_take_one_question_to_slurm(tmp_path: Path, monkeypatch: 
     shown = process("status", "shrunk.yaml", "small.yaml", cwd=tmp_path).stdout
     assert "8,000 runs: 8,000 queued" in shown
     assert "8 runs: 8 pending" in shown
-    assert "2,000 runs in the queue that these suites do not name any more" in shown
+    assert "2,000 runs in the queue that are no longer in these suites" in shown
     assert (tmp_path / "calls").read_text().count("\n") == 1
 
 
 def test_status_reads_every_run_folder(small: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of four runs that say they run, one is run by somebody."""
+    """Of four runs recorded as running, one is locked by a process."""
     folders = [spec.folder(Path("results").absolute()) for spec in plan(load_suite(Path(small)), {"variant": ["a"]})]
     for step, folder in enumerate(folders):
         folder.mkdir(parents=True)
-        told = {"state": "running", "step": step, "fps": 3.5, "host": "node7", "job": "7"}
-        (folder / "state.json").write_text(json.dumps(told))
+        recorded = {"state": "running", "step": step, "fps": 3.5, "host": "node7", "job": "7"}
+        (folder / "state.json").write_text(json.dumps(recorded))
     with lock.held(folders[2]):
         assert launch.main(["status", small, "--json", "--only", "variant=a"]) == 0
     rows = json.loads(capsys.readouterr().out)["runs"]

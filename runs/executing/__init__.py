@@ -1,1 +1,1 @@
-"""Where runs execute: processes on this machine, or jobs of a Slurm cluster."""
+"""Executes runs: as processes on this machine, or as jobs of a Slurm cluster."""

@@ -1,10 +1,10 @@
-"""A copy of this checkout's code for jobs to run from, so that later edits change nothing of what was submitted.
+"""A copy of this checkout's code that jobs run from, so that later edits do not affect submitted jobs.
 
     results/.snapshots/<digest>/
-      agents/ envs/ runs/ suites/ launch.py ...   what git tracks of the rooms, and what is new and not ignored
-      snapshot.json                               commit, uncommitted changes: what provenance says of the code
+      agents/ envs/ runs/ suites/ launch.py ...   tracked files of the packages, and new files that are not ignored
+      snapshot.json                               commit and uncommitted changes, for provenance.json
 
-The digest is the content's: equal code is kept once. A snapshot is complete or absent.
+The digest is that of the content: equal code is stored once. A snapshot is complete or absent.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from common import files
 from common.origin import ROOT, SNAPSHOT, source
 
 FOLDER = ".snapshots"
-ROOMS = ("agents", "analysis", "common", "discovery", "envs", "runs", "suites", "launch.py", "analyze.py")
+CODE = ("agents", "analysis", "common", "discovery", "envs", "runs", "suites", "launch.py", "analyze.py")
 
 
 def take(results: Path) -> Path:
-    """Keeps this code as it is now; returns the snapshot's folder."""
-    said = source()
-    digest = hashlib.sha256(json.dumps([said["commit"], said["diff"]]).encode())
+    """Copies the current code; returns the snapshot's folder."""
+    origin = source()
+    digest = hashlib.sha256(json.dumps([origin["commit"], origin["diff"]]).encode())
     contents = {name: (ROOT / name).read_bytes() for name in _names()}
     for name, content in contents.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
@@ -39,14 +39,14 @@ def take(results: Path) -> Path:
         path = temporary / name
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_file(path, content)
-    files.write_json(temporary / SNAPSHOT, said)
+    files.write_json(temporary / SNAPSHOT, origin)
     temporary.rename(target)
     files.sync_folder(target.parent)
     return target
 
 
 def prune(results: Path, needed: Iterable[str]) -> None:
-    """Deletes the snapshots that are not among the needed ones, by name, and what kills left behind."""
+    """Deletes the snapshots whose names are not among the needed ones, and temporary files of killed processes."""
     keep = set(needed)
     for path in (results / FOLDER).glob("*"):
         if path.name.startswith(files.TEMPORARY):
@@ -57,14 +57,14 @@ def prune(results: Path, needed: Iterable[str]) -> None:
 
 
 def _names() -> list[str]:
-    """The files of the rooms, relative to the code's root; git says which, where it knows them."""
+    """The files of the code, relative to its root: those that git lists, or all if git does not know them."""
     command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
     try:
-        answer = subprocess.run([*command, "--", *ROOMS], capture_output=True, timeout=30, check=True).stdout
+        answer = subprocess.run([*command, "--", *CODE], capture_output=True, timeout=30, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         answer = b""
     names = [os.fsdecode(name) for name in answer.split(b"\0") if name]
     if str(Path(__file__).relative_to(ROOT)) not in names:
-        found = [path for room in ROOMS for path in [ROOT / room, *(ROOT / room).rglob("*")]]
+        found = [path for part in CODE for path in [ROOT / part, *(ROOT / part).rglob("*")]]
         names = [str(path.relative_to(ROOT)) for path in found if "__pycache__" not in path.parts]
     return sorted(name for name in names if (ROOT / name).is_file())

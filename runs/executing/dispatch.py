@@ -1,4 +1,4 @@
-"""What `launch.py run` does with a plan: shows it, spells it out as commands, or gives it to an executor."""
+"""What `launch.py run` does with a plan: shows it, prints it as commands, or submits it."""
 
 import shlex
 import sys
@@ -16,7 +16,7 @@ from runs.watching.request import RunRequest
 
 
 def ask(requests: Sequence[RunRequest]) -> Queue:
-    """Who has the runs of some suites in a queue now; says on standard error what could not be found out."""
+    """Reads the queues for the runs of some suites; prints warnings on standard error."""
     queue = look(requests[0].results, {request.suite for request in requests})
     for warning in queue.warnings:
         print(f"warning: {warning}", file=sys.stderr)
@@ -24,7 +24,7 @@ def ask(requests: Sequence[RunRequest]) -> Queue:
 
 
 def preview(request: RunRequest) -> None:
-    """Prints how the runs stand, and which of them would be trained here; touches nothing."""
+    """Prints the status of the runs, and how many would be trained here; changes nothing."""
     rows = request.look(ask([request]))
     status_table.show(rows)
     missing = [row for row in rows if row.is_missing(request.retry_failed)]
@@ -33,7 +33,7 @@ def preview(request: RunRequest) -> None:
 
 
 def preview_jobs(request: RunRequest) -> None:
-    """Prints how the runs stand, which of them would be submitted, and how sbatch would be called; touches nothing.
+    """Prints the status of the runs, how many would be submitted, and how sbatch would be called; changes nothing.
 
     Raises:
         UserError: a run is queued or running with other settings.
@@ -65,7 +65,7 @@ def _warn_of_changes(request: RunRequest) -> None:
 
 
 def submit(request: RunRequest, wait: bool) -> int:
-    """Submits what is missing and returns, or follows it to the end.
+    """Submits the missing runs and returns, or follows them to the end.
 
     Args:
         request: The runs.
@@ -75,7 +75,7 @@ def submit(request: RunRequest, wait: bool) -> int:
         An exit code: 0, or after waiting 1 if not all runs are done.
 
     Raises:
-        ClusterError: the cluster refused; what was submitted before stays.
+        ClusterError: the cluster refused; earlier submissions remain.
         UserError: settings have changed under the same name; nothing was submitted.
     """
     from runs.executing.slurm import submission
@@ -98,12 +98,12 @@ def submit(request: RunRequest, wait: bool) -> int:
 
 
 def commands(request: RunRequest, suite: Path, overrides: Sequence[str]) -> Iterator[str]:
-    """Yields for each run that is missing a line that trains it here, to be pasted into a shell.
+    """Yields a shell command for each missing run, which trains it here.
 
     Args:
         request: The runs.
         suite: The suite's file.
-        overrides: Settings that were given on the command line.
+        overrides: Settings from the command line.
     """
     for row in request.look(ask([request])):
         if row.is_missing(request.retry_failed):

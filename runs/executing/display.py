@@ -1,4 +1,4 @@
-"""What a launcher shows of its runs: bars on a terminal, plain lines elsewhere."""
+"""A launcher's progress display: bars on a terminal, else plain lines."""
 
 import time
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class Display:
     """Shows progress on standard output; use it as a context manager."""
 
     def __init__(self, console: Console | None = None, period: float = 10.0):
-        """Draws bars if the console is a terminal, else prints a line of each run after a period, in seconds."""
+        """Draws bars on a terminal, else prints a line for each run, at most once per period in seconds."""
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._period = period
         self._bars: Progress | None = None
@@ -40,17 +40,17 @@ class Display:
             self._bars.stop()
 
     def note(self, text: str) -> None:
-        """Prints lines; they stay."""
+        """Prints lines permanently, above the bars."""
         self._console.print(text, markup=False, highlight=False)
 
     def update(self, states: Mapping[str, State]) -> None:
-        """Shows the runs that are going on, by name; runs not named any more lose their bars."""
+        """Shows the active runs by name; bars of other runs are removed."""
         for name, now in states.items():
             if self._bars is not None:
                 if name not in self._tasks:
                     self._tasks[name] = self._bars.add_task(name, text="")
                 self._bars.update(self._tasks[name], completed=now.step, total=now.steps or None, text=describe(now))
-            elif self._is_news(name, now):
+            elif self._is_due(name, now):
                 self.note(f"{name}: {describe(now)}")
         for name in [name for name in self._tasks if name not in states]:
             assert self._bars is not None  # names have bars
@@ -58,7 +58,7 @@ class Display:
         if self._bars is not None:
             self._bars.refresh()
 
-    def _is_news(self, name: str, now: State) -> bool:
+    def _is_due(self, name: str, now: State) -> bool:
         when, step = self._last.get(name, (float("-inf"), 0))
         if now.step == step or time.monotonic() - when < self._period:
             return False
@@ -67,7 +67,7 @@ class Display:
 
 
 def describe(now: State) -> str:
-    """Step, return, environment steps a second and time left, as far as they are known."""
+    """Step, return, environment steps per second and remaining time, as far as known."""
     parts = [f"step {now.step:,} of {now.steps:,}"]
     if now.return_ is not None:
         parts.append(f"return {now.return_:.1f}")

@@ -1,4 +1,4 @@
-"""Starts, watches and reports the processes of some runs on this machine: all of a local suite's, or a Slurm job's."""
+"""Starts, watches and reports the processes of runs on this machine: those of a local suite or of a Slurm job."""
 
 import dataclasses
 import math
@@ -28,14 +28,14 @@ COMMAND = (
     "-P",
     "-m",
     "runs.training.worker",
-)  # -P: the current directory may hold other modules of that name
+)  # -P: the current directory may contain other modules of that name
 POLL = 0.2  # seconds
-# Large tensors in large pages spare a training step 2 % of its time; other C libraries ignore this.
+# Huge pages make a training step 2 % faster; C libraries other than glibc ignore this.
 HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 
 
 class Launcher:
-    """Trains runs, each in a process of its own, some side by side."""
+    """Trains runs, each in its own process, several in parallel."""
 
     def __init__(
         self,
@@ -47,21 +47,21 @@ class Launcher:
         retry_failed: bool = False,
         patience: Callable[[Run], float] = lambda run: math.inf,
         deadline: float | None = None,
-        glance: float = 1.0,
+        interval: float = 1.0,
         waiting_changed: Callable[[Sequence[Run]], None] = lambda waiting: None,
     ):
-        """Sorts out what there is to do; starts nothing yet.
+        """Sorts the runs by what to do with them; starts nothing yet.
 
         Args:
             runs: The runs, in the order to start them.
-            workers: Runs side by side; cores and GPUs are shared out among them.
-            display: Where it is told how they go.
-            signals: Signals that ask to stop; they may be added while the launcher works.
-            retry_failed: Start failed runs again from their newest checkpoint.
-            patience: Seconds to wait for a run that another process holds, to take it up if that ends early.
-            deadline: Seconds of the epoch from which on a notice is one of a time limit.
-            glance: Seconds between two looks at what the runs say of themselves.
-            waiting_changed: Is told which runs wait to be started, whenever that changes.
+            workers: Runs in parallel; cores and GPUs are divided among them.
+            display: Shows the progress of the runs.
+            signals: Received signals that ask to stop; the list may grow while the launcher works.
+            retry_failed: Resume failed runs from their newest checkpoint.
+            patience: Seconds to wait for a run that another process holds, to resume it if that process ends early.
+            deadline: Time from which a notice means the time limit, in seconds since the epoch.
+            interval: Seconds between two reads of the runs' states.
+            waiting_changed: Called with the runs that wait to be started, whenever they change.
         """
         self._runs = runs
         self._workers = workers
@@ -69,52 +69,52 @@ class Launcher:
         self._signals = signals
         self._patience = patience
         self._deadline = deadline
-        self._glance = glance
-        self._glanced = -math.inf
+        self._interval = interval
+        self._shown = -math.inf  # when the states were read last
         self._waiting_changed = waiting_changed
         self._waiting: deque[Run] = deque()
-        self._posted: list[Run] = []  # what waited when it was said last
-        self._elsewhere: dict[Run, float] = {}  # held by other processes, and until when to wait for them
-        self._active: dict[Run, tuple[subprocess.Popen[bytes], int]] = {}  # and the place that it takes
+        self._reported: list[Run] = []  # what `waiting_changed` was called with last
+        self._elsewhere: dict[Run, float] = {}  # held by other processes; until when to wait for them
+        self._active: dict[Run, tuple[subprocess.Popen[bytes], int]] = {}  # process, and its place among the workers
         self._cancelled: list[Run] = []
-        self.failed: dict[Run, State] = {}  # how they ended, which a full disk may not have kept
-        self.stopped: list[Run] = []  # that have saved themselves, by whoever's wish
-        self.left: list[Run] = []  # to the processes that hold them
+        self.failed: dict[Run, State] = {}  # their last states, which a full disk may have lost
+        self.stopped: list[Run] = []  # on request, with a checkpoint
+        self.left: list[Run] = []  # held by other processes to the end
         self._done = 0
         for run in runs:
             self._sort(run, retry_failed)
 
     def run(self) -> None:
-        """Works until nothing is left to do, or it is asked to stop and everything has stopped."""
+        """Works until all runs have ended, or until they have stopped after a signal."""
         self._display.note(
             f"{counted(len(self._runs), 'run')}: {self._done} done, {len(self.failed)} failed earlier, "
-            f"{len(self._waiting)} to do, {self._workers} side by side"
+            f"{len(self._waiting)} to do, {self._workers} in parallel"
         )
-        self._post()
-        asked = 0
+        self._report_waiting()
+        handled = 0
         while self._active or ((self._waiting or self._elsewhere) and not self._signals):
-            if len(self._signals) > asked:
-                self._stop(self._signals[asked], again=asked > 0)
-                asked = len(self._signals)
+            if len(self._signals) > handled:
+                self._stop(self._signals[handled], again=handled > 0)
+                handled = len(self._signals)
             if not self._signals:
                 self._start_more()
-                self._look_elsewhere()
-                self._post()
+                self._check_elsewhere()
+                self._report_waiting()
             time.sleep(POLL)
             self._reap()
             self._show()
         self._report()
 
-    def _post(self) -> None:
-        """Says which runs wait, if others do than before."""
-        if self._posted != (waiting := list(self._waiting)):
-            self._posted = waiting
+    def _report_waiting(self) -> None:
+        """Reports which runs wait, if they have changed."""
+        if self._reported != (waiting := list(self._waiting)):
+            self._reported = waiting
             self._waiting_changed(waiting)
 
     def _show(self) -> None:
-        """Shows now and then how runs go on; a shared file system is slow, and may hiccup."""
-        if time.monotonic() - self._glanced > self._glance:
-            self._glanced = time.monotonic()
+        """Shows the progress of runs once per interval; a shared file system is slow, and may fail for a moment."""
+        if time.monotonic() - self._shown > self._interval:
+            self._shown = time.monotonic()
             with suppress(OSError):
                 watched = [*self._active, *self._elsewhere]
                 self._display.update({run.name: state.read(run.folder) for run in watched})
@@ -139,13 +139,13 @@ class Launcher:
             else:
                 try:
                     self._start(run)
-                except (UserError, OSError) as error:  # one that cannot start does not stop the others
+                except (UserError, OSError) as error:  # must not stop the others
                     self._fail(run, State("failed", error=f"it cannot be started: {error}"))
 
     def _held_elsewhere(self, run: Run) -> None:
         patience = self._patience(run)
-        then = "waiting for it" if patience else "left to it"
-        self._display.note(f"{run.name}: another launcher runs it; {then}")
+        then = "waiting for it" if patience else "skipped"
+        self._display.note(f"{run.name}: another launcher is running it; {then}")
         if patience:
             self._elsewhere[run] = time.monotonic() + patience
         else:
@@ -157,7 +157,7 @@ class Launcher:
         taken = {place for _, place in self._active.values()}
         place = next(place for place in range(self._workers) if place not in taken)
         deadline = [] if self._deadline is None else ["--deadline", str(self._deadline)]
-        # In a session of its own: an interrupt from the keyboard reaches this process only, which passes it on.
+        # In a new session: a keyboard interrupt reaches only this process, which passes it on.
         with (run.folder / OUTPUT).open("ab") as output:
             process = subprocess.Popen(
                 [*COMMAND, str(run.folder), "--launcher", str(os.getpid()), *deadline],
@@ -171,7 +171,7 @@ class Launcher:
         from_step = f" from step {before.step:,}" if before.step else ""
         self._display.note(f"{run.name}: started{from_step}")
 
-    def _look_elsewhere(self) -> None:
+    def _check_elsewhere(self) -> None:
         for run, end in list(self._elsewhere.items()):
             if not lock.is_held(run.folder):
                 del self._elsewhere[run]
@@ -179,7 +179,7 @@ class Launcher:
             elif time.monotonic() > end:
                 del self._elsewhere[run]
                 self.left.append(run)
-                self._display.note(f"{run.name}: still held by another process; left to it")
+                self._display.note(f"{run.name}: another process still holds it; skipped")
 
     def _reap(self) -> None:
         for run, (process, _) in list(self._active.items()):
@@ -189,7 +189,7 @@ class Launcher:
                 self._settle(run, code)
 
     def _settle(self, run: Run, code: int) -> None:
-        """Takes note of how a run's process ended."""
+        """Records how a run's process ended."""
         now = state.read(run.folder)
         if code == 0 and now.state == "done":
             self._done += 1
@@ -199,10 +199,10 @@ class Launcher:
             self._held_elsewhere(run)
         elif stop.is_cancelled(run.folder) and (code == STOPPED or self._signals):
             self._cancelled.append(run)
-            self._display.note(f"{run.name}: cancelled at step {now.step:,}; it can be taken up again")
+            self._display.note(f"{run.name}: cancelled at step {now.step:,}; it can be resumed")
         elif code == STOPPED or self._signals:
             self.stopped.append(run)
-            self._display.note(f"{run.name}: stopped at step {now.step:,}; it can be taken up again")
+            self._display.note(f"{run.name}: stopped at step {now.step:,}; it can be resumed")
         else:
             if now.state != "failed":
                 now = _died(now, run, code)
@@ -215,9 +215,9 @@ class Launcher:
         self._display.note(f"{run.name}: failed: {how.error}")
 
     def _stop(self, number: int, again: bool) -> None:
-        # Slurm's notice tells a run why it has to stop; of other signals it needs to know no more than that it has to.
+        # Slurm's notice tells a run the reason to stop; other signals are passed on as SIGTERM, the second as SIGKILL.
         passed_on = NOTICE if number == NOTICE else signal.SIGKILL if again else signal.SIGTERM
-        how = "killing the runs" if passed_on == signal.SIGKILL else "stopping: runs save themselves"
+        how = "killing the runs" if passed_on == signal.SIGKILL else "stopping: runs save checkpoints"
         self._display.note(how)
         for process, _ in self._active.values():
             process.send_signal(passed_on)
@@ -230,7 +230,7 @@ class Launcher:
             for line in [*tail, *log]:
                 self._display.note(f"    {line}")
         if self.failed:
-            self._display.note("\nfailed runs are skipped unless you ask for --retry-failed")
+            self._display.note("\nfailed runs are skipped without --retry-failed")
         left = len(self._runs) - self._done - len(self.failed) - len(self._cancelled)
         cancelled = f", {len(self._cancelled)} cancelled" if self._cancelled else ""
         self._display.note(
@@ -239,13 +239,13 @@ class Launcher:
 
 
 def python_path() -> str:
-    """Lets a worker find the rooms, wherever the command was called from."""
+    """PYTHONPATH with which a worker finds this code from any directory."""
     inherited = os.environ.get("PYTHONPATH")
     return os.pathsep.join([str(ROOT), inherited] if inherited else [str(ROOT)])
 
 
 def _died(before: State, run: Run, code: int) -> State:
-    """The state of a run whose process ended without a word."""
+    """The state of a run whose process ended without recording one."""
     killer = signal.Signals(-code).name if code < 0 else None
     if killer is None:
         error = f"its process ended with exit code {code}"

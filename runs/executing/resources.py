@@ -1,4 +1,4 @@
-"""What each of several processes side by side gets of a machine: its cores, and a GPU of its own."""
+"""The cores and GPUs of each of several parallel processes."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,10 @@ THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", 
 
 
 def share(place: int, places: int) -> dict[str, str]:
-    """Environment variables of the process at one of several places: as many threads as cores, and its GPUs.
+    """Environment variables of one of several processes: as many threads as cores, and its GPUs.
 
-    More processes than GPUs share them evenly; more GPUs than processes are dealt out. A process that is alone keeps
-    what it is given.
+    More processes than GPUs share them evenly; more GPUs than processes are divided among them. A single process keeps
+    the GPUs of its environment.
     """
     environment = dict.fromkeys(THREADS, str(max(1, cores() // places)))
     devices = gpus()
@@ -21,7 +21,7 @@ def share(place: int, places: int) -> dict[str, str]:
 
 
 def cores() -> int:
-    """Cores that this process may use; a Slurm job has what it asked for, also where the cluster binds nothing."""
+    """Cores that this process may use; in a Slurm job only those requested, even if the cluster does not bind them."""
     free = len(os.sched_getaffinity(0))
     granted = os.environ.get("SLURM_CPUS_PER_TASK", "")
     return min(free, int(granted)) if granted.isdecimal() and int(granted) else free

@@ -1,35 +1,35 @@
-"""Signals that ask a launcher to stop: collected, or put off."""
+"""Signals that ask a launcher to stop: collected, or deferred."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the keyboard, a person, a lost terminal
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # keyboard, kill, lost terminal
 
 
 @contextmanager
 def collected() -> Iterator[list[int]]:
-    """Yields the list that such signals are added to, instead of ending this process; for the main thread."""
+    """Yields a list of received signals, which do not end this process; for the main thread."""
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(number)
 
-    # SIGHUP is ignored under nohup, and stays so.
-    wanted = [number for number in ASKING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
-    before = [signal.signal(number, note) for number in wanted]
+    # Under nohup, SIGHUP stays ignored.
+    numbers = [number for number in STOPPING if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    before = [signal.signal(number, note) for number in numbers]
     try:
         yield received
     finally:
-        for number, handler in zip(wanted, before, strict=True):
+        for number, handler in zip(numbers, before, strict=True):
             signal.signal(number, handler)
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Lets what it holds come to its end before such a signal counts, for this process and those that it starts."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKING)
+    """Defers such signals to the end of the block, for this process and those that it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     try:
         yield
     finally:

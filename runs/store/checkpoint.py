@@ -1,15 +1,15 @@
-"""A run's whole state on disk: `checkpoints/<step>/` is complete or absent, and damage is noticed.
+"""The whole state of a run on disk: `checkpoints/<step>/` is complete or absent, and damage is detected.
 
     checkpoints/
       12000/
-        agent.npz       what `Agent.save` gave
-        driver.npz      recurrent state of acting, and the actions of each environment's current episode
+        agent.npz       the arrays of `Agent.save`
+        driver.npz      recurrent state of the policy, and the actions of each environment's current episode
         progress.json   counters and marks
-        checksums.json  SHA-256 of each of these; written last
+        checksums.json  SHA-256 of each of these files; written last
       set_aside/        checkpoints found damaged
 
-A second checkpoint at the same step (a stop in the middle of a phase of training) replaces the first; for an instant
-the first is then called `<step>.old`.
+A second checkpoint at the same step (after a stop within a training phase) replaces the first, which is called
+`<step>.old` for an instant.
 """
 
 import hashlib
@@ -36,12 +36,12 @@ AGENT, DRIVER, PROGRESS, CHECKSUMS = "agent.npz", "driver.npz", "progress.json",
 
 
 class DamagedError(Exception):
-    """A checkpoint does not hold what was written."""
+    """The content of a checkpoint differs from what was written."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint holds: two groups of arrays, and counters as JSON."""
+    """The content of a checkpoint: two groups of arrays, and counters as JSON."""
 
     agent: Arrays
     driver: Arrays
@@ -52,16 +52,16 @@ class Checkpoints:
     """The checkpoints of one run."""
 
     def __init__(self, folder: Path, keep: int = 2):
-        """Looks at a folder, which need not exist; the newest `keep` checkpoints are kept in it."""
+        """Opens a folder, which need not exist; it keeps the newest `keep` checkpoints."""
         self.folder = folder
         self.keep = keep
 
     def __bool__(self) -> bool:
-        """Whether there is any, damaged or not."""
+        """Whether there is any checkpoint, damaged or not."""
         return bool(self._paths())
 
     def save(self, step: int, checkpoint: Checkpoint) -> None:
-        """Writes a checkpoint, then drops the ones that are too old."""
+        """Writes a checkpoint, then deletes the oldest ones beyond `keep`."""
         target = self.folder / str(step)
         temporary = files.temporary(target)
         shutil.rmtree(temporary, ignore_errors=True)
@@ -89,7 +89,7 @@ class Checkpoints:
     def newest(self) -> tuple[int, Checkpoint] | None:
         """The newest undamaged checkpoint and its step, or None; changes nothing.
 
-        Damaged ones are passed over with a warning.
+        Damaged ones are skipped with a warning.
         """
         for path in self._paths():
             try:
@@ -106,12 +106,12 @@ class Checkpoints:
                 yield progress
 
     def position(self) -> tuple[int, int]:
-        """Environment steps and gradient steps of the newest one whose counters can be read; zeros without any."""
+        """Environment and gradient steps of the newest checkpoint with readable counters; zeros if there is none."""
         counters = next(self.progresses(), {})
         return counters.get("step", 0), counters.get("updates", 0)
 
     def clear(self, after: int) -> None:
-        """Sets aside the checkpoints beyond a step, which are damaged, and deletes what kills left behind."""
+        """Sets aside the damaged checkpoints after a step, and deletes temporary files of killed processes."""
         for path in self._paths():
             if step_of(path) > after:
                 aside = self.folder / "set_aside"
@@ -146,7 +146,7 @@ def read(path: Path) -> Checkpoint:
     """
     checksums = files.read_json(path / CHECKSUMS)
     if checksums is None or set(checksums) != {AGENT, DRIVER, PROGRESS}:
-        raise DamagedError(f"{CHECKSUMS} is missing or torn")
+        raise DamagedError(f"{CHECKSUMS} is missing or truncated")
     contents = {}
     for name, expected in checksums.items():
         try:
@@ -159,7 +159,7 @@ def read(path: Path) -> Checkpoint:
 
 
 def encode(arrays: Arrays) -> bytes:
-    """Named arrays as the bytes of an .npz file; names may hold slashes."""
+    """Named arrays as the bytes of an .npz file; names may contain slashes."""
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()

@@ -1,8 +1,8 @@
-"""Episodes as files, one an episode: the replay on disk.
+"""Episodes as files, one per episode: the replay on disk.
 
-A file is named `<index>-e<environment>-<length>.npz`, so that counting needs no opening. `index` counts the finished
-episodes of a run; `length` counts records. A record is an observation, the action that led to it, its reward and
-discount. A file holds an array for each: those of the observations by their names, `action`, `reward` and `discount`.
+A file is named `<index>-e<environment>-<length>.npz`, so that files can be counted without being opened. `index` counts
+the finished episodes of a run; `length` counts records. A record is an observation, the action that led to it, its
+reward and discount. A file has these arrays: the observations by their names, `action`, `reward` and `discount`.
 """
 
 import io
@@ -20,27 +20,27 @@ from agents.agent import OUTCOMES, ActionSpec, ArraySpec, ObservationSpec
 from common.errors import UserError
 
 Episode = Mapping[str, NDArray]  # each observation (T, ...), action (T, A), reward (T,), discount (T,) float32
-RecordSpec = Mapping[str, ArraySpec]  # what a record holds, by name
+RecordSpec = Mapping[str, ArraySpec]  # shape and type of each array of a record, by name
 NAME = re.compile(r"(\d{6,})-e(\d+)-(\d+)\.npz")
 # zlib's level 1 writes a ray-cast episode of 500 steps in about 30 ms and 0.6-1.6 MB instead of 6.2, and reads it in
-# about 10 ms; higher levels take longer and gain little.
+# about 10 ms; higher levels take longer and save little.
 LEVEL = 1
-ARRAY = ".npy"  # how the names of an archive's arrays end
-# What zipfile and numpy raise about broken archives; RuntimeError for a flipped bit that says "encrypted".
+ARRAY = ".npy"  # suffix of the arrays' names in an archive
+# Errors of zipfile and numpy for broken archives; RuntimeError if a flipped bit means "encrypted".
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class DamagedError(Exception):
-    """A file does not hold the episode that its name promises."""
+    """A file does not contain the episode that its name describes."""
 
 
 class ForeignError(UserError):
-    """A file holds an episode, but its records hold something else than this run's."""
+    """A file contains an episode, but its records differ in kind from this run's."""
 
 
 @dataclass(frozen=True, order=True)
 class Name:
-    """What an episode's file name says of it."""
+    """The file name of an episode."""
 
     index: int
     env: int
@@ -51,14 +51,14 @@ class Name:
 
     @classmethod
     def parse(cls, text: str) -> "Name | None":
-        """Reads a file name; None where it is no episode's."""
+        """Parses a file name; None if it is not that of an episode."""
         match = NAME.fullmatch(text)
         name = cls(*map(int, match.groups())) if match else None
         return name if name is not None and str(name) == text and name.length > 0 else None
 
 
 def record_spec(observations: ObservationSpec, action: ActionSpec) -> RecordSpec:
-    """What the records of a run hold."""
+    """The specification of a run's records."""
     number = np.dtype(np.float32)
     shapes = {"action": (action.size,), "reward": (), "discount": ()}
     return {**observations, **{name: ArraySpec(shapes[name], number) for name in OUTCOMES}}
@@ -78,11 +78,11 @@ def encode(episode: Episode) -> bytes:
 
 
 def load(path: Path, length: int, spec: RecordSpec) -> Episode:
-    """Reads an episode whole; the archive's checksums are verified.
+    """Reads a whole episode and verifies the archive's checksums.
 
     Raises:
-        DamagedError: the file is missing, torn, or not an episode of this length.
-        ForeignError: it is one, but its records hold something else.
+        DamagedError: the file is missing, truncated, or not an episode of this length.
+        ForeignError: it is one, but its records do not match the specification.
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
@@ -96,11 +96,11 @@ def load(path: Path, length: int, spec: RecordSpec) -> Episode:
 
 
 def check(path: Path, length: int, spec: RecordSpec) -> None:
-    """Looks at an episode's headers only, which shows files that are torn or foreign.
+    """Checks only the headers of an episode's arrays, which detects truncated and foreign files.
 
     Raises:
-        DamagedError: the file is torn, or not an episode of this length.
-        ForeignError: it is one, but its records hold something else.
+        DamagedError: the file is truncated, or not an episode of this length.
+        ForeignError: it is one, but its records do not match the specification.
     """
     headers = {}
     try:
@@ -113,7 +113,7 @@ def check(path: Path, length: int, spec: RecordSpec) -> None:
                     headers[name.removesuffix(ARRAY)] = (shape, dtype)
             held = _records(headers, length, spec)
             if held != spec:
-                if archive.testzip() is not None:  # a damaged header can look like another one
+                if archive.testzip() is not None:  # a damaged header can look like another specification
                     raise DamagedError("a checksum differs")
                 raise _foreign(path, held, spec)
     except UNREADABLE as error:
@@ -121,10 +121,10 @@ def check(path: Path, length: int, spec: RecordSpec) -> None:
 
 
 def _records(headers: Mapping[str, tuple[tuple[int, ...], np.dtype]], length: int, spec: RecordSpec) -> RecordSpec:
-    """What the records of a file hold.
+    """The specification of a file's records.
 
     Raises:
-        DamagedError: they are not so many, or have no actions, rewards and discounts.
+        DamagedError: their number is wrong, or they have no actions, rewards or discounts.
     """
     for name, (shape, dtype) in headers.items():
         if shape[:1] != (length,):
@@ -139,9 +139,9 @@ def _records(headers: Mapping[str, tuple[tuple[int, ...], np.dtype]], length: in
 
 
 def _foreign(path: Path, held: RecordSpec, spec: RecordSpec) -> ForeignError:
-    def words(records: RecordSpec) -> str:
+    def text(records: RecordSpec) -> str:
         return ", ".join(f"{name} {array}" for name, array in records.items() if name not in ("reward", "discount"))
 
     return ForeignError(
-        f"{path}: its records hold {words(held)}, and not {words(spec)} as this run; move the run's folder away"
+        f"{path}: its records hold {text(held)}, but this run needs {text(spec)}; move the run's folder away"
     )

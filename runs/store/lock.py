@@ -1,4 +1,4 @@
-"""One process a run: a lock that the kernel releases when its holder dies."""
+"""At most one process per run: a lock that the kernel releases when its holder dies."""
 
 import errno
 import fcntl
@@ -15,11 +15,11 @@ NO_LOCKS = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 
 
 class BusyError(Exception):
-    """Another process holds the run."""
+    """Another process holds the lock of the run."""
 
 
 def is_held(folder: Path) -> bool:
-    """Whether some process runs the folder now. Never creates the lock file."""
+    """Whether a process holds the folder's lock now. Never creates the lock file."""
     try:
         descriptor = os.open(folder / NAME, os.O_RDONLY)
     except OSError:
@@ -35,11 +35,11 @@ def is_held(folder: Path) -> bool:
 
 @contextmanager
 def held(folder: Path, patience: float = 2.0) -> Iterator[None]:
-    """Holds the folder's lock; retries for `patience` seconds, as a look by `is_held` holds it for an instant.
+    """Holds the folder's lock; retries for `patience` seconds, since `is_held` takes it for an instant.
 
     Raises:
         BusyError: another process holds the lock.
-        UserError: the file system knows no locks.
+        UserError: the file system does not support locks.
     """
     descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o644)
     deadline = time.monotonic() + patience
@@ -50,11 +50,13 @@ def held(folder: Path, patience: float = 2.0) -> Iterator[None]:
                 break
             except OSError as error:
                 if error.errno in NO_LOCKS:
-                    raise UserError(f"{folder}: its file system has no locks (flock); use one that has") from None
+                    raise UserError(
+                        f"{folder}: its file system does not support locks (flock); use one that does"
+                    ) from None
                 if not isinstance(error, BlockingIOError):
                     raise
                 if time.monotonic() >= deadline:
-                    raise BusyError(f"{folder}: another process runs it") from None
+                    raise BusyError(f"{folder}: another process is running it") from None
                 time.sleep(0.05)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""provenance.json: which code, packages, machine and attempts a run came from."""
+"""provenance.json: code, packages, machine and attempts of a run."""
 
 import os
 import socket
@@ -12,13 +12,13 @@ from common.origin import PROVENANCE, now, origin
 
 
 def begin(folder: Path, step: int, updates: int, heartbeat: float | None) -> None:
-    """Notes a new attempt. An earlier one without an end was killed: its end is the last heartbeat.
+    """Records a new attempt. An earlier one without an end was killed; it is given the last heartbeat as its end.
 
     Args:
         folder: The run's folder.
-        step: Environment steps that the attempt goes on from.
-        updates: Gradient steps that it goes on from.
-        heartbeat: When the run last told its state, in seconds of the epoch, or None.
+        step: Environment steps that the attempt resumes from.
+        updates: Gradient steps that it resumes from.
+        heartbeat: The run's last heartbeat in seconds since the epoch, or None.
     """
     content = files.read_json(folder / PROVENANCE) or {}
     attempts = list(content.get("attempts", []))
@@ -41,14 +41,14 @@ def begin(folder: Path, step: int, updates: int, heartbeat: float | None) -> Non
 
 
 def describe(folder: Path, packages: Sequence[str], device: str, renderer: str | None, settled: dict[str, Any]) -> None:
-    """Notes what the newest attempt runs with.
+    """Records the environment of the newest attempt.
 
     Args:
         folder: The run's folder.
-        packages: What its environment depends on.
-        device: What the agent computes on.
-        renderer: What draws the pixels, None where the task draws its own.
-        settled: What the run has settled on beyond its settings: action groups and widths.
+        packages: Distributions that its task depends on.
+        device: The device that the agent computes on.
+        renderer: The renderer of the pixels; None if the task draws its own.
+        settled: What was decided at the start in addition to the settings: action groups and widths.
     """
     attempts = attempts_of(folder)
     content = {**origin(packages), "device": device, "renderer": renderer, "settled": settled, "attempts": attempts}
@@ -61,7 +61,7 @@ def attempts_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def end(folder: Path, step: int, reason: str) -> None:
-    """Notes the end of the newest attempt, at which step and why."""
+    """Records the end of the newest attempt, its step and reason."""
     content = files.read_json(folder / PROVENANCE)
     if content is None or not content.get("attempts") or content["attempts"][-1]["end"] is not None:
         return

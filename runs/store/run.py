@@ -5,7 +5,7 @@ from pathlib import Path
 
 from suites.plan import RunSpec
 
-OUTPUT = "output.log"  # in a run's folder: what its processes have printed
+OUTPUT = "output.log"  # in a run's folder: the output of its processes
 
 
 @dataclass(frozen=True)
@@ -17,5 +17,5 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The run's name in messages."""
         return self.spec.name

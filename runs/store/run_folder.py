@@ -1,4 +1,4 @@
-"""Run folders: which run a folder belongs to, and whether it still is the run that its suite asks for."""
+"""Run folders: which run a folder belongs to, and whether that is still the run in the suite."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,14 +11,14 @@ from suites.identity import recorded_in
 from suites.plan import RunSpec, difference
 
 SPEC = "spec.yaml"
-SHOWN = 5  # changed runs that an error lists
+SHOWN = 5  # changed runs listed in an error
 
 
 def read_spec(folder: Path) -> RunSpec:
     """The spec of a run folder.
 
     Raises:
-        UserError: the folder is no run's, or its spec cannot be read.
+        UserError: the folder is not that of a run, or its spec cannot be read.
     """
     try:
         text = (folder / SPEC).read_text(encoding="utf-8")
@@ -26,7 +26,7 @@ def read_spec(folder: Path) -> RunSpec:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
             f"{folder} is not a run: {SPEC} in it cannot be read ({reason}); "
-            "needed is results/<suite>/<task>/<variant>/<seed>"
+            "expected results/<suite>/<task>/<variant>/<seed>"
         ) from error
     try:
         return RunSpec.from_yaml(text)
@@ -35,35 +35,35 @@ def read_spec(folder: Path) -> RunSpec:
 
 
 def holds(folder: Path, spec: RunSpec) -> bool:
-    """Whether a folder is a run's, and the run that its spec asks for."""
+    """Whether a folder holds the run of a spec."""
     return (folder / SPEC).exists() and not _change(spec, folder)
 
 
 def write_spec(spec: RunSpec, folder: Path) -> None:
-    """Makes a folder the run's; settings without effect on the result may change in one that already is.
+    """Assigns a folder to a run; if it already belongs to the run, settings without effect on results may change.
 
     Raises:
-        UserError: the folder is another run's, or holds other files.
+        UserError: the folder belongs to another run, or holds other files.
     """
     if change := _change(spec, folder):
-        raise UserError(f"{folder} is not this run's any more: {change}")
+        raise UserError(f"{folder} no longer belongs to this run: {change}")
     folder.mkdir(parents=True, exist_ok=True)
     files.write_text(folder / SPEC, spec.to_yaml())
 
 
 def claim(specs: Sequence[RunSpec], results: Path, replace: bool) -> list[Path]:
-    """Makes sure that no folder holds another run than its spec.
+    """Checks that no folder holds a run other than its spec.
 
     Args:
-        specs: The runs that are to use their folders.
+        specs: The runs that will use their folders.
         results: Root of all results.
         replace: Move the folders of changed runs aside, to `<seed>.replaced-<time>`, instead of refusing.
 
     Returns:
-        Where the folders moved aside are now.
+        The new paths of the folders that were moved.
 
     Raises:
-        UserError: settings have changed under the same name, with the keys and both values; nothing was touched.
+        UserError: settings have changed under the same name; lists keys, old and new values. Nothing was changed.
     """
     try:
         results.mkdir(parents=True, exist_ok=True)
@@ -80,13 +80,13 @@ def claim(specs: Sequence[RunSpec], results: Path, replace: bool) -> list[Path]:
 
 
 def refusal(specs: Sequence[RunSpec], results: Path) -> str | None:
-    """Why `claim` would refuse these runs unless they are replaced, or None; touches nothing."""
+    """Why `claim` would refuse these runs without `replace`, or None; changes nothing."""
     changes = _changes(specs, results)
     return _refusal(changes) if changes else None
 
 
 def _changes(specs: Sequence[RunSpec], results: Path) -> dict[Path, str]:
-    """The folders that hold another run than their spec, and how it differs."""
+    """The folders that hold a run other than their spec, and the difference."""
     return {spec.folder(results): change for spec in specs if (change := _change(spec, spec.folder(results)))}
 
 
@@ -101,11 +101,11 @@ def _refusal(changes: Mapping[Path, str]) -> str:
 
 
 def _change(spec: RunSpec, folder: Path) -> str:
-    """How a folder's run differs from a spec, in words; empty where it does not, or where there is none."""
+    """How a folder's run differs from a spec, as text; empty if it does not, or if there is no run."""
     try:
         text = (folder / SPEC).read_text(encoding="utf-8")
     except FileNotFoundError:
-        return "it holds files that are no run's" if _foreign(folder) else ""
+        return "it holds files that do not belong to a run" if _foreign(folder) else ""
     except (OSError, UnicodeDecodeError) as error:
         return f"{SPEC} cannot be read ({error})"
     recorded = recorded_in(text)

@@ -1,4 +1,4 @@
-"""state.json: what a run is doing, for everyone who watches it from outside."""
+"""state.json: the state of a run, for readers outside its process."""
 
 import dataclasses
 import math
@@ -18,7 +18,7 @@ Phase = Literal["pending", "running", "done", "failed"]
 
 @dataclass(frozen=True)
 class State:
-    """Where a run stands; `step` and `steps` count environment steps, `heartbeat` is in seconds of the epoch."""
+    """The state of a run; `step` and `steps` count environment steps, `heartbeat` is in seconds since the epoch."""
 
     state: Phase = "pending"
     step: int = 0
@@ -28,14 +28,14 @@ class State:
     heartbeat: float | None = None
     pid: int | None = None
     host: str | None = None
-    job: str | None = None  # of Slurm, in which the run went last
+    job: str | None = None  # Slurm job that ran it last
     error: str | None = None
     traceback: str | None = None
-    signal: str | None = None  # of a run that was killed by one: it did not fail by itself
+    signal: str | None = None  # that killed the run: then it counts as interrupted, not as failed
 
 
 def write(folder: Path, state: State) -> None:
-    """Writes a run's state, stamped with this process and now."""
+    """Writes a run's state with the id of this process and the current time."""
     stamped = dataclasses.replace(
         state, heartbeat=time.time(), pid=os.getpid(), host=socket.gethostname(), job=slurm_job()
     )
@@ -44,7 +44,7 @@ def write(folder: Path, state: State) -> None:
 
 
 def slurm_job() -> str | None:
-    """The Slurm job that this process belongs to, as squeue names it: `12`, or `12_3` in an array."""
+    """The id of the Slurm job of this process, as in squeue: `12`, or `12_3` in an array."""
     array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{index}" if array and index else os.environ.get("SLURM_JOB_ID")
 
@@ -52,7 +52,7 @@ def slurm_job() -> str | None:
 def read(folder: Path) -> State:
     """A run's state.
 
-    A run that calls itself running while nobody holds its lock was killed, and is pending: it can be taken up again.
+    A run that is recorded as running but not locked was killed: it is pending, and can be resumed.
     """
     state = recorded(folder)
     if state.state == "running" and not lock.is_held(folder):
@@ -61,13 +61,13 @@ def read(folder: Path) -> State:
 
 
 def recorded(folder: Path) -> State:
-    """What a run last said of itself; a missing, torn or foreign file is a pending run's."""
+    """The state that a run recorded last; that of a pending run if the file is missing, truncated or invalid."""
     content = files.read_json(folder / NAME) or {}
     known: dict[str, object] = {}
     for name, kinds in FIELDS.items():
         value = content.get(name.rstrip("_"))
-        whole = not isinstance(value, float) or math.isfinite(value)
-        if isinstance(value, kinds) and not isinstance(value, bool) and whole:
+        finite = not isinstance(value, float) or math.isfinite(value)
+        if isinstance(value, kinds) and not isinstance(value, bool) and finite:
             known[name] = value
     if known.get("state") not in get_args(Phase):
         known.pop("state", None)

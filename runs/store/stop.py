@@ -1,4 +1,4 @@
-"""Wishes that a run save itself and end: by a signal, by a person far away, or because its launcher is gone."""
+"""Stop requests: a signal, `cancel`, or a dead launcher. The run then saves a checkpoint and ends."""
 
 import os
 import signal
@@ -6,30 +6,30 @@ import time
 from pathlib import Path
 from types import FrameType
 
-MARK = ".cancel"  # in a run's folder: somebody wants it to stop, on whatever machine it is
-GLANCE = 2.0  # seconds between two looks for the mark: a shared file system is slow
-NOTICE = signal.SIGUSR2  # what Slurm sends ahead of a preemption or of the time limit
+MARK = ".cancel"  # in a run's folder: asks it to stop, also on another machine
+INTERVAL = 2.0  # seconds between two checks of the mark: a shared file system is slow
+NOTICE = signal.SIGUSR2  # Slurm sends it before a preemption and before the time limit
 
 
 class Stop:
-    """A wish to stop, and why."""
+    """Stop requests to a run, and their reason."""
 
     def __init__(self, folder: Path, launcher: int | None = None, deadline: float | None = None):
         """Watches a run's folder.
 
         Args:
             folder: The run's folder.
-            launcher: The process id that this process's parent has to keep, or else the launcher is gone.
-            deadline: Seconds of the epoch from which on a notice is one of the time limit.
+            launcher: The process id of the launcher; another parent means that the launcher is dead.
+            deadline: Time from which a notice means the time limit, in seconds since the epoch.
         """
         self._folder = folder
         self._launcher = launcher
         self._deadline = deadline
-        self._glanced = time.monotonic()
+        self._checked = time.monotonic()
         self.reason = ""
 
     def __call__(self, number: int, frame: FrameType | None = None) -> None:
-        """Asks; has the signature of a signal handler. A notice tells more than a signal that came with it."""
+        """The signal handler. A notice overrides the reason of other signals, since it is more specific."""
         if number == NOTICE:
             late = self._deadline is not None and time.time() >= self._deadline
             self.reason = "timed out" if late else "preempted"
@@ -37,29 +37,29 @@ class Stop:
             self.reason = "cancelled" if is_cancelled(self._folder) else f"stopped by {signal.Signals(number).name}"
 
     @property
-    def wanted(self) -> bool:
-        """Whether the run should save itself and end."""
+    def requested(self) -> bool:
+        """Whether the run must save a checkpoint and end."""
         if not self.reason and self._launcher is not None and os.getppid() != self._launcher:
             self.reason = "stopped as its launcher is gone"
-        if not self.reason and time.monotonic() - self._glanced > GLANCE:
-            self._glanced = time.monotonic()
+        if not self.reason and time.monotonic() - self._checked > INTERVAL:
+            self._checked = time.monotonic()
             if is_cancelled(self._folder):
                 self.reason = "cancelled"
         return bool(self.reason)
 
 
 def cancel(folder: Path) -> None:
-    """Asks a run to stop, also one that has not started yet."""
+    """Asks a run to stop; also works before it starts."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
 
 
 def is_cancelled(folder: Path) -> bool:
-    """Whether somebody has asked a run to stop."""
+    """Whether a run is marked as cancelled."""
     return (folder / MARK).exists()
 
 
 def allow(folder: Path) -> None:
-    """Forgets that anybody asked."""
+    """Removes the mark of a cancellation."""
     if is_cancelled(folder):
         (folder / MARK).unlink(missing_ok=True)

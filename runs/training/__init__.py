@@ -1,1 +1,1 @@
-"""One run's training, from its first step to its last."""
+"""The training of one run, from its first step to its last."""

@@ -1,4 +1,4 @@
-"""Actions between agents and environments: what they are, and what random ones are."""
+"""Actions between agents and environments: specification, conversion, random actions."""
 
 import gymnasium
 import numpy as np
@@ -10,16 +10,16 @@ Actions = NDArray[np.float32]  # (N, A)
 
 
 def action_spec(space: gymnasium.Space) -> ActionSpec:
-    """What an agent has to know of an environment's actions."""
+    """The specification of an environment's actions for an agent."""
     if isinstance(space, gymnasium.spaces.Discrete):
         return ActionSpec(int(space.n), discrete=True)
     if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
         return ActionSpec(space.shape[0])
-    raise ValueError(f"actions must be a vector or a choice, not {space}")
+    raise ValueError(f"actions must be a vector or discrete, not {space}")
 
 
 def native(spec: ActionSpec, actions: Actions) -> NDArray:
-    """Agents' actions as environments take them: numbers of choices instead of their one-hot vectors."""
+    """An agent's actions in the form of the environment: indices instead of one-hot vectors if discrete."""
     return np.argmax(actions, -1) if spec.discrete else actions
 
 

@@ -1,4 +1,4 @@
-"""What a run is made of, built anew or as its newest checkpoint has it."""
+"""Builds the parts of a run, from scratch or from its newest checkpoint."""
 
 import logging
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class Parts:
-    """What a run is made of, besides its progress."""
+    """The parts of a run, except its progress."""
 
     agent: Agent
     actions: ActionSpec
@@ -49,13 +49,13 @@ class Parts:
 
 @contextmanager
 def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
-    """Builds everything, goes back to the newest checkpoint, and ends what has to be ended afterwards.
+    """Builds all parts, restores the newest checkpoint, and closes what must be closed afterwards.
 
     Raises:
         Stopped: the run was asked to stop; nothing is lost.
-        UserError: the settings make training impossible, or the agent or the episodes are another version's.
+        UserError: the settings make training impossible, or the agent or the episodes are from another version.
     """
-    monitor.check()  # an early stop request spares the building
+    monitor.check()  # an early stop request avoids the cost of building
     settings, seed = spec.settings, spec.seed
     with refusals(spec):
         renderer = choose_renderer(spec)
@@ -112,14 +112,14 @@ def _restore(
     driver: Driver,
     monitor: Monitor,
 ) -> None:
-    """Takes up the newest checkpoint, and drops what is newer; without any, starts anew.
+    """Restores the newest checkpoint and drops newer data; without a checkpoint, starts from scratch.
 
     Raises:
-        UserError: the agent cannot take over what was saved.
+        UserError: the agent cannot load its saved arrays.
     """
     if found is None:
         if checkpoints:
-            logger.warning("%s: no checkpoint can be read; starting anew, the old data is set aside", folder)
+            logger.warning("%s: no checkpoint can be read; starting from scratch, the old data is set aside", folder)
             set_aside(folder, "episodes", METRICS, "events.*", "checkpoints")
         checkpoints.clear(after=-1)
         monitor.progress = Progress()
@@ -131,14 +131,14 @@ def _restore(
     with refusals(spec):
         agent.load(checkpoint.agent)
     driver.load(checkpoint.driver)
-    logger.info("going on from the checkpoint at step %d", step)
+    logger.info("resuming from the checkpoint at step %d", step)
 
 
 def _replay(spec: RunSpec, folder: Path, records: RecordSpec, progress: Progress) -> Replay:
-    """The replay with the episodes that the progress counts.
+    """The replay, restored to the episodes of the progress.
 
     Raises:
-        UserError: the episodes hold other records.
+        UserError: the records of the episodes do not match.
     """
     settings = spec.settings
     replay = Replay(
@@ -156,7 +156,7 @@ def _replay(spec: RunSpec, folder: Path, records: RecordSpec, progress: Progress
 
 @contextmanager
 def refusals(spec: RunSpec) -> Iterator[None]:
-    """What an agent or a renderer refuses is a mistake in the suite, and needs no traceback."""
+    """Turns a ValueError of an agent or a renderer into a UserError: it is a mistake in the suite."""
     try:
         yield
     except ValueError as error:
@@ -164,12 +164,12 @@ def refusals(spec: RunSpec) -> Iterator[None]:
 
 
 def env_settings(settings: EnvSettings) -> EnvSettings:
-    """The environment's share of all settings, so that its process need not import what the others mean."""
+    """The environment's part of all settings, so that its process need not import the other packages."""
     return EnvSettings.model_validate({name: getattr(settings, name) for name in EnvSettings.model_fields})
 
 
 def set_aside(folder: Path, *patterns: str) -> None:
-    """Moves what a lost run wrote out of the way of a new one, in the order of the patterns."""
+    """Moves the files of an unreadable run aside, in the order of the patterns."""
     aside = folder / f"set_aside-{datetime.now():%Y%m%d-%H%M%S-%f}"
     aside.mkdir()
     for pattern in patterns:

@@ -1,4 +1,4 @@
-"""One process's share of a run: it may start in the middle and end early."""
+"""An attempt: the part of a run in one process, from the newest checkpoint to the end or to a stop."""
 
 import logging
 import traceback
@@ -20,13 +20,13 @@ def run(spec: RunSpec, folder: Path, stop: Stop | None = None) -> None:
     """Trains one run to its end in this process, from its newest checkpoint if it has one.
 
     Args:
-        spec: What to run.
+        spec: The run.
         folder: Its folder.
-        stop: Asks the run to save itself and end early.
+        stop: Stop requests, on which the run saves a checkpoint and ends early.
 
     Raises:
-        Stopped: it was asked to, and can be taken up again.
-        runs.store.lock.BusyError: another process runs it.
+        Stopped: it was asked to stop, and can be resumed.
+        runs.store.lock.BusyError: another process is running it.
         DivergedError: a loss is NaN or infinite; the last checkpoint is kept.
         UserError: the settings make training impossible.
     """
@@ -36,7 +36,7 @@ def run(spec: RunSpec, folder: Path, stop: Stop | None = None) -> None:
 
 
 def attempt(spec: RunSpec, folder: Path, stop: Stop) -> None:
-    """Trains a run whose lock is held; records in state.json and provenance.json how that ended.
+    """Trains a run whose lock is held; records the outcome in state.json and provenance.json.
 
     Raises:
         Stopped, DivergedError, UserError: see `run`.
@@ -53,8 +53,8 @@ def attempt(spec: RunSpec, folder: Path, stop: Stop) -> None:
         raise
     except BaseException as error:
         if monitor.stop_reason and not isinstance(error, DivergedError):
-            # Slurm's signals reach children, too: what breaks while a run is being stopped is no failure.
-            logger.exception("broken while it was being stopped")
+            # Slurm's signals also reach child processes: an error while a run is being stopped is not a failure.
+            logger.exception("error while the run was being stopped")
             _end_early(folder, monitor)
             raise Stopped from error
         message = str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Acting: one agent in several environments, whose episodes are keyed by the run's seed and counters."""
+"""Acting: one agent in several environments; seeds of episodes follow from the run's seed and counters."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,11 +22,11 @@ Policy = Callable[[Observations, PolicyState], tuple[Actions, PolicyState]]
 class Driver:
     """Collects episodes for training.
 
-    Episode `k` of environment `i` starts from the seed of (run's seed, train, i, k).
+    The seed of episode `k` of environment `i` is derived from (run's seed, TRAIN, i, k).
     """
 
     def __init__(self, envs: ParallelEnvs, spec: ActionSpec, seed: int, initial: PolicyState):
-        """Takes environments; `initial` is the policy's state right after all of them were reset."""
+        """Takes environments; `initial` is the policy's state after a reset of all of them."""
         self._envs = envs
         self._spec = spec
         self._seed = seed
@@ -43,7 +43,7 @@ class Driver:
             episode.start(row(observations, index), self._spec.size)
 
     def random_step(self) -> tuple[int, list[tuple[int, EpisodeBuilder]]]:
-        """Steps with random actions, keyed by environment, episode and place within it."""
+        """Steps with random actions, keyed by environment, episode and step of the episode."""
         actions = [
             random_action(
                 self._spec, generator(self._seed, Stream.PREFILL, index, episode.number, len(episode.actions))
@@ -56,7 +56,7 @@ class Driver:
         """Steps with a policy's actions.
 
         Returns:
-            The environment steps taken by all environments together, and the episodes that ended with their
+            The environment steps taken by all environments together, and the episodes that ended, each with its
             environment's index; those environments have been reset.
         """
         observations = stack([episode.observations[-1] for episode in self._episodes])
@@ -64,7 +64,7 @@ class Driver:
         return self._step(actions)
 
     def save(self) -> Arrays:
-        """The policy's state, and what rebuilds each environment: its episode's number and actions so far."""
+        """The policy's state, and for each environment the number of its episode and the actions so far."""
         arrays = {f"state/{name}": leaf for name, leaf in flatten(self._state).items()}
         arrays["numbers"] = np.array([episode.number for episode in self._episodes], np.int64)
         for index, episode in enumerate(self._episodes):
@@ -72,10 +72,10 @@ class Driver:
         return arrays
 
     def load(self, arrays: Mapping[str, NDArray]) -> None:
-        """Goes back to where `save` was called, by taking the saved actions again.
+        """Restores the state at `save` by replaying the saved actions.
 
-        All environments step together, so the shorter episodes wait: they take actions of zeros, and are reset when
-        only as many steps are left as they need.
+        All environments step together. Those with shorter episodes first take actions of zeros, and are reset when the
+        number of remaining steps equals their length.
         """
         saved = {name.removeprefix("state/"): leaf for name, leaf in arrays.items() if name.startswith("state/")}
         self._state = unflatten(self._initial, saved)
@@ -129,7 +129,7 @@ class Driver:
 
 
 def play(env: gymnasium.Env, policy: Policy, initial: PolicyState, spec: ActionSpec, seed: int) -> EpisodeBuilder:
-    """Plays one whole episode in an environment of its own."""
+    """Plays one whole episode in a separate environment."""
     episode = EpisodeBuilder(0)
     observation, _ = env.reset(seed=seed)
     episode.start(observation, spec.size)
@@ -144,7 +144,7 @@ def play(env: gymnasium.Env, policy: Policy, initial: PolicyState, spec: ActionS
 
 
 def flatten(state: PolicyState, prefix: str = "") -> Arrays:
-    """Nested mappings of arrays as one flat one, with slashes in its names."""
+    """Flattens nested mappings of arrays; names are joined by slashes."""
     leaves: Arrays = {}
     for name, value in state.items():
         if isinstance(value, Mapping):
@@ -157,7 +157,7 @@ def flatten(state: PolicyState, prefix: str = "") -> Arrays:
 def unflatten(like: PolicyState, leaves: Mapping[str, NDArray], prefix: str = "") -> PolicyState:
     """Puts flat arrays into the nesting and types of another state.
 
-    A file keeps only the bytes of types that numpy does not know, such as bfloat16.
+    For types that numpy does not know, such as bfloat16, a file keeps only the bytes.
     """
     state: dict[str, Any] = {}
     for name, value in like.items():

@@ -12,7 +12,7 @@ from runs.store.episodes import Episode
 
 @dataclass
 class EpisodeBuilder:
-    """An episode so far; record 0 is the reset's."""
+    """An unfinished episode; record 0 is that of the reset."""
 
     number: int
     observations: list[Observation] = field(default_factory=list)
@@ -22,14 +22,14 @@ class EpisodeBuilder:
     steps: int = 0  # environment steps
 
     def start(self, observation: Observation, size: int) -> None:
-        """Begins with the first observation, an action of zeros, no reward and a discount of 1."""
+        """Starts with the first observation, an action of zeros, a reward of 0 and a discount of 1."""
         self.observations, self.actions = [observation], [np.zeros(size, np.float32)]
         self.rewards, self.discounts, self.steps = [0.0], [1.0], 0
 
     def append(
         self, observation: Observation, action: NDArray[np.float32], reward: float, discount: float, steps: int
     ) -> None:
-        """Adds a record, and the environment steps that it took."""
+        """Adds a record and its number of environment steps."""
         self.observations.append(observation)
         self.actions.append(np.array(action, np.float32))
         self.rewards.append(float(reward))
@@ -42,7 +42,7 @@ class EpisodeBuilder:
         return float(sum(self.rewards))
 
     def arrays(self) -> Episode:
-        """The records as the replay stores them."""
+        """The records in the format of the replay."""
         return {
             **stack(self.observations),
             "action": np.stack(self.actions),

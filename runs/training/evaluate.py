@@ -1,4 +1,4 @@
-"""A trained agent on fresh episodes: what it reaches with its actor's mode, and how far its model can be trusted."""
+"""A trained agent on new episodes: its returns with the actor's mode, and the prediction errors of its model."""
 
 import hashlib
 import os
@@ -31,13 +31,13 @@ OWN = "own"
 
 @dataclass(frozen=True)
 class Player:
-    """Someone who plays episodes; episode `k` of a seed starts alike for every player.
+    """An agent that plays episodes; episode `k` of a seed has the same initial state for every player.
 
     Attributes:
-        agent: Who acts.
-        step: Environment steps that it had been trained for.
-        env: Where it plays.
-        actions: What its actions are.
+        agent: The agent.
+        step: Environment steps of its training.
+        env: The environment.
+        actions: The specification of its actions.
     """
 
     agent: Agent
@@ -46,26 +46,26 @@ class Player:
     actions: ActionSpec
 
     def play(self, seed: int, episode: int) -> EpisodeBuilder:
-        """Plays one episode, of a seed that no training or evaluation during training uses."""
+        """Plays one episode; no training or evaluation during training uses its seed."""
         initial = self.agent.initial_state(1)
         start = derive(seed, Stream.SHOW, episode)
         return play(self.env, lambda seen, memory: self.agent.policy(seen, memory, False), initial, self.actions, start)
 
 
 def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) -> list[float]:
-    """Plays episodes with the newest checkpoint of a run; the run may be going on.
+    """Plays episodes with the newest checkpoint of a run, which may be running.
 
     Args:
         folder: The run's folder.
-        episodes: How many to play.
-        seed: What their starts follow from.
+        episodes: Number of episodes.
+        seed: Seed of their initial states.
         video: Where to write the first episode as a GIF.
 
     Returns:
         The return of each episode.
 
     Raises:
-        UserError: the folder is no run, has no readable checkpoint, or the video cannot be written there.
+        UserError: the folder is not a run, has no readable checkpoint, or the video cannot be written.
     """
     if video is not None:
         _check_video(video)
@@ -81,16 +81,16 @@ def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) 
 
 @dataclass(frozen=True)
 class ModelError:
-    """How far a run's world model can be trusted.
+    """The prediction errors of a run's world model.
 
     Attributes:
-        folder: The run's.
-        step: Environment steps that its agent had been trained for.
-        policy: Who played: `own`, an agent that does not learn, such as `random`, or a run's folder.
-        policy_step: Environment steps that the player had been trained for.
-        metrics: The report's.
-        mean_return: Of the episodes played.
-        fingerprint: Of what was played: equal where agents were measured on the same episodes.
+        folder: The run's folder.
+        step: Environment steps of the agent's training.
+        policy: The player: `own`, an agent that does not learn, such as `random`, or a run's folder.
+        policy_step: Environment steps of the player's training.
+        metrics: The metrics of the agent's report.
+        mean_return: Mean return of the episodes.
+        fingerprint: Fingerprint of the episodes: equal if agents were measured on the same ones.
     """
 
     folder: str
@@ -103,19 +103,19 @@ class ModelError:
 
 
 def model_errors(folders: Sequence[Path], policy: str, episodes: int, seed: int) -> Iterator[ModelError]:
-    """Measures the error of runs' world models on fresh episodes, with their newest checkpoints.
+    """Measures the errors of runs' world models on new episodes, with their newest checkpoints.
 
-    All are measured on the same episodes, unless each plays its own. The models' draws differ with the runs' seeds.
+    All are measured on the same episodes, unless each plays its own. The models' samples depend on the runs' seeds.
 
     Args:
         folders: The runs' folders.
-        policy: Who plays: `own`, an agent that does not learn, such as `random`, or the folder of a run.
-        episodes: How many to play.
-        seed: What their starts follow from, and the draws of an agent that does not learn.
+        policy: The player: `own`, an agent that does not learn, such as `random`, or the folder of a run.
+        episodes: Number of episodes.
+        seed: Seed of their initial states, and of the samples of an agent that does not learn.
 
     Raises:
-        UserError: a folder is no run or has no readable checkpoint, an agent has no model, the episodes are too short
-            for any prediction, or not all runs have the same task and environment.
+        UserError: a folder is not a run or has no readable checkpoint, an agent has no model, the episodes are too
+            short for any prediction, or not all runs have the same task and environment.
     """
     untrained = policy in AGENTS and not AGENTS[policy].learns
     player_folder = None if policy == OWN or untrained else Path(policy)
@@ -163,14 +163,14 @@ def _environment(folder: Path) -> Iterator[TaskEnv]:
         choose_renderer(spec)
         prepare_tensorflow(spec.seed)
         env = envs.make_env(spec.task, spec.settings.for_evaluation())
-    except ValueError as error:  # no such renderer here
+    except ValueError as error:  # the renderer is missing on this machine
         raise UserError(f"{folder}: {error}") from error
     with closing(env):
         yield env
 
 
 def _player(folder: Path, env: TaskEnv) -> Player:
-    """The agent of a run as its newest checkpoint has it."""
+    """The agent of a run, from its newest checkpoint."""
     spec, (step, checkpoint) = read_spec(folder), _newest(folder)
     try:
         agent = _make(recall(spec.settings, checkpoint.progress.get("settled", {})), env, spec.seed)
@@ -209,25 +209,25 @@ def _check_models(folders: Sequence[Path]) -> None:
 
 
 def _check_alike(folders: Sequence[Path]) -> None:
-    """Refuses runs without a checkpoint, and runs whose episodes would not mean the same."""
+    """Refuses runs without a checkpoint, and runs whose tasks or environments differ."""
     specs = [read_spec(folder) for folder in folders]
     for folder, spec in zip(folders, specs, strict=True):
         _newest(folder)
         first = specs[0]
         for name in ("task", *(name for name in EnvSettings.model_fields if name != "envs")):
-            mine, its = (
+            expected, actual = (
                 getattr(one if name == "task" else one.settings.for_evaluation(), name) for one in (first, spec)
             )
-            if mine != its:
+            if expected != actual:
                 raise UserError(
-                    f"{folder}: its {name} is {its}, not {mine} as that of {folders[0]}; needed is the same"
+                    f"{folder}: its {name} is {actual}, but that of {folders[0]} is {expected}; they must be equal"
                 )
 
 
 def _check_video(video: Path) -> None:
-    """Refuses a name that could not be written, before minutes are spent on playing."""
+    """Refuses a file that cannot be written, before minutes are spent on playing."""
     if video.is_dir():
-        raise UserError(f"{video}: a folder; needed is the name of a GIF, say out.gif")
+        raise UserError(f"{video}: a folder; expected the name of a GIF, such as out.gif")
     if video.suffix.lower() != ".gif":
         raise UserError(f"{video}: a video is written as a GIF; name it {video.with_suffix('.gif')}")
     if not video.parent.is_dir():

@@ -1,4 +1,4 @@
-"""Sequences that an agent was never trained on, to judge its model by."""
+"""Held-out sequences, to measure the errors of an agent's model."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,16 @@ LENGTHS = [CONTEXT + horizon for horizon in HORIZONS]
 
 
 def evaluation_sequences(played: Sequence[EpisodeBuilder]) -> Arrays | None:
-    """Cuts episodes into sequences one after the other, none overlapping; what is left of an episode is left out.
+    """Cuts episodes into consecutive sequences without overlap; the rest of an episode is left out.
 
-    The sequences are as long as the furthest prediction that the longest episode has room for. They have one of few
-    lengths, so that episodes of any length make few graphs.
+    The sequences are as long as the furthest prediction that fits into the longest episode. There are only a few
+    possible lengths, so that few graphs are traced.
 
     Args:
         played: Played episodes.
 
     Returns:
-        A batch as replay gives it, or None where no episode has room for any prediction.
+        A batch in the format of the replay, or None if all episodes are too short for any prediction.
     """
     longest = max(len(episode.rewards) for episode in played)
     length = max((length for length in LENGTHS if length <= longest), default=None)

@@ -1,8 +1,8 @@
 """The schedule of a run: prefill, pretrain, then collect, train, evaluate, record, checkpoint.
 
-All of it is counted in environment steps. Between two calls of the agent the whole state of a run is the agent's
-arrays, the driver's arrays, the counters in `Progress` and the episodes on disk. So a checkpoint can be taken at any of
-these points, and a run that goes on from one repeats exactly what the killed one did.
+The schedule is counted in environment steps. Between two calls of the agent, the whole state of a run is the agent's
+arrays, the driver's arrays, the counters in `Progress` and the episodes on disk. A checkpoint can be written at any of
+these points, and a resumed run repeats exactly what the killed one did.
 """
 
 import logging
@@ -24,18 +24,18 @@ from suites.plan import RunSpec
 
 logger = logging.getLogger(__name__)
 
-FILMED = 1000  # pictures of an evaluation that are shown: all of dm_control's, and the beginning of a long game
+FILMED = 1000  # images in an evaluation's video: all of a dm_control episode, the beginning of a long game
 
 
 class DivergedError(Exception):
-    """A loss or a gradient is not a number any more."""
+    """A loss or a gradient is not finite."""
 
 
 class Loop:
     """Collects, trains, evaluates, records and saves, each when it is due."""
 
     def __init__(self, spec: RunSpec, parts: Parts, monitor: Monitor):
-        """Goes on from where the parts are."""
+        """Continues from the state of the parts."""
         self.settings = spec.settings
         self.seed = spec.seed
         self.parts = parts
@@ -47,7 +47,7 @@ class Loop:
         """Trains to the last step.
 
         Raises:
-            Stopped: the run was asked to stop, and has saved itself.
+            Stopped: the run was asked to stop, and has saved a checkpoint.
             DivergedError: a loss or a gradient is not finite; the last checkpoint is kept.
         """
         progress, settings = self.progress, self.settings
@@ -59,12 +59,12 @@ class Loop:
                 break
             if self._due(progress.saved, settings.checkpoint.every):
                 self._save()
-            self._stop_if_wanted()
+            self._stop_if_requested()
             self._collect()
         self._save()
 
     def _collect(self) -> None:
-        """Takes one agent step in every environment; what it makes due is noted as debt."""
+        """Takes one agent step in every environment; gradient steps that become due are recorded as debt."""
         progress, train = self.progress, self.settings.train
         before = progress.step
         if progress.pretrained:
@@ -83,17 +83,17 @@ class Loop:
         if progress.pretrained:
             progress.debt = train.updates * crossings(before, progress.step, train.every)
         elif progress.step >= train.prefill and len(self.parts.replay):
-            self.parts.replay.snapshot()  # too short episodes are an error now, not when training begins
+            self.parts.replay.snapshot()  # raises now, not in training, if episodes are too short
             progress.pretrained, progress.debt = True, train.pretrain
         self.monitor.heartbeat()
 
     def _update(self) -> None:
-        """Pays off the gradient steps that are owed."""
+        """Takes the gradient steps that are due."""
         progress = self.progress
         if progress.debt == 0:
             return
         for batch in self.parts.batches.draw(self.parts.replay.snapshot(), progress.updates, progress.debt):
-            self._stop_if_wanted()
+            self._stop_if_requested()
             metrics = self.parts.agent.train(batch)
             self._check_finite(metrics)
             progress.updates += 1
@@ -102,7 +102,7 @@ class Loop:
             self.monitor.heartbeat()
 
     def _check_finite(self, metrics: dict[str, float]) -> None:
-        """A gradient may overflow while a loss scale is in force: the agent skips that step and lowers the scale."""
+        """With loss scaling a gradient may overflow: the agent then skips the step and lowers the scale."""
         scaled = metrics.get("optimizer/loss_scale", 1.0) > 1.0
         for name, value in metrics.items():
             expected = ("loss/",) if scaled else ("loss/", "gradient/")
@@ -113,7 +113,7 @@ class Loop:
                 )
 
     def _evaluate(self) -> None:
-        """Plays episodes with the actor's mode: first after pretraining, then at multiples, and at the end."""
+        """Plays episodes with the actor's mode: after pretraining, at multiples of `eval.every`, and at the end."""
         progress, settings = self.progress, self.settings
         at_end = progress.step >= settings.steps and progress.evaluated != progress.step
         if not at_end and not (progress.pretrained and self._due(progress.evaluated, settings.eval.every)):
@@ -122,7 +122,7 @@ class Loop:
         try:
             episodes = [self._play(number) for number in range(settings.eval.episodes)]
         except Stopped:
-            self.parts.agent.load(before)  # as if the evaluation had not begun
+            self.parts.agent.load(before)  # as before the evaluation
             self._save()
             raise
         report = Report({}, {})
@@ -162,7 +162,7 @@ class Loop:
         return play(self.parts.evaluation, act, self.parts.agent.initial_state(1), self.parts.actions, seed)
 
     def _record(self) -> None:
-        """Writes a line of training metrics, averaged since the last one."""
+        """Writes a line of training metrics, averaged over the steps since the last line."""
         progress = self.progress
         if not self._due(progress.recorded, self.settings.record.every):
             return
@@ -180,7 +180,7 @@ class Loop:
         self.parts.recorder.line(progress.step, line)
 
     def _save(self) -> None:
-        """Writes a checkpoint, then deletes the episodes that no kept checkpoint counts."""
+        """Writes a checkpoint, then deletes the episodes that no remaining checkpoint needs."""
         progress = self.progress
         progress.saved = progress.step
         progress.position = self.parts.recorder.sync()
@@ -192,16 +192,16 @@ class Loop:
         kept = self.parts.checkpoints.progresses()
         self.parts.replay.discard(before=min(counted.get("replay_first", 0) for counted in kept))
 
-    def _stop_if_wanted(self) -> None:
-        if self.monitor.stop_wanted:
+    def _stop_if_requested(self) -> None:
+        if self.monitor.stop_requested:
             self._save()
             raise Stopped
 
     def _due(self, last: int, every: int) -> bool:
-        """Whether a multiple of `every` has been passed since a mark; a mark of -1 was never made."""
+        """Whether a multiple of `every` was passed since the step `last`; -1 means never before."""
         return last < 0 or crossings(last, self.progress.step, every) > 0
 
 
 def crossings(before: int, now: int, every: int) -> int:
-    """How many multiples of `every` lie in (before, now]: counted so, uneven steps never make a schedule drift."""
+    """The number of multiples of `every` in (before, now]; with it, uneven steps never make a schedule drift."""
     return now // every - before // every

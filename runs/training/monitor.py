@@ -1,4 +1,4 @@
-"""What the outside learns of a run while it trains, state.json, and what the run learns from there: stop requests."""
+"""The connection of a training run to the outside: it writes state.json and receives stop requests."""
 
 import dataclasses
 import math
@@ -12,15 +12,15 @@ from runs.training.progress import Progress
 
 
 class Stopped(Exception):  # noqa: N818  # an event, not an error
-    """The run was asked to stop, and nothing of it is lost."""
+    """The run was asked to stop; nothing is lost."""
 
 
 class Monitor:
-    """Writes state.json as the run goes on, and reports stop requests to it.
+    """Writes state.json while the run trains, and reports stop requests to it.
 
     Attributes:
-        progress: How far the run has come; before its checkpoint is read, what state.json knows.
-        fps: Environment steps a second, None before they are known.
+        progress: The progress of the run; before its checkpoint is read, that of state.json.
+        fps: Environment steps per second; None until they are known.
     """
 
     def __init__(self, folder: Path, steps: int, every: float, stop: Stop):
@@ -48,27 +48,27 @@ class Monitor:
         return self._stop.reason
 
     @property
-    def stop_wanted(self) -> bool:
+    def stop_requested(self) -> bool:
         """Whether the run is asked to stop now."""
-        return self._stop.wanted
+        return self._stop.requested
 
     @property
     def seconds(self) -> float:
-        """Seconds spent on the run by this attempt and those before."""
+        """Seconds spent on the run by this and earlier attempts."""
         return self.progress.seconds + time.monotonic() - self._began
 
     def check(self) -> None:
-        """A heartbeat; call it now and then while something takes long.
+        """A heartbeat; call it regularly in slow operations.
 
         Raises:
             Stopped: the run is asked to stop.
         """
-        if self.stop_wanted:
+        if self.stop_requested:
             raise Stopped
         self.heartbeat()
 
     def heartbeat(self) -> None:
-        """Writes the state if the last writing is long enough ago."""
+        """Writes the state if the last write is long enough ago."""
         if time.monotonic() - self._beat > self._every:
             self.write("running")
 

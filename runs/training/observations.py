@@ -7,10 +7,10 @@ from envs.task import Observation
 
 
 def observation_spec(space: gymnasium.Space) -> ObservationSpec:
-    """What an agent has to know of an environment's observations.
+    """The specification of an environment's observations for an agent.
 
     Raises:
-        ValueError: observations are no arrays by name.
+        ValueError: observations are not arrays by name.
     """
     if not isinstance(space, gymnasium.spaces.Dict):
         raise ValueError(f"observations must be arrays by name, not {space}")
@@ -23,5 +23,5 @@ def observation_spec(space: gymnasium.Space) -> ObservationSpec:
 
 
 def row(observations: Observations, index: int) -> Observation:
-    """What one of N environments shows."""
+    """The observation of one of N environments."""
     return {name: array[index] for name, array in observations.items()}

@@ -1,4 +1,4 @@
-"""How far a run has come: the counters and marks of a checkpoint."""
+"""The progress of a run: the counters of a checkpoint."""
 
 import math
 from dataclasses import asdict, dataclass, field
@@ -7,37 +7,37 @@ from typing import Any
 
 @dataclass
 class Progress:
-    """Everything of a run that is neither the agent's, nor an environment's, nor an episode."""
+    """The state of a run outside of agent, environments and episodes."""
 
     step: int = 0  # environment steps taken
     updates: int = 0  # gradient steps taken
-    debt: int = 0  # gradient steps owed before the next environment step
+    debt: int = 0  # gradient steps due before the next environment step
     pretrained: bool = False  # whether prefill has ended
     episodes: int = 0  # training episodes finished
     evaluations: int = 0
     evaluated: int = -1  # the step of the last evaluation, -1 before the first
     recorded: int = 0  # the step of the last line of training metrics
     saved: int = 0  # the step of the last checkpoint
-    replay_first: int = 0  # indices of the episodes that exist: from this one
-    replay_next: int = 0  # to before this one
+    replay_first: int = 0  # index of the oldest episode in the replay
+    replay_next: int = 0  # index of the next episode
     position: int = 0  # bytes of metrics.jsonl
-    seconds: float = 0.0  # spent by all attempts
+    seconds: float = 0.0  # of all attempts
     settled: dict[str, Any] = field(default_factory=dict)  # see `runs.training.resolve_groups`
-    last_return: float | None = None  # of the last evaluation, before it of the last training episode
+    last_return: float | None = None  # of the last evaluation; before the first, of the last training episode
     sums: dict[str, float] = field(default_factory=dict)  # of the agent's metrics since the last line
     counts: dict[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The counters as JSON keeps them; floats survive exactly."""
+        """The counters for JSON; floats stay exact."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Progress":
-        """Reads what `to_json` gave."""
+        """The inverse of `to_json`."""
         return cls(**content)
 
     def add(self, metrics: dict[str, float]) -> None:
-        """Counts in the metrics of one gradient step; infinities of a skipped one are left out of the averages."""
+        """Adds the metrics of one gradient step; the averages leave out infinities, which skipped steps have."""
         for name, value in metrics.items():
             if math.isfinite(value):
                 self.sums[name] = self.sums.get(name, 0.0) + value

@@ -1,4 +1,4 @@
-"""What a run writes of itself: metrics.jsonl, and TensorBoard's scalars and GIFs."""
+"""The records of a run: metrics.jsonl, and TensorBoard's scalars and GIFs."""
 
 import io
 import json
@@ -18,19 +18,19 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 METRICS = "metrics.jsonl"
-FRAME = 50  # milliseconds that a GIF shows a frame
+FRAME = 50  # milliseconds per frame of a GIF
 
 
 class Recorder:
-    """Appends to a run's records; every line is on its way to disk when a call returns."""
+    """Appends to a run's records; every line is passed to the operating system when a call returns."""
 
     def __init__(self, folder: Path, position: int, step: int):
-        """Goes on at a position.
+        """Continues at a position.
 
         Args:
             folder: The run's folder.
-            position: Bytes of metrics.jsonl that count; what follows them is cut off.
-            step: Environment steps that count; TensorBoard drops what older event files hold beyond them.
+            position: Bytes of metrics.jsonl to keep; the rest is cut off.
+            step: Environment steps to keep; TensorBoard drops later events of older files.
         """
         path = folder / METRICS
         self._metrics = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -87,6 +87,6 @@ def gif(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], milliseconds: i
 
 
 def _end_of_line(path: Path, position: int) -> int:
-    """The end of the last whole line among a file's first `position` bytes."""
+    """The end of the last complete line within the first `position` bytes of a file."""
     with path.open("rb") as file:
         return file.read(position).rfind(b"\n") + 1

@@ -1,7 +1,7 @@
-"""The store of past episodes: one file an episode on disk, the most recently used of them in memory.
+"""The replay: one file per episode on disk, and the most recently used episodes in memory.
 
-The files are those of `runs.store.episodes`. Episodes leave oldest first, so those that exist are always a range of
-indices.
+The files are those of `runs.store.episodes`. The oldest episodes are dropped first, so the existing ones are always a
+range of indices.
 """
 
 import logging
@@ -25,26 +25,26 @@ logger = logging.getLogger(__name__)
 
 ASIDE = "set_aside"
 GIB = 2**30
-READERS = min(8, os.cpu_count() or 1)  # zlib lets go of Python's lock
+READERS = min(8, os.cpu_count() or 1)  # zlib releases the global interpreter lock
 
 
 class TooShortError(Exception):
-    """No episode is as long as the sequences to be drawn."""
+    """No episode is as long as the sequences to draw."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The episodes that a phase of training draws from, fixed while it lasts."""
+    """The episodes that a training phase draws from, fixed for the phase."""
 
     names: tuple[Name, ...]
-    places: NDArray[np.int64]  # records of each that a sequence's start is drawn among
+    places: NDArray[np.int64]  # per episode: the number of possible starts of a sequence
     ends: NDArray[np.int64]  # cumulative weights of the episodes
 
     def draw(self, rng: np.random.Generator, count: int, length: int) -> list[tuple[Name, int]]:
         """Draws `count` sequences of `length` records; returns each one's episode and first record."""
         positions = rng.integers(0, self.ends[-1], count)
         episodes = np.searchsorted(self.ends, positions, side="right")
-        starts = rng.random(count)  # the place within an episode, whatever its weight was
+        starts = rng.random(count)  # position within the episode, independent of its weight
         drawn = []
         for episode, place in zip(episodes, starts, strict=True):
             name = self.names[episode]
@@ -65,20 +65,20 @@ class Replay:
         sampling: Literal["chunks", "episodes"] = "chunks",
         balance: bool = False,
     ):
-        """Opens a folder; files that are no complete episode are set aside with a warning.
+        """Opens a folder; files that are not complete episodes are set aside with a warning.
 
         Args:
-            folder: Where the files lie; made if missing.
-            spec: What a record holds.
+            folder: The folder of the files; created if missing.
+            spec: The specification of a record.
             length: Records of a drawn sequence.
-            capacity: Agent steps kept; the oldest episodes beyond it are not drawn any more.
+            capacity: Agent steps to draw from; the oldest episodes beyond it are no longer drawn.
             memory: GiB of episodes held in memory.
             sampling: Uniform over all sequences, or over episodes first.
-            balance: Draw starts among all records, those behind the last possible one taken for it: an episode's end is
-                then seen as often as its middle.
+            balance: Draw starts among all records, and move those after the last possible start back to it: the end of
+                an episode is then drawn as often as its middle.
 
         Raises:
-            ForeignError: the records of a file hold something else.
+            ForeignError: the records of a file do not match the specification.
         """
         self.folder = folder
         self.spec = spec
@@ -90,7 +90,7 @@ class Replay:
         self._cache: OrderedDict[Name, Episode] = OrderedDict()
         self._cached = 0
         self._lock = threading.Lock()
-        self._readers = ThreadPoolExecutor(READERS)  # starts threads when they are needed
+        self._readers = ThreadPoolExecutor(READERS)  # starts threads on demand
         folder.mkdir(parents=True, exist_ok=True)
         self._names = self._scan()
         self.next = self._names[-1].index + 1 if self._names else 0
@@ -100,7 +100,7 @@ class Replay:
 
     @property
     def first(self) -> int:
-        """Index of the oldest episode that is drawn from."""
+        """Index of the oldest episode to draw from."""
         return self._names[0].index if self._names else self.next
 
     @property
@@ -114,7 +114,7 @@ class Replay:
         return self._cached
 
     def add(self, episode: Episode, env: int) -> None:
-        """Stores a finished episode, durably before it counts."""
+        """Stores a finished episode; it counts only once it is durable."""
         name = Name(self.next, env, len(episode["reward"]))
         files.write_bytes(self.folder / str(name), encode(episode))
         self.next += 1
@@ -124,7 +124,7 @@ class Replay:
         self._forget_oldest()
 
     def restore(self, first: int, following: int) -> None:
-        """Goes back to the episodes with indices from `first` to before `following`; newer files are deleted."""
+        """Restores the episodes with indices from `first` to `following` (exclusive); newer files are deleted."""
         kept = []
         for name in self._names:
             if name.index >= following:
@@ -140,7 +140,7 @@ class Replay:
                 self._evict(name)
 
     def discard(self, before: int) -> None:
-        """Deletes the files of episodes older than an index, which no checkpoint counts any more."""
+        """Deletes the files of episodes before an index, which no checkpoint needs any more."""
         for path in self.folder.iterdir():
             name = Name.parse(path.name)
             if name is not None and name.index < min(before, self.first):
@@ -150,7 +150,7 @@ class Replay:
         """The episodes that can be drawn from now.
 
         Raises:
-            TooShortError: there is none of at least `length` records.
+            TooShortError: no episode has at least `length` records.
         """
         names = tuple(name for name in self._names if name.length >= self.length)
         if not names:
@@ -163,31 +163,31 @@ class Replay:
         return Snapshot(names, places, np.cumsum(weights))
 
     def sample(self, snapshot: Snapshot, rng: np.random.Generator, count: int) -> dict[str, NDArray]:
-        """Draws sequences (B, L, ...) of what the records hold, by name.
+        """Draws sequences of records; returns arrays (B, L, ...) by name.
 
-        A file found damaged now is set aside with a warning, and another sequence is drawn in its stead.
+        A damaged file is set aside with a warning, and another sequence is drawn instead.
         """
         drawn: list[dict[str, NDArray]] = []
         damaged: set[Name] = set()
         while len(drawn) < count:
-            wanted = snapshot.draw(rng, count - len(drawn), self.length)
-            episodes = self._episodes({name for name, _ in wanted} - damaged)
-            damaged |= {name for name, _ in wanted} - episodes.keys()
+            chosen = snapshot.draw(rng, count - len(drawn), self.length)
+            episodes = self._episodes({name for name, _ in chosen} - damaged)
+            damaged |= {name for name, _ in chosen} - episodes.keys()
             if damaged.issuperset(snapshot.names):
                 raise TooShortError(f"{self.folder}: no readable episode is left to draw from")
-            for name, start in wanted:
+            for name, start in chosen:
                 if name in episodes:
                     drawn.append({key: episodes[name][key][start : start + self.length] for key in self.spec})
         return {key: np.stack([sequence[key] for sequence in drawn]) for key in self.spec}
 
     def _scan(self) -> list[Name]:
-        """Names of the complete episodes on disk, oldest first; whatever else lies there is set aside."""
+        """Names of the complete episodes on disk, oldest first; other files are set aside."""
         names: list[Name] = []
         for path in sorted(self.folder.iterdir()):
             name = Name.parse(path.name)
             if path.name == ASIDE and path.is_dir():
                 continue
-            if path.name.startswith(files.TEMPORARY):  # a write that a kill cut off
+            if path.name.startswith(files.TEMPORARY):  # of a write that was killed
                 path.unlink(missing_ok=True)
                 continue
             try:
@@ -203,7 +203,7 @@ class Replay:
         return sorted(names)
 
     def _episodes(self, names: Iterable[Name]) -> dict[Name, Episode]:
-        """Episodes from memory or disk; those found damaged are set aside and left out."""
+        """Episodes from memory or disk; damaged ones are set aside and left out."""
         episodes: dict[Name, Episode] = {}
         missing = []
         with self._lock:
@@ -241,7 +241,7 @@ class Replay:
             self._cached -= sum(array.nbytes for array in episode.values())
 
     def _forget_oldest(self) -> None:
-        """Stops drawing from the oldest episodes beyond the capacity; their files wait for `discard`."""
+        """Stops drawing from the oldest episodes beyond the capacity; `discard` deletes their files later."""
         with self._lock:
             steps = sum(name.length - 1 for name in self._names)
             while len(self._names) > 1 and steps > self.capacity:
@@ -267,6 +267,6 @@ class Replay:
         try:
             path.rename(target)
         except FileNotFoundError:
-            logger.warning("%s is gone; going on without it", path)
+            logger.warning("%s is missing; continuing without it", path)
         else:
-            logger.warning("%s is no episode (%s); set aside as %s", path, error, target)
+            logger.warning("%s is not an episode (%s); set aside as %s", path, error, target)

@@ -1,4 +1,4 @@
-"""Which action groups and widths a run has: settled before its first step, and kept in its checkpoints ever after."""
+"""The action groups and widths of a run: settled before its first step, then kept in its checkpoints."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -18,20 +18,20 @@ from suites.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-SETTLED = ("groups", "deterministic", "input_units")  # of the dynamics' settings
+SETTLED = ("groups", "deterministic", "input_units")  # settings of the dynamics
 
 
 def settle(spec: RunSpec, observations: ObservationSpec, folder: Path, tick: Callable[[int], None]) -> Settings:
-    """The settings of a run with its action groups as lists of indices, and with the widths that follow from them.
+    """The settings of a run with action groups as lists of indices, and with the widths that follow from them.
 
     Args:
         spec: The run.
-        observations: What an observation holds: encoders and decoders count among the weights.
-        folder: Its folder; what is discovered lies beside the suites' own, for all runs.
-        tick: Called while groups are discovered, with the number of environment steps taken; may raise to stop.
+        observations: The specification of observations: encoders and decoders count as parameters.
+        folder: Its folder; discoveries are stored next to the suites' folders, for all runs.
+        tick: Called during a discovery with the number of environment steps taken; may raise to stop.
 
     Raises:
-        UserError: the task's actions cannot be grouped so, or no width matches the number of weights.
+        UserError: the groups do not fit the task's actions, or no width matches the parameter count.
     """
     settings = spec.settings
     dynamics = settings.dynamics
@@ -52,18 +52,18 @@ def settle(spec: RunSpec, observations: ObservationSpec, folder: Path, tick: Cal
 
 
 def kept(settings: Settings) -> dict[str, Any]:
-    """What a checkpoint keeps of settled settings: weights mean nothing without it."""
+    """The settled settings that a checkpoint keeps: without them, its weights cannot be used."""
     return {name: getattr(settings.dynamics, name) for name in SETTLED}
 
 
 def recall(settings: Settings, settled: Mapping[str, Any]) -> Settings:
-    """A run's settings as they were settled when it began, from what a checkpoint kept."""
+    """A run's settings with the settled ones from its checkpoint."""
     dynamics = settings.dynamics.model_copy(update={**settled, "match_parameters": False})
     return settings.model_copy(update={"dynamics": dynamics})
 
 
 def random_groups(sizes: list[int], seed: int) -> groups.Groups:
-    """A random partition of 0..sum(sizes)-1 into groups of these sizes in the order drawn, by the run's seed."""
+    """A random partition of 0..sum(sizes)-1 into groups of these sizes, in the order drawn, by the run's seed."""
     order = generator(seed, Stream.GROUPS).permutation(sum(sizes))
     return [sorted(part.tolist()) for part in np.split(order, np.cumsum(sizes)[:-1])]
 
@@ -83,6 +83,6 @@ def _groups(spec: RunSpec, folder: Path, tick: Callable[[int], None]) -> groups.
 
 
 def _results(spec: RunSpec, folder: Path) -> Path:
-    """The root of all results, for discoveries to be shared; a run outside of any keeps them to itself."""
+    """The root of all results, where runs share discoveries; for a run outside of one, the run's own folder."""
     roots = folder.absolute().parents[3:4]
     return next((root for root in roots if spec.folder(root) == folder.absolute()), folder)

@@ -1,4 +1,4 @@
-"""What a run finds on its machine: seeded libraries, a device to compute on, a renderer."""
+"""The runtime of a run: seeded libraries, the device, the renderer."""
 
 import os
 import random
@@ -11,7 +11,7 @@ from suites.plan import RunSpec
 
 
 def choose_renderer(spec: RunSpec) -> str | None:
-    """Decides what draws the task's pixels, before dm_control is imported; None where the task draws its own."""
+    """Chooses the renderer of the task's pixels, before dm_control is imported; None if the task draws its own."""
     if not family(spec.task).rendered:
         return None
     from envs.renderer import choose_renderer
@@ -20,9 +20,9 @@ def choose_renderer(spec: RunSpec) -> str | None:
 
 
 def prepare_tensorflow(seed: int) -> str:
-    """Makes TensorFlow deterministic and seeds every library; returns the name of the device it computes on.
+    """Makes TensorFlow deterministic and seeds every library; returns the name of its device.
 
-    All draws that matter are keyed by seed and counters anyway; the global seeds catch what a library draws by itself.
+    All relevant samples are keyed by seed and counters; the global seeds cover what libraries draw themselves.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # errors only
     import tensorflow as tf
@@ -30,7 +30,7 @@ def prepare_tensorflow(seed: int) -> str:
     tf.keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002  # the global generator is what libraries draw from
+    np.random.seed(seed)  # noqa: NPY002  # libraries draw from the global generator
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)

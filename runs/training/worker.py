@@ -1,4 +1,4 @@
-"""The process of one run: `python -m runs.training.worker <folder>` runs the spec.yaml of a folder."""
+"""The process of one run: `python -m runs.training.worker <folder>` trains the run of the folder's spec.yaml."""
 
 import argparse
 import logging
@@ -14,26 +14,26 @@ from runs.store.run_folder import read_spec
 from runs.store.stop import NOTICE, Stop
 from suites.plan import RunSpec
 
-# Exit codes besides 0 (done).
+# Exit codes in addition to 0 (done).
 FAILED, MISTAKE, BUSY, STOPPED = 1, 2, 3, 4
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a folder; returns the process's exit code."""
+    """Trains the run of a folder; returns the process's exit code."""
     parser = argparse.ArgumentParser(
-        prog="runs.training.worker", description="Run the spec.yaml of a folder, in this process."
+        prog="runs.training.worker", description="Train the run of a folder's spec.yaml in this process."
     )
     parser.add_argument("folder", type=Path, help="run folder: results/<suite>/<task>/<variant>/<seed>")
-    parser.add_argument("--launcher", type=int, metavar="PID", help="stop when this process is not the parent any more")
+    parser.add_argument("--launcher", type=int, metavar="PID", help="stop when this process is no longer the parent")
     parser.add_argument(
-        "--deadline", type=float, metavar="SECONDS", help="of the epoch: from then on SIGUSR2 is a time-out's notice"
+        "--deadline", type=float, metavar="SECONDS", help="time since the epoch from which SIGUSR2 means the time limit"
     )
     options = parser.parse_args(arguments)
     folder = options.folder
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     try:
-        read_spec(folder)  # no other folder gets a lock file
-        # Before the slow imports: nobody may replace the run meanwhile.
+        read_spec(folder)  # only run folders get a lock file
+        # Locked before the slow imports, so that the run is not replaced meanwhile.
         with lock.held(folder):
             spec = read_spec(folder)
             if state.read(folder).state == "done":
@@ -49,8 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(spec: RunSpec, folder: Path, stop: Stop) -> int:
-    """Runs a folder whose lock is held."""
-    # Before the slow imports: a signal that comes meanwhile is remembered.
+    """Trains the run of a folder whose lock is held."""
+    # Installed before the slow imports, so that signals during them are recorded.
     for number in (signal.SIGINT, signal.SIGTERM, NOTICE):
         signal.signal(number, stop)
     from runs.training.attempt import attempt
@@ -59,7 +59,7 @@ def _run(spec: RunSpec, folder: Path, stop: Stop) -> int:
     try:
         attempt(spec, folder, stop)
     except Stopped:
-        print(f"{stop.reason}; run it again to go on from step {state.read(folder).step}")
+        print(f"{stop.reason}; run it again to resume from step {state.read(folder).step}")
         return STOPPED
     except UserError:
         raise
@@ -73,5 +73,5 @@ if __name__ == "__main__":
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # Everything is on disk. TensorFlow would take seconds to tear itself down, of a notice that may be short.
+    # Everything is on disk. TensorFlow's shutdown would take seconds of a notice that may be short.
     os._exit(code)

@@ -1,1 +1,1 @@
-"""How runs are doing, seen from outside: queues, status, logs, cancelling."""
+"""Runs seen from outside: queues, status, logs, cancellation."""

@@ -1,11 +1,11 @@
-"""Batches: which runs were given to Slurm together, on disk before Slurm hears of them.
+"""Batches: runs submitted to Slurm together, recorded on disk before the submission.
 
     results/<suite>/slurm/<name>/
-      batch.json                which runs each job of the array has, their identities, and the snapshot
-      <job>_submission.sh       what submitit gave to sbatch; its pickles and logs lie beside it
+      batch.json                the runs of each job of the array, their identities, and the snapshot
+      <job>_submission.sh       the script that submitit passed to sbatch; next to it, its pickles and logs
 
-A batch's name is also the name of its jobs in Slurm's queue. So the queue's own answer says which runs are queued: a
-launcher killed at any moment leaves nothing that is not found again.
+A batch's name is also the name of its jobs in Slurm's queue, so Slurm's queue tells which runs are queued. If a
+launcher is killed at any moment, its jobs are still found.
 """
 
 import secrets
@@ -20,32 +20,32 @@ from runs.store.run import Run
 from runs.watching.jobs import Entry, Queue, QueuedJob
 from suites.identity import Identity
 
-BATCHES = "slurm"  # folder of a suite: what was given to Slurm, one folder a batch
+BATCHES = "slurm"  # in a suite's folder, with a folder for each batch
 NAME = "batch.json"
-PICKLE = "_submitted.pkl"  # what submitit puts after a job's id
+PICKLE = "_submitted.pkl"  # submitit's suffix after a job's id
 
 
 def folder_of(suite: Path) -> Path:
-    """A fresh folder for a batch in a suite's folder; its name is found nowhere else."""
+    """A new folder for a batch in a suite's folder, with a unique name."""
     letters = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in suite.name)[:40]
     return suite.absolute() / BATCHES / f"{letters}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
 
 
 def write(folder: Path, jobs: Sequence[Sequence[Run]], snapshot: str) -> None:
-    """Notes which runs each job has, by its index in the array."""
+    """Records the runs of each job, by its index in the array."""
     folder.mkdir(parents=True)
     named = [[{"run": run.name, **run.spec.identity.to_json()} for run in runs] for runs in jobs]
     files.write_json(folder / NAME, {"snapshot": snapshot, "jobs": named})
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """The snapshot and the jobs of a batch; empty for a folder that is none."""
+    """The snapshot and the jobs of a batch; empty for any other folder."""
     content = files.read_json(folder / NAME) or {}
     return content if isinstance(content.get("jobs"), list) else {"snapshot": "", "jobs": []}
 
 
 def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Queue:
-    """Which runs of some suites Slurm's queue has.
+    """The runs of some suites that are in Slurm's queue.
 
     Args:
         results: Root of all results.
@@ -58,7 +58,7 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
         path.name: path
         for suite in suites
         for path in (results / suite / BATCHES).glob("*")
-        if path.name in names  # others are over, and not worth reading
+        if path.name in names  # the jobs of the others have ended
     }
     contents = {name: read(path) for name, path in ours.items()}
     jobs: dict[Path, QueuedJob] = {}
@@ -67,7 +67,7 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
             continue
         _, _, index = entry.job.id.partition("_")
         listed = contents[entry.name]["jobs"]
-        place = int(index) if index.isdecimal() else 0  # a batch of one is no array
+        place = int(index) if index.isdecimal() else 0  # a batch of one job is not an array
         for run in listed[place] if place < len(listed) else []:
             folder = ours[entry.name].parent.parent / run["run"]
             jobs[folder] = replace(entry.job, identity=Identity.from_json(run))
@@ -75,29 +75,29 @@ def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Que
 
 
 def orphans(results: Path, entries: Iterable[Entry]) -> set[str]:
-    """The ids of jobs whose launcher was killed after Slurm had accepted them and before it wrote their pickles.
+    """The ids of jobs whose launcher was killed after Slurm accepted them and before it wrote their pickles.
 
-    Only who holds the launchers' turn can tell: another launcher may be about to write them.
+    Call it only with the submission lock: without it, another launcher may be about to write the pickles.
     """
     ids: dict[str, set[str]] = {}
     for entry in entries:
         ids.setdefault(entry.name, set()).add(entry.job.id)
     return {
         id_
-        for home in results.glob(f"*/{BATCHES}/*")
-        if home.name in ids
-        for id_ in ids[home.name] - {path.name.removesuffix(PICKLE) for path in home.glob(f"*{PICKLE}")}
+        for folder in results.glob(f"*/{BATCHES}/*")
+        if folder.name in ids
+        for id_ in ids[folder.name] - {path.name.removesuffix(PICKLE) for path in folder.glob(f"*{PICKLE}")}
     }
 
 
 def snapshots(results: Path, entries: Iterable[Entry]) -> set[str]:
-    """The snapshots that some job in Slurm's queue runs from, whatever its suite."""
+    """The snapshots that jobs in Slurm's queue run from, for all suites."""
     names = {entry.name for entry in entries}
     return {read(path)["snapshot"] for path in results.glob(f"*/{BATCHES}/*") if path.name in names}
 
 
 def log(suite: Path, run: str) -> Path | None:
-    """The log of the newest job that has, or had, a run in its hands, if that job ever began."""
+    """The log of the newest job of a run, or None if no job of it has started."""
     found: list[Path] = []
     for path in (suite / BATCHES).glob("*"):
         jobs = read(path)["jobs"]

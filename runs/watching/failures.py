@@ -1,4 +1,4 @@
-"""What went wrong, once for each cause: failed runs grouped by equal tracebacks."""
+"""Failed runs, grouped by cause: by equal tracebacks."""
 
 import re
 from collections.abc import Sequence
@@ -6,24 +6,24 @@ from dataclasses import dataclass
 
 from runs.watching.status import RunStatus
 
-SHOWN = 5  # runs that are named
+SHOWN = 5  # runs listed by name
 TAIL = 8  # lines of a traceback or log that are shown
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Failed runs whose tracebacks are equal but for numbers, addresses and their own folders' names."""
+    """Failed runs whose tracebacks are equal except for numbers, addresses and the names of their folders."""
 
     rows: Sequence[RunStatus]
 
     @property
     def text(self) -> str:
-        """The first run's error and traceback, and which runs have failed so."""
+        """The first run's error and traceback, and the names of the runs."""
         first = self.rows[0]
         names = ", ".join(row.name for row in self.rows[:SHOWN])
         more = f" and {len(self.rows) - SHOWN:,} more" if len(self.rows) > SHOWN else ""
-        tail = (first.said.traceback or "").rstrip().splitlines()[-TAIL:]
-        head = f"{len(self.rows):,} failed: {first.said.error or 'it did not say why'}"
+        tail = (first.recorded.traceback or "").rstrip().splitlines()[-TAIL:]
+        head = f"{len(self.rows):,} failed: {first.recorded.error or 'no error recorded'}"
         return "\n".join([head, f"  {names}{more}", *(f"    {line}" for line in tail)])
 
 
@@ -37,8 +37,8 @@ def digest(rows: Sequence[RunStatus]) -> list[Cause]:
 
 
 def _key(row: RunStatus) -> str:
-    """What is the same of one cause in all runs."""
-    text = f"{row.said.error}\n{row.said.traceback}"
+    """The part of error and traceback that is equal in all runs with the same cause."""
+    text = f"{row.recorded.error}\n{row.recorded.traceback}"
     for own in (str(row.folder.absolute()), str(row.folder), row.name):
         text = text.replace(own, "RUN")
     return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "N", text)

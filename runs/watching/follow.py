@@ -1,4 +1,4 @@
-"""A live table of runs that others run: drawn over itself on a terminal, a line for each change elsewhere."""
+"""Follows runs of other processes: a live table on a terminal, else a line for each change."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -11,17 +11,17 @@ from runs.watching import status_table
 from runs.watching.jobs import Queue
 from runs.watching.status import RunStatus
 
-PERIOD = 5.0  # seconds between two looks; each is one question to Slurm
+PERIOD = 5.0  # seconds between two updates; each is one call of squeue
 
 
 def follow(ask: Callable[[], Queue], look: Callable[[Queue], Sequence[RunStatus]]) -> Sequence[RunStatus]:
-    """Shows how runs stand until none is queued or running; returns how they stand then.
+    """Shows the status of runs until none is queued or running; returns the final status.
 
     Args:
-        ask: Looks at the queues; where they do not answer, it is asked again.
-        look: Says how the runs stand by that.
+        ask: Reads the queues; if Slurm does not answer, it is called again.
+        look: Returns the status of the runs, given the queues.
     """
-    console, told = status_table.console(), ""
+    console, shown = status_table.console(), ""
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             began = time.monotonic()
@@ -33,7 +33,7 @@ def follow(ask: Callable[[], Queue], look: Callable[[Queue], Sequence[RunStatus]
             now = "; ".join(queue.warnings) or status_table.counts(rows)
             if console.is_terminal:
                 live.update(Group(status_table.table(rows), now) if not queue.warnings else Text(now), refresh=True)
-            elif now != told:
-                told = now
+            elif now != shown:
+                shown = now
                 print(f"{time.strftime('%H:%M:%S')} {now}", flush=True)
-            time.sleep(max(PERIOD, 10 * (time.monotonic() - began)))  # thousands of runs take longer to look at
+            time.sleep(max(PERIOD, 10 * (time.monotonic() - began)))  # thousands of runs take longer to read

@@ -1,4 +1,4 @@
-"""What is known of queues: which job or launcher has which run."""
+"""Queues: which job or launcher has which run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ from suites.identity import Identity
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """What has a run in its queue.
+    """A Slurm job or local launcher that has a run in its queue.
 
     Attributes:
         id: A Slurm job as squeue names it, `12` or `12_3`; or a local launcher, `<host>-<pid>`.
-        state: Slurm's word, PENDING or RUNNING mostly.
-        reason: Why it waits, in Slurm's word; empty for none.
+        state: Slurm's name of the state, mostly PENDING or RUNNING.
+        reason: Slurm's reason for waiting; empty if there is none.
         node: Where it runs.
-        identity: Of the run as it was submitted; None where that is not fixed yet.
+        identity: That of the run as submitted; None if it is not fixed yet.
     """
 
     id: str
@@ -27,18 +27,18 @@ class QueuedJob:
 
     @property
     def waits(self) -> bool:
-        """Whether it has not begun."""
+        """Whether it has not started."""
         return self.state in ("PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT")
 
 
 @dataclass(frozen=True)
 class Queue:
-    """A look at all queues.
+    """The content of all queues at one time.
 
     Attributes:
-        jobs: Run folder -> what has it.
-        alive: Ids of all Slurm jobs of this user, ours or not; None where Slurm was not asked or did not answer.
-        warnings: What could not be found out, in words.
+        jobs: Run folder -> the job or launcher that has it.
+        alive: Ids of all Slurm jobs of this user, also of other projects; None if Slurm was not asked or is silent.
+        warnings: What could not be read, as text.
     """
 
     jobs: Mapping[Path, QueuedJob] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class Queue:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of Slurm's queue: a job, and its name there."""
+    """A line of Slurm's queue: a job and its name."""
 
     job: QueuedJob
     name: str

@@ -1,6 +1,6 @@
-"""The runs that wait for a local launcher to start them, for everyone who asks how a suite stands.
+"""The queues of local launchers on disk: runs that wait to be started, for `status` and other launchers.
 
-results/<suite>/.launchers/<host>-<pid>.json    locked by its launcher as long as that lives
+results/<suite>/.launchers/<host>-<pid>.json    locked by its launcher while that is alive
 """
 
 import fcntl
@@ -17,31 +17,31 @@ FOLDER = ".launchers"
 
 
 @contextmanager
-def posted(suite: Path) -> Iterator[Callable[[Sequence[Run]], None]]:
-    """Keeps a launcher's roster in a suite's folder; yields what posts the waiting runs anew."""
+def queue_file(suite: Path) -> Iterator[Callable[[Sequence[Run]], None]]:
+    """Keeps a launcher's queue file in a suite's folder; yields a function that writes the waiting runs to it."""
     folder = suite / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{socket.gethostname()}-{os.getpid()}.json"
     fresh = path.with_suffix(".new")
-    # Written in place: the lock is the file's, and a torn roster is read as an empty one.
+    # Written in place: the lock belongs to the file, and a truncated file reads as an empty queue.
     with fresh.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        fresh.rename(path)  # locked before anybody can find it and take it for a dead launcher's
+        fresh.rename(path)  # locked before others can find it: an unlocked file is a dead launcher's
 
-        def post(waiting: Sequence[Run]) -> None:
+        def write(waiting: Sequence[Run]) -> None:
             file.seek(0)
             file.truncate()
             json.dump([run.name for run in waiting], file)
             file.flush()
 
         try:
-            yield post
+            yield write
         finally:
             path.unlink(missing_ok=True)
 
 
 def read(suite: Path) -> Mapping[Path, str]:
-    """The folders of the runs that wait, with the name of their launcher: `<host>-<pid>`."""
+    """The folders of the waiting runs, each with the name of its launcher: `<host>-<pid>`."""
     waiting: dict[Path, str] = {}
     for path in (suite / FOLDER).glob("*.json"):
         for name in _names(path):
@@ -50,7 +50,7 @@ def read(suite: Path) -> Mapping[Path, str]:
 
 
 def _names(path: Path) -> list[str]:
-    """What a roster names while its launcher lives."""
+    """The runs in a queue file; none if its launcher is dead."""
     try:
         with path.open(encoding="utf-8") as file:
             try:

@@ -1,4 +1,4 @@
-"""What a run has printed, and what its Slurm job has, while it happens or afterwards."""
+"""Prints the output of a run or of its Slurm job, afterwards or while it is written."""
 
 import math
 import shutil
@@ -11,14 +11,14 @@ from runs.settings import SlurmSettings
 from runs.store.run import OUTPUT
 from runs.watching.batches import BATCHES
 from runs.watching.queue import look
-from runs.watching.status import stand
+from runs.watching.status import status_of
 
-POLL = 0.5  # seconds between two looks at the log
-ASK = 5.0  # seconds between two questions whether the run goes on
+POLL = 0.5  # seconds between two reads of the log
+ASK = 5.0  # seconds between two checks whether the run is queued or running
 
 
 def find(folder: Path) -> Path | None:
-    """The log of a run: its own output, or its job's if the run has never begun; None if neither has."""
+    """The log of a run: its own output, or its job's if the run never started; None if there is neither."""
     own = folder / OUTPUT
     if own.exists():
         return own
@@ -35,23 +35,23 @@ def show(folder: Path, follow: bool) -> None:
 
     Args:
         folder: The run's folder.
-        follow: Print what is added, too, until the run has ended.
+        follow: Also print what is added, until the run ends.
 
     Raises:
-        UserError: there is no log, and none is to be expected.
+        UserError: there is no log, and none is expected.
     """
     if len(folder.absolute().parents) < 4:
-        raise UserError(f"{folder}: no run folder; needed is results/<suite>/<task>/<variant>/<seed>")
+        raise UserError(f"{folder}: no run folder; expected results/<suite>/<task>/<variant>/<seed>")
     path = shown = None
     position = 0
-    asked, more = -math.inf, True
+    checked, more = -math.inf, True
     while more:
-        if time.monotonic() - asked > ASK:  # before reading: what is written meanwhile is read, too
-            asked, more = time.monotonic(), follow and _goes_on(folder.absolute())
+        if time.monotonic() - checked > ASK:  # checked before reading, so that the last lines are read too
+            checked, more = time.monotonic(), follow and _is_active(folder.absolute())
             path = find(folder)
         if path is None and not more:
             missing = "" if folder.is_dir() else "; there is no such folder"
-            raise UserError(f"{folder} has no log: nothing of it has begun to run{missing}")
+            raise UserError(f"{folder} has no log: it has not started{missing}")
         if path is not None:
             if path != shown:
                 print(f"==> {path} <==", file=sys.stderr, flush=True)
@@ -61,17 +61,17 @@ def show(folder: Path, follow: bool) -> None:
             time.sleep(POLL)
 
 
-def _goes_on(folder: Path) -> bool:
-    """Whether a run is queued or running, by all that can be seen from here."""
+def _is_active(folder: Path) -> bool:
+    """Whether a run is queued or running, as far as this machine can tell."""
     suite = folder.parents[2]
     queue = look(suite.parent, [suite.name])
-    standing, _ = stand(folder, queue, SlurmSettings().stale)
-    silent = bool(queue.warnings) and shutil.which("squeue") is not None  # for a while only, one may hope
-    return standing in ("queued", "running") or (silent and standing not in ("done", "failed"))
+    status, _ = status_of(folder, queue, SlurmSettings().stale)
+    silent = bool(queue.warnings) and shutil.which("squeue") is not None  # Slurm may answer again later
+    return status in ("queued", "running") or (silent and status not in ("done", "failed"))
 
 
 def _print(path: Path, position: int) -> int:
-    """Prints what a file holds from a position on; returns where it ends."""
+    """Prints a file from a position on; returns the position of its end."""
     with path.open("rb") as file:
         file.seek(position)
         content = file.read()

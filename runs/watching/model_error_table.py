@@ -1,4 +1,4 @@
-"""The table of world models' errors for a terminal."""
+"""The table of world models' errors on a terminal."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from runs.training.evaluate import ModelError
 
 
-# Titles of what is no observation; of those, errors are squared.
+# Titles of measures that are not observations; errors of observations are squared.
 TITLES = {"reward": "reward, mean absolute", "kl": "KL, nats"}
 
 
 def show_errors(found: Sequence["ModelError"]) -> None:
-    """Prints a row for each run and horizon of a prediction."""
+    """Prints a row for each run and prediction horizon."""
     drawn = Table(box=None, pad_edge=False)
     drawn.add_column("run", overflow="fold")
     measures, _ = _measured(found[0])

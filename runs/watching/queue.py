@@ -1,4 +1,4 @@
-"""Who has which runs: local launchers list theirs in files, Slurm in its queue, which names our batches."""
+"""Which launcher or job has which run: by the files of local launchers, and by Slurm's queue, which names batches."""
 
 import shutil
 from collections.abc import Iterable, Sequence
@@ -13,14 +13,14 @@ from runs.watching.slurm import Slurm
 from suites.identity import VERSION
 from suites.plan import RunSpec
 
-SHOWN = 5  # runs that an error lists
+SHOWN = 5  # runs listed in an error
 
 
 def refuse_changes(specs: Sequence[RunSpec], results: Path, queue: Queue) -> None:
-    """Makes sure that no run is queued or running with other settings than its spec's.
+    """Refuses runs that are queued or running with settings other than their specs'.
 
     Raises:
-        UserError: some are; they are named with their jobs.
+        UserError: there are some; lists them with their jobs.
     """
     changed = []
     for spec in specs:
@@ -28,7 +28,7 @@ def refuse_changes(specs: Sequence[RunSpec], results: Path, queue: Queue) -> Non
         job = queue.jobs.get(folder)
         if job is None or job.identity is None or spec.is_same(job.identity):
             continue
-        # A hash of an old rule may differ for settings that are not read; once the run has begun, its folder knows.
+        # A hash of an old version may differ by settings that are not read; once the run has started, its folder tells.
         if job.identity.version == VERSION or not run_folder.holds(folder, spec):
             changed.append(f"\n  {folder}, job {job.id}")
     if changed:
@@ -39,25 +39,25 @@ def refuse_changes(specs: Sequence[RunSpec], results: Path, queue: Queue) -> Non
         )
 
 
-def look(results: Path, suites: Iterable[str], rosters: bool = True) -> Queue:
-    """Asks who has the runs of some suites; Slurm, by one call of squeue, only where something was ever given to it.
+def look(results: Path, suites: Iterable[str], local: bool = True) -> Queue:
+    """Reads the queues for the runs of some suites; calls squeue once, and only if any were ever submitted to Slurm.
 
     Args:
         results: Root of all results.
         suites: Names of suites.
-        rosters: Whether to read the rosters of local launchers, too.
+        local: Whether to read the queues of local launchers, too.
     """
     suites = list(suites)
-    waiting = waiting_here(results, suites) if rosters else {}
+    waiting = waiting_here(results, suites) if local else {}
     if not any((results / suite / BATCHES).is_dir() for suite in suites):
         return Queue(waiting)
     if shutil.which("squeue") is None:
-        return Queue(waiting, warnings=["runs were given to Slurm, but there is no squeue here to ask about them"])
+        return Queue(waiting, warnings=["runs were submitted to Slurm, but there is no squeue here to query it"])
     try:
-        given = batches.queue(results, suites, Slurm().queue())
+        slurm_queue = batches.queue(results, suites, Slurm().queue())
     except UserError as error:
         return Queue(waiting, warnings=[str(error)])
-    return Queue({**waiting, **given.jobs}, given.alive)
+    return Queue({**waiting, **slurm_queue.jobs}, slurm_queue.alive)
 
 
 def waiting_here(results: Path, suites: Iterable[str]) -> dict[Path, QueuedJob]:

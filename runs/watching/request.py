@@ -1,4 +1,4 @@
-"""Runs, and what is asked of them."""
+"""A request for runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from suites.plan import RunSpec
 
 @dataclass(frozen=True)
 class RunRequest:
-    """Runs, and how they are wanted.
+    """The runs of a suite, and how to execute them.
 
     Attributes:
         specs: The plan.
         results: Root of all results.
-        slurm: What jobs ask of a cluster.
-        retry_failed: Whether runs that have failed by themselves are to be tried again.
-        replace: Whether runs whose settings have changed are moved aside.
+        slurm: What jobs request from the cluster.
+        retry_failed: Whether to retry failed runs; those killed by a signal are always retried.
+        replace: Whether to move runs with changed settings aside.
     """
 
     specs: Sequence[RunSpec]
@@ -34,5 +34,5 @@ class RunRequest:
         return self.specs[0].suite
 
     def look(self, queue: Queue) -> list[RunStatus]:
-        """How the runs stand, by a look at the queues."""
+        """The status of each run, given the queues."""
         return statuses(self.specs, self.results, queue, self.slurm.stale)

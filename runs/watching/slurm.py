@@ -1,4 +1,4 @@
-"""What Slurm's own commands answer: the queue, the limits of the cluster; and jobs cancelled by them."""
+"""Slurm's commands: read the queue and the limits of the cluster, cancel jobs."""
 
 import os
 import re
@@ -11,28 +11,28 @@ from common.errors import UserError
 from runs.watching.jobs import Entry, QueuedJob
 
 T = TypeVar("T")
-PATIENCE = 120  # seconds for an answer of Slurm's
+PATIENCE = 120  # seconds to wait for an answer
 SHOWN = "%i|%T|%r|%N|%j"  # job, state, reason, nodes, name
-IDS = 500  # jobs that one scancel is given
-WHERE = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT")  # how Slurm's commands find the cluster
+IDS = 500  # jobs of one call of scancel
+CLUSTER = ("SLURM_CONF", "SLURM_CONF_SERVER", "SLURM_JWT")  # how Slurm's commands find the cluster
 
 
 class ClusterError(UserError):
-    """Slurm has refused something, or does not answer."""
+    """Slurm refused a request, or does not answer."""
 
 
 class Slurm:
-    """The cluster that this machine belongs to, by its commands."""
+    """The cluster of this machine."""
 
     def queue(self) -> list[Entry]:
-        """All jobs of this user, each member of an array on its own, by one call of squeue.
+        """All jobs of this user, with a line for each member of an array, by one call of squeue.
 
         Raises:
             ClusterError: Slurm does not answer.
         """
         entries = []
         for line in _ask("squeue", "--me", "--all", "--noheader", "--array", f"--format={SHOWN}").splitlines():
-            if line.count("|") >= SHOWN.count("|"):  # others are remarks
+            if line.count("|") >= SHOWN.count("|"):  # other lines are remarks
                 id_, state, reason, node, name = line.split("|", SHOWN.count("|"))
                 entries.append(Entry(QueuedJob(id_, state, "" if reason == "None" else reason, node), name))
         return entries
@@ -45,11 +45,11 @@ class Slurm:
         """
         found = re.search(r"^MaxArraySize\s*=\s*(\d+)", _ask("scontrol", "show", "config"), re.MULTILINE)
         if found is None:
-            raise ClusterError("`scontrol show config` does not say the cluster's MaxArraySize")
+            raise ClusterError("`scontrol show config` does not report MaxArraySize")
         return max(1, int(found.group(1)))
 
     def withdraw(self, name: str) -> None:
-        """Cancels what Slurm may have accepted of a batch though it did not say so.
+        """Cancels the jobs of a batch that Slurm may have accepted without confirming it.
 
         Raises:
             ClusterError: Slurm does not answer.
@@ -57,7 +57,7 @@ class Slurm:
         _ask("scancel", "--quiet", "--me", f"--name={name}")
 
     def cancel(self, ids: Sequence[str]) -> None:
-        """Cancels jobs; those that are over already do not matter.
+        """Cancels jobs; ignores those that have ended.
 
         Raises:
             ClusterError: Slurm does not answer.
@@ -68,11 +68,11 @@ class Slurm:
 
 @contextmanager
 def clean_environment() -> Iterator[None]:
-    """Hides variables that change what Slurm's commands do: filters, defaults, the job that we may be in."""
+    """Hides variables that change what Slurm's commands do: filters, defaults, the job that this process may run in."""
     hidden = {
         name: os.environ.pop(name)
         for name in list(os.environ)
-        if name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SCANCEL_")) and name not in WHERE
+        if name.startswith(("SLURM_", "SBATCH_", "SQUEUE_", "SCANCEL_")) and name not in CLUSTER
     }
     try:
         yield
@@ -87,9 +87,9 @@ def _ask(*command: str) -> str:
                 command, capture_output=True, text=True, errors="replace", timeout=PATIENCE, stdin=subprocess.DEVNULL
             )
     except FileNotFoundError:
-        raise ClusterError(f"there is no {command[0]} here: this is no machine of a Slurm cluster") from None
+        raise ClusterError(f"there is no {command[0]} here: this machine is not part of a Slurm cluster") from None
     except subprocess.TimeoutExpired:
-        raise ClusterError(f"{command[0]} has not answered within {PATIENCE} s") from None
+        raise ClusterError(f"{command[0]} did not answer within {PATIENCE} s") from None
     if answer.returncode != 0:
         raise ClusterError(f"{command[0]} failed: {last_line(answer.stderr)}")
     return answer.stdout
@@ -102,6 +102,6 @@ def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
 
 
 def last_line(text: str) -> str:
-    """The last line of what a command has printed: usually its reason."""
+    """The last line of a command's output, usually the reason of a failure."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it does not say why"
+    return lines[-1] if lines else "no reason given"

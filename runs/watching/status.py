@@ -1,4 +1,4 @@
-"""How each run of a suite stands, from the outside: what it says of itself, held against locks, queues and clocks."""
+"""The status of each run, from outside: its recorded state, checked against locks, queues and the heartbeat."""
 
 import socket
 import time
@@ -12,23 +12,23 @@ from runs.store.state import State
 from runs.watching.jobs import Queue, QueuedJob
 from suites.plan import RunSpec
 
-Standing = Literal["pending", "queued", "running", "done", "failed", "stale"]
-STANDINGS: tuple[Standing, ...] = ("pending", "queued", "running", "done", "failed", "stale")
+RunState = Literal["pending", "queued", "running", "done", "failed", "stale"]
+RUN_STATES: tuple[RunState, ...] = ("pending", "queued", "running", "done", "failed", "stale")
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run, how it stands, what it last said, and the job that has it."""
+    """A run, its status, the state it recorded last, and the job that has it."""
 
     spec: RunSpec
     folder: Path
-    state: Standing
-    said: State
+    state: RunState
+    recorded: State
     job: QueuedJob | None
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The run's name in messages."""
         return self.spec.name
 
     @property
@@ -38,90 +38,90 @@ class RunStatus:
 
     @property
     def fps(self) -> float | None:
-        """Environment steps a second, of a run that is running."""
-        return self.said.fps if self.state == "running" else None
+        """Environment steps per second; None unless it is running."""
+        return self.recorded.fps if self.state == "running" else None
 
     @property
     def eta(self) -> float | None:
-        """Seconds until the last step, at this speed."""
-        return max(0, self.steps - self.said.step) / self.fps if self.fps else None
+        """Seconds until the last step at this speed; None if unknown."""
+        return max(0, self.steps - self.recorded.step) / self.fps if self.fps else None
 
     @property
     def job_id(self) -> str | None:
-        """The job that has the run, or else the one that had it last."""
-        return self.job.id if self.job else self.said.job
+        """The job that has the run, or the last one that had it."""
+        return self.job.id if self.job else self.recorded.job
 
     @property
     def node(self) -> str | None:
-        """Where the run is, or else was last."""
-        return (self.job.node if self.job else None) or self.said.host
+        """The node where the run is, or where it was last."""
+        return (self.job.node if self.job else None) or self.recorded.host
 
     def is_missing(self, retry_failed: bool) -> bool:
-        """Whether the run is to be started; one that a signal killed did not fail by itself.
+        """Whether the run must be started; a run killed by a signal counts as interrupted, not as failed.
 
-        One that was cancelled or has failed in a job that goes on with others is left until that job has ended: no run
-        is ever in two jobs.
+        A run that was cancelled or failed in a job that continues with other runs is not missing until that job has
+        ended: no run is ever in two jobs.
         """
         if self.job is not None:
             return False
         if self.state == "failed":
-            return retry_failed or self.said.signal is not None
+            return retry_failed or self.recorded.signal is not None
         return self.state in ("pending", "stale")
 
 
 def statuses(specs: Sequence[RunSpec], results: Path, queue: Queue, patience: float) -> list[RunStatus]:
-    """The status of each run, in the order of the specs; runs that were never started are pending or queued.
+    """The status of each run, in the order of the specs.
 
     Args:
         specs: The runs.
         results: Root of all results.
-        queue: What local launchers and Slurm have.
-        patience: Minutes without a heartbeat after which a run that nobody is known to run is stale.
+        queue: The queues of local launchers and Slurm.
+        patience: Minutes without a heartbeat after which a run without a known process or job is stale.
     """
     rows = []
     for spec in specs:
         folder = spec.folder(results)
-        standing, said = stand(folder, queue, patience)
-        rows.append(RunStatus(spec, folder, standing, said, queue.jobs.get(folder)))
+        status, recorded = status_of(folder, queue, patience)
+        rows.append(RunStatus(spec, folder, status, recorded, queue.jobs.get(folder)))
     return rows
 
 
-def stand(folder: Path, queue: Queue, patience: float) -> tuple[Standing, State]:
-    """How the run of a folder stands, and what it last said of itself."""
-    said, job = state.recorded(folder), queue.jobs.get(folder)
-    held = said.state != "done" and lock.is_held(folder)
+def status_of(folder: Path, queue: Queue, patience: float) -> tuple[RunState, State]:
+    """The status of the run in a folder, and the state it recorded last."""
+    recorded, job = state.recorded(folder), queue.jobs.get(folder)
+    held = recorded.state != "done" and lock.is_held(folder)
     cancelled = job is not None and stop.is_cancelled(folder)
-    return judge(said, held, job, cancelled, queue.alive, patience), said
+    return run_state(recorded, held, job, cancelled, queue.alive, patience), recorded
 
 
-def judge(
-    said: State, held: bool, job: QueuedJob | None, cancelled: bool, alive: frozenset[str] | None, patience: float
-) -> Standing:
-    """How a run stands.
+def run_state(
+    recorded: State, held: bool, job: QueuedJob | None, cancelled: bool, alive: frozenset[str] | None, patience: float
+) -> RunState:
+    """The status of a run.
 
     Args:
-        said: What it last said of itself.
+        recorded: The state it recorded last.
         held: Whether a process holds its lock, as far as this machine can tell.
-        job: What has it in its queue.
-        cancelled: Whether somebody wants it to stop, though its job may go on.
+        job: The job or launcher that has it in its queue.
+        cancelled: Whether it is marked as cancelled, though its job may continue.
         alive: Ids of all Slurm jobs of this user, or None if Slurm could not be asked.
-        patience: Minutes that a heartbeat may be old.
+        patience: Maximal age of a heartbeat, in minutes.
     """
-    if said.state == "done":
+    if recorded.state == "done":
         return "done"
     if held:
         return "running"
     if job is not None:
-        if said.state == "failed" and said.job == job.id:
-            return "failed"  # others of its job go on
-        if cancelled and not (said.state == "running" and said.job == job.id):
+        if recorded.state == "failed" and recorded.job == job.id:
+            return "failed"  # its job continues with other runs
+        if cancelled and not (recorded.state == "running" and recorded.job == job.id):
             return "pending"  # likewise
         return "queued" if job.waits else "running"
-    if said.state != "running":
-        return said.state
-    # It says that it runs, and nobody is seen to run it. On this machine, or in a job that Slurm has no more, that is
-    # certain; elsewhere, where locks may not reach and Slurm may not answer, its heartbeat has the last word.
-    here = said.host == socket.gethostname()
-    certain = here if said.job is None or alive is None else said.job not in alive
-    old = said.heartbeat is None or time.time() - said.heartbeat > 60 * patience
+    if recorded.state != "running":
+        return recorded.state
+    # It is recorded as running, but no process or job is known. That is certain on this machine, or if Slurm no longer
+    # has its job. Otherwise locks may not work between machines, or Slurm may be silent: the heartbeat decides.
+    here = recorded.host == socket.gethostname()
+    certain = here if recorded.job is None or alive is None else recorded.job not in alive
+    old = recorded.heartbeat is None or time.time() - recorded.heartbeat > 60 * patience
     return "stale" if certain or old else "running"

@@ -1,29 +1,26 @@
-"""Tables of runs for a terminal: how each stands, or each task and variant where there are too many."""
+"""Tables of runs for a terminal: the status of each, or of each task and variant if there are many."""
 
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from common.text import counted, ranges
 from runs.watching.failures import digest
-from runs.watching.status import STANDINGS, RunStatus
+from runs.watching.status import RUN_STATES, RunStatus
 
-if TYPE_CHECKING:
-    pass
-
-MAX_ROWS = 200  # rows of a table before it is grouped, and groups before it is cut
+MAX_ROWS = 200  # with more runs, the table is grouped; with more groups, it is cut
 NUMBERS = ("step", "steps", "steps/s", "ETA", "return")
 PLACES = ("node", "job")
 
 
 def console() -> Console:
-    """Where tables go: standard output, with names as they are."""
-    width = None if sys.stdout.isatty() else 1000  # a pipe or file has no edge to fold names at
+    """The console for tables: standard output, without markup."""
+    width = None if sys.stdout.isatty() else 1000  # names are not folded in a pipe or file
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
@@ -43,7 +40,7 @@ def table(rows: Sequence[RunStatus]) -> Table:
 
 
 def show(rows: Sequence[RunStatus]) -> None:
-    """Prints the table of some runs, how many are in each state, and why some have failed."""
+    """Prints the table of some runs, the number in each state, and the causes of failures."""
     console().print(table(rows))
     if (cut := len(groups(rows)) - MAX_ROWS) > 0:
         print(f"... and {cut:,} more (--only shows fewer, status --json shows all)")
@@ -53,12 +50,12 @@ def show(rows: Sequence[RunStatus]) -> None:
 
 
 def counts(rows: Sequence[RunStatus]) -> str:
-    """How many runs are in each state, in words."""
+    """The number of runs in each state, as text."""
     return f"{counted(len(rows), 'run')}: {_states(rows)}"
 
 
 def groups(rows: Sequence[RunStatus]) -> list[list[RunStatus]]:
-    """The runs that share a row: each its own, or by task and variant if there are too many."""
+    """The runs of each row: a single one, or those of a task and variant if there are many."""
     if len(rows) <= MAX_ROWS:
         return [[row] for row in rows]
     found: dict[tuple[str, str, str], list[RunStatus]] = {}
@@ -68,30 +65,30 @@ def groups(rows: Sequence[RunStatus]) -> list[list[RunStatus]]:
 
 
 def to_json(row: RunStatus) -> dict[str, Any]:
-    """A run as `status --json` prints it; times in seconds, `heartbeat` of the epoch."""
+    """A run as `status --json` prints it; times are in seconds, `heartbeat` since the epoch."""
     return {
         "suite": row.spec.suite,
         "task": row.spec.task,
         "variant": row.spec.variant,
         "seed": row.spec.seed,
         "state": row.state,
-        "step": row.said.step,
+        "step": row.recorded.step,
         "steps": row.steps,
         "fps": row.fps,
         "eta": row.eta,
-        "return": row.said.return_,
-        "heartbeat": row.said.heartbeat,
+        "return": row.recorded.return_,
+        "heartbeat": row.recorded.heartbeat,
         "node": row.node,
         "job": row.job_id,
         "reason": (row.job.reason if row.job else "") or None,
-        "error": row.said.error if row.state == "failed" else None,
+        "error": row.recorded.error if row.state == "failed" else None,
         "folder": str(row.folder),
     }
 
 
 def _cells(rows: Sequence[RunStatus]) -> list[str]:
     first = rows[0]
-    returns = [row.said.return_ for row in rows if row.said.return_ is not None]
+    returns = [row.recorded.return_ for row in rows if row.recorded.return_ is not None]
     speeds = [row.fps for row in rows if row.fps]
     etas = [row.eta for row in rows if row.eta is not None]
     return [
@@ -99,7 +96,7 @@ def _cells(rows: Sequence[RunStatus]) -> list[str]:
         first.spec.variant,
         ranges(sorted(row.spec.seed for row in rows)),
         _state(first) if len(rows) == 1 else _states(rows),
-        f"{sum(row.said.step for row in rows):,}",
+        f"{sum(row.recorded.step for row in rows):,}",
         f"{sum(row.steps for row in rows):,}",
         f"{sum(speeds):,.1f}" if speeds else "-",
         str(timedelta(seconds=round(max(etas)))) if etas else "-",
@@ -111,7 +108,7 @@ def _cells(rows: Sequence[RunStatus]) -> list[str]:
 
 def _states(rows: Sequence[RunStatus]) -> str:
     found = Counter(row.state for row in rows)
-    return ", ".join(f"{found[state]:,} {state}" for state in STANDINGS if state in found)
+    return ", ".join(f"{found[state]:,} {state}" for state in RUN_STATES if state in found)
 
 
 def _state(row: RunStatus) -> str:
@@ -120,6 +117,6 @@ def _state(row: RunStatus) -> str:
 
 
 def _listed(names: Sequence[str | None]) -> str:
-    """Different names, or how many if there are several."""
+    """The name if all are equal, else the number of different ones."""
     different = list(dict.fromkeys(name for name in names if name))
     return different[0] if len(different) == 1 else f"{len(different)}" if different else "-"

@@ -26,7 +26,7 @@ from discovery.store import CORRELATIONS, GROUPS, MERGES, write_stability
 from suites.groups import published
 
 SHORT = DiscoverySettings(steps=600)  # the second chunk ends it in the middle, after three episodes of a toy
-# Task -> steps, the least Rela of the merges that are made, and the Rela of the next; from several seeds of 20,000 steps.
+# Task -> steps, the least Rela of the merges that are made, and that of the next; from several seeds of 20,000 steps.
 REAL = {
     "dmc_hopper_hop": (5000, 0.13, -0.26),
     "dmc_finger_spin": (5000, None, -0.57),

@@ -8,13 +8,13 @@ from tests.runs import standin
 
 @pytest.fixture
 def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No TensorFlow in this process's runs."""
+    """Runs in this process use the stand-ins instead of TensorFlow."""
     standin.install(monkeypatch.setattr)
 
 
 @pytest.fixture
 def stand_in_workers(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Launchers start stand-in workers; call it with their faults as JSON."""
+    """Launchers start stand-in workers; call the fixture with their faults as JSON."""
     import sys
 
     from runs.executing import launcher

@@ -1,8 +1,8 @@
 """A run without TensorFlow: an agent in plain numpy, for fast tests of everything around the agent.
 
-As a program it is a worker (`python -m tests.runs.standin <folder>`) whose agent misbehaves as FAULTS says: a JSON
-object of seed -> nan | raise | sigkill | wait. An agent that is to wait does so in the middle of its run, until the
-worker is asked to stop or the file that GATE names exists: so tests know where a run is, whatever the machine's speed.
+As a program it is a worker (`python -m tests.runs.standin <folder>`) whose agent has the faults in FAULTS: a JSON
+object of seed -> nan | raise | sigkill | wait. With `wait`, the agent waits in the middle of its run until the worker
+is asked to stop or the file in GATE exists, so that tests know the progress of a run on a machine of any speed.
 """
 
 import json
@@ -44,7 +44,7 @@ def spec(seed: int = 0, task: str = "toy_reach_1", variant: str = "standin", **c
 
 
 class StandIn:
-    """Follows the agent contract: every number is a function of seed, counters and what it was given."""
+    """Follows the agent contract: every number is a function of seed, counters and inputs."""
 
     def __init__(self, settings: Any, observations: ObservationSpec, action: ActionSpec, seed: int):
         self.action, self.seed = action, seed
@@ -74,7 +74,7 @@ class StandIn:
         self.weights = 0.99 * self.weights + 0.01 * np.tanh(content - 30)
         self.updates += 1
         if self.fault == "raise" and self.updates > 5:
-            raise RuntimeError("the stand-in was told to fail")
+            raise RuntimeError("the stand-in fails on purpose")
         if self.fault == "sigkill" and self.updates > 5:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.fault == "nan" and self.updates > 8:
@@ -97,15 +97,15 @@ class StandIn:
 
 
 def wait_for_stop_or_gate() -> None:
-    """Holds up a worker's run."""
+    """Pauses a worker's run."""
     stop, gate = signal.getsignal(signal.SIGTERM), Path(os.environ.get(GATE, "nowhere"))
     assert isinstance(stop, Stop)
-    while not stop.wanted and not gate.exists():
+    while not stop.requested and not gate.exists():
         time.sleep(0.02)
 
 
 class PlainBatches:
-    """The pipeline's batches, made when they are wanted."""
+    """The pipeline's batches, made on request."""
 
     def __init__(self, replay: Replay, seed: int, size: int):
         self.replay, self.seed, self.size = replay, seed, size
@@ -119,7 +119,7 @@ class PlainBatches:
 
 
 def install(put: Callable[[Any, str, Any], None] = setattr) -> None:
-    """Puts the stand-ins in the place of TensorFlow, by setattr or a monkeypatch's."""
+    """Replaces TensorFlow by the stand-ins, with setattr or that of a monkeypatch."""
     import agents.registry
     import runs.training.assemble
 
@@ -134,7 +134,7 @@ def run_until_killed(text: str, folder: str, calls: int) -> None:
     Args:
         text: A spec's YAML.
         folder: The run's folder.
-        calls: How many such calls are let through.
+        calls: The number of such calls before the kill.
     """
     left = calls
 
@@ -159,7 +159,7 @@ def run_until_killed(text: str, folder: str, calls: int) -> None:
 
 
 def metrics(folder: Path) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl, without what clocks say."""
+    """The lines of metrics.jsonl, without times."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [{name: value for name, value in line.items() if not name.startswith("time/")} for line in lines]
 

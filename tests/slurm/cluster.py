@@ -1,4 +1,4 @@
-"""A real Slurm cluster of one node on this machine, all of it in one folder."""
+"""A real Slurm cluster of one node on this machine, in one folder."""
 
 import contextlib
 import os
@@ -53,7 +53,7 @@ PreemptMode=REQUEUE
 SlurmctldParameters=preempt_send_user_signal
 JobRequeue=1
 
-# As quick as Slurm can be.
+# As fast as Slurm can be.
 SchedulerType=sched/backfill
 SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=1,sched_min_interval=0
 InactiveLimit=0
@@ -123,7 +123,7 @@ class Cluster:
     def __enter__(self) -> "Cluster":
         self._write()
         try:
-            # Outlives this process, should it be killed, to end what it leaves behind.
+            # Survives this process: if it is killed, the guard ends the processes it leaves behind.
             command = [sys.executable, "-m", "tests.slurm.cluster", str(self.folder)]
             self._guard = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, start_new_session=True)
             self._start()
@@ -158,16 +158,16 @@ class Cluster:
             raise AssertionError(f"{error}\n{queue.stdout}{queue.stderr}{self.logs()}") from None
 
     def release(self, job: str) -> None:
-        """Makes a requeued job start now, once it waits: what is set earlier, its requeueing sets back.
+        """Makes a requeued job start now, once it is pending: requeueing resets a start time that was set earlier.
 
-        Not within the second of its end, as Slurm tells the credentials of a job's lives apart by their seconds.
+        Not within the second of its end, since Slurm distinguishes the credentials of a job's restarts by seconds.
         """
         self.wait_until(lambda: self._states(job) == {"PENDING"}, f"job {job} waits")
         time.sleep(1.5)
         self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def cancel_all(self) -> None:
-        """Cancels every job, kills what does not end within a second, and waits for the queue to be empty."""
+        """Cancels every job, kills those that do not end within a second, and waits until the queue is empty."""
         patience = time.monotonic() + 1
 
         def emptied() -> bool:
@@ -183,13 +183,13 @@ class Cluster:
         """The ends of the daemons' logs."""
         tails = []
         for output in sorted(self.folder.glob("*.out")):
-            log = output.with_suffix(".log")  # has times, and what slurmstepd says, but not why a daemon did not start
+            log = output.with_suffix(".log")  # has times and slurmstepd's messages, but not why a daemon did not start
             path = log if log.exists() else output
             tails += [f"--- {path.name}", *path.read_text(errors="replace").splitlines()[-lines:]]
         return "\n".join(tails)
 
     def stop(self) -> None:
-        """Ends all jobs, then the daemons, then whatever is left of them."""
+        """Ends all jobs, then the daemons, then their remaining processes."""
         try:
             if len(self._daemons) == 3:
                 self.cancel_all()
@@ -217,7 +217,7 @@ class Cluster:
         key.write_bytes(secrets.token_bytes(128))
         key.chmod(0o600)
         for number in range(self.gpus):
-            (self.folder / f"nvidia{number}").symlink_to("/dev/null")  # Slurm wants a device
+            (self.folder / f"nvidia{number}").symlink_to("/dev/null")  # Slurm requires a device
         (self.folder / "slurm.conf").write_text(self.config)
         (self.folder / "plugstack.conf").touch()
         (self.folder / "gres.conf").write_text(f"Name=gpu File={self.folder}/nvidia[0-{self.gpus - 1}]\n")
@@ -243,7 +243,7 @@ class Cluster:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=output,
-                    start_new_session=True,  # a Ctrl-C is for the tests, which then stop it in order
+                    start_new_session=True,  # Ctrl-C must only reach the tests, which then stop the cluster in order
                 )
             )
 
@@ -266,7 +266,7 @@ class Cluster:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports below those that the system itself hands out."""
+    """Free ports below the system's ephemeral range."""
     ports: list[int] = []
     while len(ports) < count:
         port = random.SystemRandom().randrange(20000, 32000)
@@ -280,7 +280,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def processes(folder: Path, of_jobs: bool = False) -> list[int]:
-    """A cluster's processes, or its jobs' only, known by their environment or, as slurmstepd, by where they work."""
+    """The processes of a cluster, or only those of its jobs, found by environment or (slurmstepd) working directory."""
     mark = f"SLURM_CONF={folder}/".encode()
     found = []
     for entry in Path("/proc").iterdir():
@@ -306,7 +306,7 @@ def kill(pids: list[int]) -> None:
 
 
 def end_processes(folder: Path) -> None:
-    """Kills a cluster's processes, and those that they start meanwhile."""
+    """Kills a cluster's processes, also those that they start meanwhile."""
     deadline = time.monotonic() + 60
     while (left := processes(folder)) and time.monotonic() < deadline:
         kill(left)

@@ -9,7 +9,7 @@ from tests.slurm.cluster import NEEDED, Cluster
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """One Slurm cluster for all tests that want one."""
+    """One Slurm cluster for all tests that need one."""
     if missing := [name for name in NEEDED if shutil.which(name) is None]:
         pytest.skip(f"needs Slurm: no {', '.join(missing)}; apt-get install slurm-wlm munge")
     if os.geteuid() != 0:

@@ -1,4 +1,4 @@
-"""The cluster that the other tests run on."""
+"""The cluster that the other tests use."""
 
 import signal
 import subprocess

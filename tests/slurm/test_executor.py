@@ -1,4 +1,4 @@
-"""The whole way from a suite to finished runs on a real Slurm: real commands, real jobs, real agents on toy tasks."""
+"""From a suite to finished runs on a real Slurm: real commands, real jobs, real agents on toy tasks."""
 
 import contextlib
 import json
@@ -36,7 +36,7 @@ SHORT = {"hours": 1 / 30, "notice": 30}  # a job's time limit
 
 
 class Laboratory:
-    """A suite in a folder of its own, and the commands on it."""
+    """A suite in its own folder, and the commands on it."""
 
     def __init__(self, folder: Path, cluster: Cluster):
         self.folder = folder
@@ -44,7 +44,7 @@ class Laboratory:
         self.results = folder / "results"
 
     def write(self, **blocks: Any) -> None:
-        """Writes the suite; the blocks replace those of `SUITE`, but for settings of the cluster, which lie over."""
+        """Writes the suite; blocks replace those of `SUITE`; settings of the cluster are merged."""
         slurm = {**SUITE["slurm"], **blocks.pop("slurm", {})}
         (self.folder / "suite.yaml").write_text(json.dumps({**SUITE, **blocks, "slurm": slurm}))
 
@@ -86,7 +86,7 @@ class Laboratory:
         self.wait_until(lambda: self.states() == list(states), ", ".join(states))
 
     def wait_for_step(self, folder: Path, step: int) -> None:
-        """Waits for a run to have passed a step and saved itself."""
+        """Waits until a run has passed a step and saved a checkpoint."""
         self.wait_until(
             lambda: state.read(folder).step > step and any((folder / "checkpoints").glob("[0-9]*")), f"step {step}"
         )
@@ -99,9 +99,9 @@ def lab(tmp_path: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> La
 
 
 def train_here(folder: Path, settings: Mapping[str, Any]) -> tuple["subprocess.Popen[bytes]", Path]:
-    """Begins to train a run by the local executor, which nothing will stop; returns its process and its folder.
+    """Starts to train a run by the local executor, without interruption; returns its process and its folder.
 
-    On one core, as the jobs have one: numbers depend on the number of threads.
+    It uses one core like the jobs, since numbers depend on the number of threads.
     """
     (folder / "suite.yaml").write_text(json.dumps({**SUITE, "settings": settings, "variants": {"dreamer": {}}}))
     command = [sys.executable, str(ROOT / "launch.py"), "run", "suite.yaml"]
@@ -179,7 +179,7 @@ def test_failure_is_reported_and_retried(lab: Laboratory) -> None:
     lab.write(seeds=2)
     for spec in plan(load_suite(lab.folder / "suite.yaml"), {"seed": ["1"]}):
         write_spec(spec, spec.folder(lab.results))
-        (spec.folder(lab.results) / "episodes").touch()  # a file where the run wants a folder
+        (spec.folder(lab.results) / "episodes").touch()  # a file in the place of a folder
     lab.submit()
     lab.wait_for_states("done", "failed")
     shown = lab.launch("status", "suite.yaml")
@@ -195,7 +195,7 @@ def test_failure_is_reported_and_retried(lab: Laboratory) -> None:
     lab.wait_for_states("done", "done")
 
 
-def test_cancelled_run_saves_itself_and_goes_on_later(lab: Laboratory, uninterrupted: Path) -> None:
+def test_cancelled_run_saves_a_checkpoint_and_resumes_later(lab: Laboratory, uninterrupted: Path) -> None:
     lab.write(settings=LONG, variants={"dreamer": {}})
     folder = lab.run("dreamer")
     lab.submit()
@@ -215,7 +215,7 @@ def test_cancelled_run_saves_itself_and_goes_on_later(lab: Laboratory, uninterru
     assert metrics(folder) == metrics(uninterrupted)
 
 
-def test_scancel_by_hand_loses_nothing_either(lab: Laboratory, uninterrupted: Path) -> None:
+def test_scancel_by_hand_loses_nothing(lab: Laboratory, uninterrupted: Path) -> None:
     lab.write(settings=LONG, variants={"dreamer": {}})
     folder = lab.run("dreamer")
     lab.submit()
@@ -229,24 +229,25 @@ def test_scancel_by_hand_loses_nothing_either(lab: Laboratory, uninterrupted: Pa
 
 
 def test_time_limit_is_survived(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Slurm looks at limits every 30 seconds, and gives its notice up to as many early: after 60 to 90 seconds here."""
+    """Slurm checks limits every 30 seconds, and may send its notice as much earlier: after 60 to 90 seconds here."""
     lab.write(settings=ENDLESS, variants={"dreamer": {}}, slurm=SHORT)
     folder = lab.run("dreamer")
     lab.submit()
     job = lab.rows()[0]["job"]
     process, whole = train_here(tmp_path_factory.mktemp("endless"), ENDLESS)
     try:
-        for lives in (1, 2):
-            lab.wait_until(lambda: lab.reasons(folder) == ["timed out"] * lives, "the end of a life")  # noqa: B023
+        for attempt in (1, 2):
+            lab.wait_until(lambda: lab.reasons(folder) == ["timed out"] * attempt, "the end of an attempt")  # noqa: B023
             assert any((folder / "checkpoints").iterdir())
             lab.cluster.release(job)
         reached = lab.attempts(folder)[1]["end_step"]
-        lab.wait_until(lambda: state.read(folder).step > reached + 200, "a third life that gets further")
+        lab.wait_until(lambda: state.read(folder).step > reached + 200, "progress of the third attempt")
         lab.launch("cancel", "suite.yaml")
         lab.wait_until(lambda: not lab.cluster.jobs(), "an empty queue")
         lines = metrics(folder)
         lab.wait_until(
-            lambda: (whole / "metrics.jsonl").read_bytes().count(b"\n") >= len(lines), "the uninterrupted run as far"
+            lambda: (whole / "metrics.jsonl").read_bytes().count(b"\n") >= len(lines),
+            "the uninterrupted run reaches the same step",
         )
     finally:
         process.terminate()
@@ -270,7 +271,7 @@ def test_exhausted_budget_fails_the_run(lab: Laboratory) -> None:
     assert "nothing to submit" in lab.submit()
 
 
-def test_killed_run_is_taken_up_by_the_next_launch(lab: Laboratory, uninterrupted: Path) -> None:
+def test_killed_run_is_resumed_by_the_next_launch(lab: Laboratory, uninterrupted: Path) -> None:
     lab.write(settings=LONG, variants={"dreamer": {}})
     folder = lab.run("dreamer")
     lab.submit()
@@ -287,7 +288,7 @@ def test_killed_run_is_taken_up_by_the_next_launch(lab: Laboratory, uninterrupte
     assert metrics(folder) == metrics(uninterrupted)
 
 
-def test_preempted_run_goes_on_where_it_was(lab: Laboratory, uninterrupted: Path) -> None:
+def test_preempted_run_resumes_where_it_was(lab: Laboratory, uninterrupted: Path) -> None:
     lab.write(settings=LONG, variants={"dreamer": {}}, slurm={"gpus": 2})
     folder = lab.run("dreamer")
     lab.submit()
@@ -304,8 +305,8 @@ def test_preempted_run_goes_on_where_it_was(lab: Laboratory, uninterrupted: Path
     assert metrics(folder) == metrics(uninterrupted)
 
 
-def test_lost_node_brings_the_job_back_to_its_newest_checkpoint(lab: Laboratory, uninterrupted: Path) -> None:
-    """Slurm requeues it without a word to the job, which starts again from the pickle of its submission."""
+def test_job_of_a_lost_node_resumes_from_its_newest_checkpoint(lab: Laboratory, uninterrupted: Path) -> None:
+    """Slurm requeues the job without notice; it starts again from the pickle of its submission."""
     lab.write(settings=LONG, variants={"dreamer": {}})
     folder = lab.run("dreamer")
     daemons = len(processes(lab.cluster.folder))
@@ -315,8 +316,8 @@ def test_lost_node_brings_the_job_back_to_its_newest_checkpoint(lab: Laboratory,
     lab.cluster.run("scontrol", "update", f"NodeName={lab.cluster.node}", "State=DOWN", "Reason=lost")
     kill(processes(lab.cluster.folder, of_jobs=True))
     lab.wait_for_states("queued")
-    lab.wait_until(lambda: len(processes(lab.cluster.folder)) <= daemons, "the end of the job's first life")
-    with contextlib.suppress(RuntimeError):  # it may have come back by itself
+    lab.wait_until(lambda: len(processes(lab.cluster.folder)) <= daemons, "the end of the job's first attempt")
+    with contextlib.suppress(RuntimeError):  # the node may be up again by itself
         lab.cluster.run("scontrol", "update", f"NodeName={lab.cluster.node}", "State=RESUME")
     lab.cluster.release(job)
     lab.wait_for_states("done")
@@ -359,11 +360,11 @@ def test_jobs_run_the_code_of_their_submission(lab: Laboratory, tmp_path: Path) 
         path.write_text("raise SystemExit('edited since')\n")
     lab.cluster.run("scontrol", "release", lab.rows()[0]["job"])
     lab.wait_for_states("done")
-    told = json.loads((lab.run("random") / "provenance.json").read_text())
-    assert told["attempts"][0]["reason"] == "done"
+    recorded = json.loads((lab.run("random") / "provenance.json").read_text())
+    assert recorded["attempts"][0]["reason"] == "done"
 
 
-def test_refusal_is_told_in_slurms_words(lab: Laboratory) -> None:
+def test_refusal_shows_slurms_message(lab: Laboratory) -> None:
     lab.write(slurm={"partition": "nowhere"})
     output = lab.submit(code=2)
     assert "error: the cluster refused a submission: " in output

@@ -1,1 +1,1 @@
-"""The Slurm executor: batches of runs given to a cluster by submitit, and what they do there."""
+"""The Slurm executor: submission of batches of runs by submitit, and the jobs that train them."""

@@ -1,4 +1,4 @@
-"""How often a run may come back in its job: budgets of time-outs and preemptions, and no attempts without progress."""
+"""How often a job may be requeued for a run: budgets of time-outs and preemptions, and a check of progress."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,19 +6,19 @@ from typing import Any
 from common.text import counted
 from runs.settings import SlurmSettings
 
-Attempt = Mapping[str, Any]  # as provenance.json keeps it
+Attempt = Mapping[str, Any]  # as in provenance.json
 Position = tuple[int, int]  # environment steps and gradient steps of the newest checkpoint
-FRUITLESS = 2  # attempts in a row without progress that are enough
-LOST = 10  # returns for other reasons, lost nodes mostly, that are granted besides
+FRUITLESS = 2  # consecutive attempts without progress after which a run fails
+LOST = 10  # additional requeues for other reasons, mostly lost nodes
 
 
 def verdict(attempts: Sequence[Attempt], position: Position, restarts: int, settings: SlurmSettings) -> str | None:
-    """Why a run that did not end may not come back, or None if it may.
+    """Why a run that was interrupted may not continue, or None if it may.
 
     Args:
-        attempts: What the same job has tried, oldest first; none of them goes on any more.
-        position: How far the run has come.
-        restarts: Times that the job has come back, as Slurm counts them.
+        attempts: Its attempts in the same job, oldest first; all have ended.
+        position: The progress of the run.
+        restarts: How often the job was requeued, as counted by Slurm.
         settings: The budgets.
     """
     reasons = [attempt.get("reason") for attempt in attempts]
@@ -28,9 +28,11 @@ def verdict(attempts: Sequence[Attempt], position: Position, restarts: int, sett
     ):
         if reasons.count(reason) > budget:
             return f"it {_was(reason)} {counted(reasons.count(reason), 'time')}, and slurm.{name} is {budget}"
-    # Also where no attempt lived long enough to be noted.
+    # Counts also attempts that ended before they were recorded.
     if restarts > settings.timeouts + settings.preemptions + LOST:
-        return f"its job came back {restarts} times, more than slurm.timeouts, slurm.preemptions and {LOST} lost nodes"
+        return (
+            f"its job was requeued {restarts} times, more than slurm.timeouts, slurm.preemptions and {LOST} lost nodes"
+        )
     begun = [(attempt.get("step"), attempt.get("updates")) for attempt in attempts[-FRUITLESS:]]
     if begun == [position] * FRUITLESS:
         return (

@@ -7,51 +7,51 @@ from math import ceil
 from pathlib import Path
 from typing import Any
 
-from runs.executing.slurm.job import COMES_BACK, SlurmJob
+from runs.executing.slurm.job import REQUEUE, SlurmJob
 from runs.settings import SlurmSettings
 from runs.watching.slurm import ClusterError, Slurm, clean_environment, last_line
 
 
 class Cluster(Slurm):
-    """The same cluster, with submission by submitit."""
+    """The cluster of this machine, with submission by submitit."""
 
     def submit(self, jobs: Sequence[SlurmJob], folder: Path, snapshot: Path, settings: SlurmSettings) -> str:
-        """Submits an array of jobs, or a single one, by one call of sbatch.
+        """Submits an array of jobs, or a single job, by one call of sbatch.
 
         Args:
-            jobs: What the jobs do.
-            folder: The batch's folder, whose name becomes the jobs'.
+            jobs: The functions of the jobs.
+            folder: The batch's folder; its name becomes that of the jobs.
             snapshot: The code to run.
-            settings: What to ask for.
+            settings: What to request.
 
         Returns:
             The id of the array, or of the job.
 
         Raises:
-            ClusterError: the submission was refused, in sbatch's words.
+            ClusterError: the submission was refused, with sbatch's message.
         """
         import submitit
 
         try:
-            # submitit's own budget of time-outs counts each signal where the limit is short: ours stands in `budget`.
+            # submitit's budget of time-outs counts every signal if the limit is short; ours is in `budget`.
             executor = submitit.AutoExecutor(
                 folder, cluster="slurm", slurm_max_num_timeout=1_000_000, slurm_python=_python(settings)
             )
             executor.update_parameters(**parameters(folder.name, snapshot, settings))
             with clean_environment(), executor.batch():
                 submitted = [executor.submit(job) for job in jobs]
-        except (RuntimeError, OSError) as error:  # of which submitit's own errors are
-            raise ClusterError(f"the cluster refused a submission: {_words(error)}") from error
+        except (RuntimeError, OSError) as error:  # includes submitit's own errors
+            raise ClusterError(f"the cluster refused a submission: {_message(error)}") from error
         return submitted[0].job_id.partition("_")[0]
 
 
 def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, Any]:
-    """What submitit is given for the jobs of a batch."""
+    """The parameters of submitit for the jobs of a batch."""
     options: dict[str, Any] = {"requeue": True}  # after the loss of a node
     for option in settings.options:
         key, equals, value = option.strip().lstrip("-").partition("=")
         options[key] = value if equals else True
-    wanted: dict[str, Any] = {
+    given: dict[str, Any] = {
         "name": name,
         "timeout_min": ceil(settings.hours * 60),
         "mem_gb": settings.memory,
@@ -65,38 +65,38 @@ def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, 
         "slurm_array_parallelism": settings.array_parallelism,
         "slurm_signal_delay_s": settings.notice,
         "slurm_additional_parameters": options,
-        "slurm_srun_args": [f"--cpus-per-task={settings.cpus}"],  # srun does not take it from sbatch since Slurm 22.05
-        # The snapshot's modules, and no others of that name: -m would put the current directory first.
+        "slurm_srun_args": [f"--cpus-per-task={settings.cpus}"],  # since Slurm 22.05, srun does not inherit it
+        # Modules must come from the snapshot: -m would put the current directory first.
         "slurm_setup": [
             *settings.setup,
             "export PYTHONSAFEPATH=1",
             f"export PYTHONPATH={shlex.quote(str(snapshot))}${{PYTHONPATH:+:$PYTHONPATH}}",
-            "set +e",  # whatever came before, the end of this script is to be reached
+            "set +e",  # the teardown must run also if the program fails
         ],
         "slurm_teardown": [
             "code=$?",
-            # Not by SLURM_JOB_ID, which one member of an array shares with the array.
+            # Not SLURM_JOB_ID: for one member of an array, it equals the id of the whole array.
             "job=${SLURM_ARRAY_JOB_ID:+${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID}",
-            # Where many jobs are preempted at once, Slurm may be too busy for the first call.
-            f"if [ $code -eq {COMES_BACK} ]; then",
+            # If many jobs are preempted at once, Slurm may be too busy for the first call.
+            f"if [ $code -eq {REQUEUE} ]; then",
             "  for wait in 0 5 15 30; do sleep $wait; scontrol requeue ${job:-$SLURM_JOB_ID} && break; done",
             "fi",
             "exit $code",
         ],
     }
-    return {key: value for key, value in wanted.items() if value is not None}
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _python(settings: SlurmSettings) -> str:
     """The command that starts Python.
 
-    A signal that comes before submitit listens must not end the job, which would not come back then.
+    A signal before submitit installs its handlers must not end the job, since it would not be requeued.
     """
     return f'sh -c \'trap "" USR2 TERM; exec "$@"\' sh {settings.python or shlex.quote(sys.executable)}'
 
 
 def flags(settings: SlurmSettings) -> list[str]:
-    """The same as sbatch's options, for people; what depends on the batch is left out, and so are paths."""
+    """The parameters as options of sbatch, for display; without paths and what depends on the batch."""
     given = parameters("", Path(), settings)
     hours, minutes = divmod(given["timeout_min"], 60)
     named = {
@@ -117,5 +117,5 @@ def flags(settings: SlurmSettings) -> list[str]:
     return [*lines, *(f"setup: {line}" for line in settings.setup)]
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return last_line(str(error.__cause__ or "") if not str(error).strip() else str(error))

@@ -1,4 +1,4 @@
-"""Gives Slurm what is missing: the plan, less what is done, failed, running or queued already."""
+"""Submits the missing runs: those of the plan that are not done, failed, running or queued."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -23,11 +23,11 @@ from runs.watching.status import RunStatus, statuses
 from runs.watching.status_table import counts
 from suites.plan import RunSpec
 
-PATIENCE = 600.0  # seconds that another launcher may take to submit
+PATIENCE = 600.0  # seconds to wait for another launcher's submission
 
 
 class Executor(Protocol):
-    """What a submission asks of a cluster; see `runs.executing.slurm.cluster.Cluster`."""
+    """The interface of a cluster; see `runs.executing.slurm.cluster.Cluster`."""
 
     def queue(self) -> list[Entry]:
         """All jobs of this user."""
@@ -39,7 +39,7 @@ class Executor(Protocol):
         """Submits an array; returns its id."""
 
     def withdraw(self, name: str) -> None:
-        """Cancels what may have been accepted of a batch."""
+        """Cancels the jobs of a batch that may have been accepted."""
 
     def cancel(self, ids: Sequence[str]) -> None:
         """Cancels jobs."""
@@ -47,10 +47,10 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Difference:
-    """What a plan lacks.
+    """The difference between a plan and what exists.
 
     Attributes:
-        rows: Every run of the plan, and how it stands.
+        rows: Every run of the plan, with its status.
         missing: The runs to submit.
     """
 
@@ -59,18 +59,18 @@ class Difference:
 
     @property
     def blocked(self) -> int:
-        """Runs that have stopped in jobs which go on with others."""
+        """The number of runs that stopped in jobs which continue with other runs."""
         return sum(row.job is not None and row.state in ("pending", "failed") for row in self.rows)
 
     def jobs(self, settings: SlurmSettings) -> list[list[Run]]:
-        """The missing runs as jobs of some runs each."""
+        """The missing runs, grouped into jobs."""
         return list(chunks(self.missing, settings.runs_per_job))
 
 
 def difference(
     specs: Sequence[RunSpec], results: Path, queue: Queue, settings: SlurmSettings, retry_failed: bool
 ) -> Difference:
-    """Compares a plan with what is on disk and in the queue; changes nothing."""
+    """Compares a plan with the disk and the queue; changes nothing."""
     rows = statuses(specs, results, queue, settings.stale)
     return Difference(rows, [Run(row.spec, row.folder) for row in rows if row.is_missing(retry_failed)])
 
@@ -84,42 +84,43 @@ def submit(
     retry_failed: bool = False,
     replace: bool = False,
 ) -> int:
-    """Submits the runs of a plan that are missing; two launchers at once take turns.
+    """Submits the missing runs of a plan; concurrent launchers take turns.
 
     Args:
         specs: The plan.
-        results: Root of all results; the jobs have to see it under the same path.
-        settings: What the jobs ask for.
-        cluster: Whom to ask.
-        note: Is told, in lines, what was done.
-        retry_failed: Whether runs that have failed by themselves are missing, too.
-        replace: Move runs aside whose settings have changed.
+        results: Root of all results; must have the same path in the jobs.
+        settings: What the jobs request.
+        cluster: The cluster.
+        note: Called with each line of the report.
+        retry_failed: Whether failed runs count as missing.
+        replace: Move runs with changed settings aside.
 
     Returns:
-        How many runs were submitted.
+        The number of submitted runs.
 
     Raises:
-        ClusterError: the cluster refused, maybe half-way; what was submitted before is said, and stays.
+        ClusterError: the cluster refused, possibly after some submissions; these remain, and the message counts them.
         UserError: settings have changed under the same name; nothing was submitted.
     """
     results = results.absolute()
     with _turn(results, note):
         entries = _reachable(cluster, results, note)
         suites = {spec.suite for spec in specs}
-        given = batches.queue(results, suites, entries)
-        queue = Queue({**waiting_here(results, suites), **given.jobs}, given.alive)
+        slurm_queue = batches.queue(results, suites, entries)
+        queue = Queue({**waiting_here(results, suites), **slurm_queue.jobs}, slurm_queue.alive)
         refuse_changes(specs, results, queue)
         for path in run_folder.claim(specs, results, replace):
             note(f"moved aside: {path}")
         found = difference(specs, results, queue, settings, retry_failed)
         for row in found.rows:
-            if row.state != "running" and (
-                row.job is None or row.job.waits
-            ):  # what is queued would not start otherwise
+            if row.state != "running" and (row.job is None or row.job.waits):  # queued runs would not start otherwise
                 stop.allow(row.folder)
         note(counts(found.rows))
         if found.blocked:
-            note(f"{counted(found.blocked, 'run')} stopped in jobs that go on with others; submit again when those end")
+            note(
+                f"{counted(found.blocked, 'run')} stopped in jobs that continue with other runs; "
+                "submit again when those jobs end"
+            )
         if not found.missing:
             note("nothing to submit")
             return 0
@@ -132,7 +133,7 @@ def submit(
             except ClusterError as error:
                 raise ClusterError(
                     f"{error}\n{submitted:,} of {len(found.missing):,} runs were submitted; "
-                    "once the cause is mended, the same command submits the rest"
+                    "once the cause is fixed, the same command submits the rest"
                 ) from error
             runs = sum(map(len, jobs))
             submitted += runs
@@ -145,41 +146,41 @@ def _submit(
     jobs: Sequence[Sequence[Run]], results: Path, code: Path, settings: SlurmSettings, cluster: Executor
 ) -> str:
     """Submits one array."""
-    home = batches.folder_of(results / jobs[0][0].spec.suite)
-    if "%" in str(home):
-        raise UserError(f"{home}: Slurm reads signs into a % in a path; rename the suite or the folder")
-    batches.write(home, jobs, code.name)
+    folder = batches.folder_of(results / jobs[0][0].spec.suite)
+    if "%" in str(folder):
+        raise UserError(f"{folder}: Slurm interprets % in a path; rename the suite or the folder")
+    batches.write(folder, jobs, code.name)
     try:
-        with deferred():  # between Slurm's consent and the last pickle an interrupt would orphan jobs
-            return cluster.submit([SlurmJob(runs, settings) for runs in jobs], home, code, settings)
+        with deferred():  # an interrupt between Slurm's acceptance and the last pickle would orphan jobs
+            return cluster.submit([SlurmJob(runs, settings) for runs in jobs], folder, code, settings)
     except ClusterError:
-        with suppress(ClusterError):  # what cannot be withdrawn has to be found again
-            cluster.withdraw(home.name)
-            shutil.rmtree(home, ignore_errors=True)
+        with suppress(ClusterError):  # if it cannot be withdrawn, the folder is needed to find its jobs
+            cluster.withdraw(folder.name)
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
 def _reachable(cluster: Executor, results: Path, note: Callable[[str], None]) -> list[Entry]:
-    """Slurm's queue, without what a killed launcher has left in it half submitted: that is cancelled."""
+    """Slurm's queue; first cancels the jobs that a killed launcher left without their pickles."""
     entries = cluster.queue()
     if orphans := batches.orphans(results, entries):
         cluster.cancel(sorted(orphans))
-        note(f"cancelled {counted(len(orphans), 'job')} that a killed launcher had not submitted to the end")
+        note(f"cancelled {counted(len(orphans), 'job')} that a killed launcher had only partly submitted")
     return [entry for entry in entries if entry.job.id not in orphans]
 
 
 @contextmanager
 def _turn(results: Path, note: Callable[[str], None]) -> Iterator[None]:
-    """Lets one launcher at a time compare and submit."""
-    place = results / code_snapshot.FOLDER
+    """The submission lock: one launcher at a time compares and submits."""
+    folder = results / code_snapshot.FOLDER
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{results}: results cannot be written there ({error.strerror})") from error
-    if lock.is_held(place):
+    if lock.is_held(folder):
         note("another launcher is submitting; waiting for it")
     try:
-        with lock.held(place, PATIENCE):
+        with lock.held(folder, PATIENCE):
             yield
     except lock.BusyError:
         raise UserError(f"another launcher has been submitting to {results} for {PATIENCE:.0f} s; try again") from None

@@ -22,9 +22,9 @@ print(code_snapshot.take(Path(sys.argv[1])))
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of the rooms without git."""
+    """A copy of the code without git."""
     copy = tmp_path / "checkout"
-    for name in code_snapshot.ROOMS:
+    for name in code_snapshot.CODE:
         source = ROOT / name
         if source.is_dir():
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -71,30 +71,30 @@ def test_snapshot_holds_the_code_as_it_is(checkout: Path, tmp_path: Path) -> Non
     assert not (taken / "noise.log").exists()
     assert not (taken / "results").exists()
     assert not (taken / "runs" / "training" / "progress.py").exists()
-    said = json.loads((taken / SNAPSHOT).read_text())
-    assert said["commit"] == git(checkout, "rev-parse", "HEAD")
-    assert said["dirty"] is True
-    assert "edited = True" in said["diff"]
-    assert said["untracked"] == ["agents/new.py"]
+    origin = json.loads((taken / SNAPSHOT).read_text())
+    assert origin["commit"] == git(checkout, "rev-parse", "HEAD")
+    assert origin["dirty"] is True
+    assert "edited = True" in origin["diff"]
+    assert origin["untracked"] == ["agents/new.py"]
 
-    # What runs from it says where it comes from, and does not ask a git around it.
+    # Code in the snapshot reports its origin from the snapshot, not from a git repository around it.
     git(tmp_path, "init", "--quiet")
-    told = python(taken, "import json; from common.origin import source; print(json.dumps(source()))")
-    assert json.loads(told) == said
+    reported = python(taken, "import json; from common.origin import source; print(json.dumps(source()))")
+    assert json.loads(reported) == origin
 
-    assert take(checkout, results) == taken  # equal code is kept once
+    assert take(checkout, results) == taken  # equal code is stored once
     (checkout / "agents" / "new.py").write_text("fresh = False\n")
     assert take(checkout, results) != taken
     assert (taken / "agents" / "new.py").read_text() == "fresh = True\n"
 
 
 def test_code_that_git_does_not_know_is_found(checkout: Path, tmp_path: Path) -> None:
-    git(tmp_path, "init", "--quiet")  # somebody else's repository around it
+    git(tmp_path, "init", "--quiet")  # an unrelated repository around it
     (tmp_path / ".gitignore").write_text("checkout/\n")
-    (checkout / "notes.txt").write_text("not of the code")
+    (checkout / "notes.txt").write_text("not part of the code")
     taken = take(checkout, tmp_path / "out")
     names = {path.name for path in taken.iterdir()}
-    assert names == {*code_snapshot.ROOMS, SNAPSHOT}
+    assert names == {*code_snapshot.CODE, SNAPSHOT}
     assert python(taken, "import runs.training.worker; print(runs.training.worker.__file__)") == str(
         taken / "runs" / "training" / "worker.py"
     )

@@ -44,7 +44,7 @@ def states(specs: list[RunSpec], results: Path) -> list[str]:
 def launcher(
     results: Path, *seeds: int, faults: str = "{}", output: int | IO[str] = subprocess.PIPE
 ) -> "subprocess.Popen[str]":
-    """A launcher in a process of its own. What `wait` holds up goes on once there is a file `gate` in the results."""
+    """A launcher in a separate process. Runs paused by `wait` continue once the results contain a file `gate`."""
     return subprocess.Popen(
         [sys.executable, "-c", LAUNCH, str(results), *map(str, seeds)],
         cwd=ROOT,
@@ -55,7 +55,7 @@ def launcher(
 
 
 def wait_until_running(*folders: Path) -> None:
-    """Waits for runs to get somewhere."""
+    """Waits until runs have made progress."""
     for folder in folders:
         wait_until(
             lambda: state.read(folder).state == "running" and (folder / "checkpoints").exists(),  # noqa: B023
@@ -71,11 +71,11 @@ def test_failures_do_not_stop_the_others(
     assert launch(specs, tmp_path, workers=2, retry_failed=False, replace=False) == 1
     assert states(specs, tmp_path) == ["failed", "failed", "done"]
     output = capsys.readouterr().out
-    assert "RuntimeError: the stand-in was told to fail" in output
+    assert "RuntimeError: the stand-in fails on purpose" in output
     assert "killed by SIGKILL" in output
     assert "1 of 3 runs done, 2 failed, 0 left" in output
 
-    # What failed by itself is skipped, but still reported; what a signal killed is taken up again.
+    # A failed run is skipped, but still reported; a run killed by a signal is resumed.
     stand_in_workers("{}")
     assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 1
     assert states(specs, tmp_path) == ["failed", "done", "done"]
@@ -126,7 +126,7 @@ def test_foreign_folder_is_not_touched(tmp_path: Path, stand_in_workers: Faults)
     folder = spec().folder(tmp_path)
     folder.mkdir(parents=True)
     (folder / "thesis.tex").write_text("precious")
-    with pytest.raises(UserError, match="no run's"):
+    with pytest.raises(UserError, match="do not belong to a run"):
         launch([spec()], tmp_path, workers=1, retry_failed=False, replace=False)
     assert (folder / "thesis.tex").read_text() == "precious"
 
@@ -135,7 +135,7 @@ def test_two_launchers_do_not_run_the_same_run_twice(tmp_path: Path) -> None:
     outputs = [tmp_path / "one.log", tmp_path / "other.log"]
 
     def found_each_others() -> bool:
-        return sum(output.read_text().count("another launcher runs it") for output in outputs) == 2
+        return sum(output.read_text().count("another launcher is running it") for output in outputs) == 2
 
     with outputs[0].open("w") as one, outputs[1].open("w") as other:
         both = [launcher(tmp_path, 0, 1, faults='{"0": "wait", "1": "wait"}', output=to) for to in (one, other)]
@@ -157,7 +157,7 @@ def test_interrupt_leaves_everything_resumable(tmp_path: Path, number: signal.Si
     process.send_signal(number)
     output, _ = process.communicate(timeout=LIMIT)
     assert process.returncode == 130, output
-    assert "it can be taken up again" in output
+    assert "it can be resumed" in output
     assert [state.read(folder).state for folder in folders] == ["pending", "pending"]
     assert all(any((folder / "checkpoints").iterdir()) for folder in folders)
 
@@ -168,7 +168,7 @@ def test_workers_save_and_end_when_their_launcher_is_killed(tmp_path: Path) -> N
     wait_until_running(folder)
     process.kill()
     process.communicate()
-    again = launcher(tmp_path, 0)  # waits for the orphan, then takes the run up
+    again = launcher(tmp_path, 0)  # waits for the orphaned worker, then resumes the run
     output, _ = again.communicate(timeout=LIMIT)
     assert again.returncode == 0, output
     attempts = json.loads((folder / "provenance.json").read_text())["attempts"]
@@ -189,7 +189,7 @@ def test_run_that_cannot_be_started_does_not_stop_the_others(
 ) -> None:
     replaced, blocked, sound = spec(0, steps=120), spec(1, variant="file"), spec(2, steps=120)
     folder = replaced.folder(tmp_path)
-    monkeypatch.setattr(local.run_folder, "claim", lambda *_: [])  # what follows happens after the launcher's look
+    monkeypatch.setattr(local.run_folder, "claim", lambda *_: [])  # as if the rest happened after the check
     write_spec(spec(0, steps=160), folder)
     blocked.folder(tmp_path).parent.write_text("in the way")
     assert launch([replaced, blocked, sound], tmp_path, workers=1, retry_failed=False, replace=False) == 1
@@ -209,8 +209,8 @@ def test_modules_of_the_current_directory_are_not_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_cancelled_runs_save_themselves_and_the_others_go_on(tmp_path: Path) -> None:
-    """A mark in a folder stops the run that goes on, and keeps from starting the one that waits."""
+def test_cancelled_runs_save_checkpoints_and_the_others_continue(tmp_path: Path) -> None:
+    """A mark in a folder stops a running run, and prevents the start of a waiting one."""
     process = launcher(tmp_path, 0, 1, 2, 3, faults='{"0": "wait", "1": "wait"}')
     folders = [spec(seed).folder(tmp_path) for seed in range(4)]
     wait_until_running(*folders[:2])
@@ -230,14 +230,14 @@ def test_cancelled_runs_save_themselves_and_the_others_go_on(tmp_path: Path) -> 
     assert [attempt["reason"] for attempt in attempts] == ["cancelled"]
     assert any((folders[0] / "checkpoints").iterdir())
 
-    again = launcher(tmp_path, 0, 1, 2, 3)  # forgets that anybody cancelled
+    again = launcher(tmp_path, 0, 1, 2, 3)  # removes the marks
     output, _ = again.communicate(timeout=LIMIT)
     assert again.returncode == 0, output
     assert states(specs, tmp_path) == ["done"] * 4
     assert not list(tmp_path.rglob(stop.MARK))
 
 
-def test_runs_in_slurms_queue_are_left_to_it(
+def test_runs_in_slurms_queue_are_skipped(
     tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     specs = [spec(seed, steps=120) for seed in range(2)]
@@ -248,21 +248,21 @@ def test_runs_in_slurms_queue_are_left_to_it(
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
     assert states(specs, tmp_path) == ["pending", "done"]
-    assert "1 of 2 runs are in Slurm's queue, and left to it" in capsys.readouterr().out
+    assert "1 of 2 runs are in Slurm's queue; skipped here" in capsys.readouterr().out
     with pytest.raises(UserError, match="1 of these runs are in the queue with other settings"):
         launch([spec(0, steps=160)], tmp_path, workers=1, retry_failed=False, replace=True)
-    squeue.write_text("#!/bin/sh\necho 'no controller' >&2; exit 1\n")  # where it cannot be asked, nobody waits for it
+    squeue.write_text("#!/bin/sh\necho 'no controller' >&2; exit 1\n")  # if Slurm does not answer, the runs start here
     assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
     assert states(specs, tmp_path) == ["done", "done"]
     assert "warning: squeue failed: no controller" in capsys.readouterr().out
 
 
-def test_roster_ends_with_its_launcher(tmp_path: Path) -> None:
+def test_queue_file_ends_with_its_launcher(tmp_path: Path) -> None:
     runs = [processes.Run(spec(seed), spec(seed).folder(tmp_path)) for seed in range(2)]
-    with local_queue.posted(tmp_path / "suite") as post:
-        post(runs)
+    with local_queue.queue_file(tmp_path / "suite") as write:
+        write(runs)
         assert set(local_queue.read(tmp_path / "suite")) == {run.folder for run in runs}
-        post(runs[1:])
+        write(runs[1:])
         assert set(local_queue.read(tmp_path / "suite")) == {runs[1].folder}
     assert not local_queue.read(tmp_path / "suite")
     killed = tmp_path / "suite" / local_queue.FOLDER / "host-1.json"

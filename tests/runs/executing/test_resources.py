@@ -26,9 +26,9 @@ def devices(places: int) -> list[str | None]:
 
 def test_cores_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [threads(places) for places in (1, 2, 3, 20)] == [{"8"}, {"4"}, {"2"}, {"1"}]
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")  # where the cluster binds no process to its cores
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "4")  # if the cluster does not bind processes to cores
     assert threads(2) == {"2"}
-    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "64")  # where it does, the mask is what counts
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "64")  # if it does, the affinity mask counts
     assert threads(1) == {"8"}
 
 
@@ -53,7 +53,7 @@ def test_each_process_has_its_gpu(
     assert devices(places) == expected
 
 
-def test_gpus_of_the_machine_are_found_where_nobody_names_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_gpus_of_the_machine_are_found_without_the_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(shares, "DRIVER", tmp_path)
     for name in ("0000:18:00.0", "0000:3b:00.0"):
         (tmp_path / name).mkdir()

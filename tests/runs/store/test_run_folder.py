@@ -1,4 +1,4 @@
-"""Run folders: whether they still hold the runs that a suite asks for, those of earlier versions included."""
+"""Run folders: whether they still hold the runs of a suite, also those of earlier versions."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ from tests.runs.standin import spec
 
 
 def before(*overrides: str) -> list[RunSpec]:
-    """The finished runs of the suite of before, as it asks for them now."""
+    """The finished runs of the version 1 suite, as planned by the current version."""
     return plan(load_suite(version_1.SUITE, overrides), {"seed": ["0"]})
 
 
@@ -33,7 +33,7 @@ def test_own_folders_are_recognised_without_parsing(tmp_path: Path, monkeypatch:
         claim([spec(0, steps=800)], tmp_path, replace=True)
 
 
-def test_folders_of_before_are_recognised_without_parsing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_version_1_folders_are_recognised_without_parsing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     version_1.copy(tmp_path)
     specs = before()
     assert [each.variant for each in specs] == list(version_1.VARIANTS)
@@ -44,7 +44,7 @@ def test_folders_of_before_are_recognised_without_parsing(tmp_path: Path, monkey
 
 
 def test_only_runs_that_read_a_setting_are_changed_by_it(tmp_path: Path) -> None:
-    """With the first rule's hashes, of any setting that somebody might read."""
+    """Version 1 hashes cover all settings that an agent might read."""
     version_1.copy(tmp_path)
     for override, changed in [
         ("behavior.horizon=20", set(version_1.VARIANTS) - {"random"}),
@@ -64,18 +64,18 @@ def test_only_runs_that_read_a_setting_are_changed_by_it(tmp_path: Path) -> None
     assert (tmp_path / "before" / "toy_reach_8" / "random" / "0" / SPEC).exists()
 
 
-def test_run_of_before_that_goes_on_is_identified_anew(tmp_path: Path) -> None:
+def test_resumed_version_1_run_gets_the_new_identity(tmp_path: Path) -> None:
     version_1.copy(tmp_path)
     [run] = (each for each in before("behavior.horizon=20") if each.variant == "random")
     write_spec(run, run.folder(tmp_path))
     assert f"identity: 2\nhash: {run.identity.hash}\n" in (run.folder(tmp_path) / SPEC).read_text()
 
 
-def test_folder_of_another_run_or_of_strange_files_is_refused(tmp_path: Path) -> None:
+def test_folder_of_another_run_or_of_other_files_is_refused(tmp_path: Path) -> None:
     write_spec(spec(), tmp_path / "run")
-    with pytest.raises(UserError, match=r"is not this run's any more: seed: 0 -> 1$"):
+    with pytest.raises(UserError, match=r"no longer belongs to this run: seed: 0 -> 1$"):
         write_spec(spec(1), tmp_path / "run")
     (tmp_path / "strange").mkdir()
     (tmp_path / "strange" / "notes").touch()
-    with pytest.raises(UserError, match="it holds files that are no run's"):
+    with pytest.raises(UserError, match="it holds files that do not belong to a run"):
         write_spec(spec(), tmp_path / "strange")

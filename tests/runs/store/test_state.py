@@ -24,7 +24,7 @@ def test_written_state_is_read_back(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "state.json").read_text())["return"] == 1.5
 
 
-def test_running_means_that_somebody_holds_the_lock(tmp_path: Path) -> None:
+def test_running_means_that_the_lock_is_held(tmp_path: Path) -> None:
     state.write(tmp_path, State("running", 7, 10))
     assert state.read(tmp_path).state == "pending"
     with held(tmp_path):
@@ -74,7 +74,7 @@ def test_statuses_follow_the_specs(tmp_path: Path) -> None:
     specs[2].folder(tmp_path).mkdir(parents=True)
     (specs[2].folder(tmp_path) / "state.json").write_text('{"state": "runn')
     rows = statuses(specs, tmp_path, Queue(), 10.0)
-    assert [(row.spec.seed, row.state, row.said.step, row.steps, row.said.return_) for row in rows] == [
+    assert [(row.spec.seed, row.state, row.recorded.step, row.steps, row.recorded.return_) for row in rows] == [
         (3, "pending", 0, 400, None),
         (1, "done", 400, 400, 12.5),
         (2, "pending", 0, 400, None),

@@ -59,7 +59,7 @@ def test_lost_lives_end_training_episodes_only(tmp_path: Path, monkeypatch: pyte
     assert len({settings.for_evaluation() for settings in made}) == 1
 
 
-def test_mistakes_are_told_kindly(trained: Path, tmp_path: Path) -> None:
+def test_mistakes_are_explained(trained: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is not a run"):
         evaluate(tmp_path, 1, 0)
     with pytest.raises(UserError, match=r"name it .*out\.gif"):
@@ -68,7 +68,7 @@ def test_mistakes_are_told_kindly(trained: Path, tmp_path: Path) -> None:
         evaluate(trained, 1, 0, tmp_path / "nowhere" / "out.gif")
     (tmp_path / "folder.gif").mkdir()
     for folder in (tmp_path / "folder.gif", Path("/"), Path()):
-        with pytest.raises(UserError, match="a folder; needed is the name of a GIF"):
+        with pytest.raises(UserError, match="a folder; expected the name of a GIF"):
             evaluate(trained, 1, 0, folder)
     for arrays in trained.glob("checkpoints/*/agent.npz"):
         arrays.write_bytes(b"torn")
@@ -80,7 +80,7 @@ def test_mistakes_are_told_kindly(trained: Path, tmp_path: Path) -> None:
 
 
 def test_models_are_measured_on_the_same_episodes(trained: Path, tmp_path: Path) -> None:
-    """The stand-in's error is the pictures' mean: equal for equal episodes, and hardly so for others."""
+    """The stand-in's error is the images' mean: equal for equal episodes, and practically never for others."""
     other = train(tmp_path / "other", seed=1)
 
     def errors(policy: str, seed: int = 0) -> list[ModelError]:
@@ -99,7 +99,7 @@ def test_models_are_measured_on_the_same_episodes(trained: Path, tmp_path: Path)
     assert errors(str(trained))[0].fingerprint == own.fingerprint
 
 
-def test_who_cannot_play_or_be_measured_is_told(trained: Path, tmp_path: Path) -> None:
+def test_run_that_cannot_play_or_be_measured_is_refused(trained: Path, tmp_path: Path) -> None:
     def measure(*folders: Path, policy: str = "own") -> None:
         list(model_errors(folders, policy, 1, 0))
 

@@ -101,7 +101,7 @@ def test_replay_holds_what_the_agent_did(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_records_hold_the_action_that_led_to_their_image(tmp_path: Path, count: int) -> None:
-    """An environment that starts from the episode's seed and takes its actions shows its images again."""
+    """An environment with the episode's seed and actions reproduces its images."""
     played = spec(envs=count)
     run(played, tmp_path)
     with envs.make_env(played.task, env_settings(played.settings)) as env:
@@ -154,7 +154,7 @@ def test_nan_fails_the_run_with_the_metrics_name(tmp_path: Path, monkeypatch: py
         (None, "openloop/other", math.inf, False),
     ],
 )
-def test_infinity_is_loss_scalings_own_business(
+def test_infinite_gradient_is_allowed_only_with_loss_scaling(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scale: float | None, name: str, value: float, fails: bool
 ) -> None:
     calls = 0
@@ -177,8 +177,10 @@ def test_infinity_is_loss_scalings_own_business(
 
 
 @pytest.mark.parametrize(("method", "period"), [("train", 5), ("policy", 17), ("report", 2)])
-def test_stopping_saves_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, period: int) -> None:
-    """A wish to stop that comes at any call, in training and evaluation alike, leaves no trace in the metrics."""
+def test_stopped_run_saves_and_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, period: int
+) -> None:
+    """A stop request at any call, in training or evaluation, leaves no trace in the metrics."""
     run(spec(), tmp_path / "whole")
     original = getattr(StandIn, method)
     stop = Stop(tmp_path)
@@ -220,14 +222,16 @@ def test_damaged_newest_checkpoint_falls_back(tmp_path: Path, caplog: pytest.Log
     assert metrics(damaged) == metrics(tmp_path / "whole")
 
 
-def test_without_usable_checkpoint_starts_anew_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_usable_checkpoint_starts_from_scratch_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run(spec(), tmp_path)
     before = metrics(tmp_path)
     for path in (tmp_path / "checkpoints").glob("*/progress.json"):
         path.write_bytes(b"")
     with caplog.at_level(logging.WARNING):
         run(spec(), tmp_path)
-    assert "starting anew" in caplog.text
+    assert "starting from scratch" in caplog.text
     assert metrics(tmp_path) == before
     [aside] = tmp_path.glob("set_aside-*")
     assert len(list((aside / "episodes").iterdir())) == len(list((tmp_path / "episodes").iterdir()))
@@ -245,18 +249,18 @@ def test_same_run_twice_at_once_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "state.json").exists()
 
 
-def test_provenance_tells_every_attempt(tmp_path: Path) -> None:
+def test_provenance_records_every_attempt(tmp_path: Path) -> None:
     stop = Stop(tmp_path)
     stop(signal.SIGTERM)
     with pytest.raises(Stopped):
         run(spec(), tmp_path, stop)
     run(spec(), tmp_path)
-    told = json.loads((tmp_path / "provenance.json").read_text())
-    assert {"commit", "diff", "versions", "host", "device", "renderer", "command"} <= told.keys()
-    assert told["versions"]["numpy"] == np.__version__
-    assert [attempt["reason"] for attempt in told["attempts"]] == ["stopped by SIGTERM", "done"]
-    assert [(attempt["step"], attempt["updates"]) for attempt in told["attempts"]] == [(0, 0), (0, 0)]
-    assert all(attempt["start"] <= attempt["end"] for attempt in told["attempts"])
+    recorded = json.loads((tmp_path / "provenance.json").read_text())
+    assert {"commit", "diff", "versions", "host", "device", "renderer", "command"} <= recorded.keys()
+    assert recorded["versions"]["numpy"] == np.__version__
+    assert [attempt["reason"] for attempt in recorded["attempts"]] == ["stopped by SIGTERM", "done"]
+    assert [(attempt["step"], attempt["updates"]) for attempt in recorded["attempts"]] == [(0, 0), (0, 0)]
+    assert all(attempt["start"] <= attempt["end"] for attempt in recorded["attempts"])
 
 
 @pytest.mark.parametrize(("task", "package"), [("atari_pong", "ale-py"), ("toy_reach_1", None)])
@@ -304,32 +308,32 @@ def test_steps_within_prefill(tmp_path: Path) -> None:
     assert values(tmp_path, "train/updates")[-1][1] == 0
 
 
-def test_state_tells_step_and_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[state.State] = []
+def test_state_records_step_and_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded: list[state.State] = []
     original = state.write
 
     def write(folder: Path, now: state.State) -> None:
-        told.append(now)
+        recorded.append(now)
         original(folder, now)
 
     monkeypatch.setattr(state, "write", write)
     run(spec(record={"every": 40, "heartbeat": 1e-6}), tmp_path)
-    assert [now.step for now in told] == sorted(now.step for now in told)
-    assert {now.state for now in told[:-1]} == {"running"}
+    assert [now.step for now in recorded] == sorted(now.step for now in recorded)
+    assert {now.state for now in recorded[:-1]} == {"running"}
     final = state.read(tmp_path)
     assert (final.state, final.step, final.steps) == ("done", 400, 400)
     assert final.return_ == values(tmp_path, "eval/return")[-1][1]
 
 
-def test_what_an_agent_refuses_is_told_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusal_by_an_agent_is_reported_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*arguments: Any) -> None:
         raise ValueError("continuous actions only")
 
     monkeypatch.setattr("agents.registry.make_agent", refuse)
     with pytest.raises(UserError, match=f"{spec().task}.*continuous actions only"):
         run(spec(), tmp_path)
-    told = state.read(tmp_path)
-    assert (told.state, told.traceback) == ("failed", "")
+    recorded = state.read(tmp_path)
+    assert (recorded.state, recorded.traceback) == ("failed", "")
 
 
 def test_a_checkpoint_that_the_agent_cannot_load_is_refused_by_one_line(

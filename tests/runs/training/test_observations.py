@@ -1,4 +1,4 @@
-"""What an environment shows reaches the agent's batch as it was: through workers, files, sampling and tf.data."""
+"""Observations reach the agent's batch unchanged: through workers, files, sampling and tf.data."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ LENGTH = 5
 
 
 def push(observations: Observations, state: PolicyState) -> tuple[Actions, PolicyState]:
-    """Actions that follow from all that is seen, and from how often."""
+    """Actions that depend on all observations and on their number."""
     totals = sum(array.reshape(len(array), -1).astype(float).sum(1) for array in observations.values())
     age = state["age"] + 1
     return np.stack([np.sin(totals), np.cos(age)], -1).astype(np.float32), {"age": age}
@@ -41,7 +41,7 @@ def test_batches_hold_what_the_environment_shows(observe: Observe, tmp_path: Pat
         while len(replay) < 4:
             for index, episode in driver.policy_step(push)[1]:
                 replay.add(episode.arrays(), index)
-    shown = []  # each episode as the environment shows it again
+    shown = []  # each episode, replayed in the environment
     with make_env(TASK, SETTINGS, observe=observe) as env:
         for path in sorted(tmp_path.iterdir()):
             name = Name.parse(path.name)
@@ -67,7 +67,7 @@ def test_batches_hold_what_the_environment_shows(observe: Observe, tmp_path: Pat
         assert {key: array.dtype for key, array in drawn.items()} == {key: shown[0][key].dtype for key in observe}
 
 
-def test_what_is_no_arrays_by_name_is_refused() -> None:
+def test_observations_other_than_named_arrays_are_refused() -> None:
     with pytest.raises(ValueError, match="must be arrays by name, not Discrete"):
         observation_spec(gymnasium.spaces.Discrete(3))
     with pytest.raises(ValueError, match="the observation words must be an array, not Text"):

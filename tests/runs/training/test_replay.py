@@ -19,7 +19,7 @@ SPEC = record_spec({"image": ArraySpec((4, 4, 3), np.dtype(np.uint8))}, ActionSp
 
 
 def episode(length: int, number: int = 0) -> Episode:
-    """An episode whose records all know where they come from: reward is number + record / 1000."""
+    """An episode whose rewards identify its records: number + record / 1000."""
     rng = np.random.default_rng(number)
     return {
         "image": rng.integers(0, 256, (length, 4, 4, 3), np.uint8),
@@ -76,7 +76,7 @@ def test_balanced_starts_are_those_of_all_records_moved_back(
     expected = [share[chunk] * len(drawn) for chunk in chunks]
     assert stats.chisquare([counts[chunk] for chunk in chunks], expected).pvalue > 1e-4
     last, middle = (sum(counts[2, record - back] for back in range(3)) for record in (11, 6))
-    assert last == pytest.approx(middle, rel=0.1)  # where uniform starts would see a third
+    assert last == pytest.approx(middle, rel=0.1)  # uniform starts would give a third
 
 
 @settings(max_examples=30)
@@ -127,7 +127,7 @@ def test_memory_is_bounded_and_the_rest_read_from_disk(tmp_path: Path) -> None:
     assert replay.cached == 3 * size
 
 
-def test_oldest_episodes_leave_but_their_files_wait(tmp_path: Path) -> None:
+def test_oldest_episodes_are_dropped_but_their_files_remain(tmp_path: Path) -> None:
     replay = filled(tmp_path, [11] * 6, capacity=30)
     assert (replay.first, replay.next, len(replay)) == (3, 6, 3)
     assert {number for number, _ in starts(replay, 200)} == {3, 4, 5}
@@ -148,7 +148,7 @@ def test_restore_trims_to_the_checkpoint(tmp_path: Path) -> None:
     assert (tmp_path / "000004-e2-8.npz").exists()
 
 
-def test_missing_episode_is_said_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_missing_episode_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     filled(tmp_path, [5] * 3)
     (tmp_path / "000001-e0-5.npz").unlink()
     replay = Replay(tmp_path, SPEC, 3, capacity=10**9)
@@ -250,7 +250,7 @@ def test_no_file_handle_leaks(tmp_path: Path) -> None:
 def test_episodes_of_other_records_are_refused_by_one_line(
     held: dict[str, np.ndarray], message: str, tmp_path: Path
 ) -> None:
-    """Each of them is whole: to set all aside would lose a replay without a word."""
+    """They are intact: setting them all aside would lose a replay silently."""
     whole = {name: array for name, array in episode(5).items() if name != "image"}
     path = tmp_path / "000000-e0-5.npz"
     path.write_bytes(encode({**held, **whole, **held}))

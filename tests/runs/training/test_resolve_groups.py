@@ -1,4 +1,4 @@
-"""The action groups that a run settles on, and keeps."""
+"""The action groups that a run settles on and keeps."""
 
 import json
 from pathlib import Path
@@ -99,7 +99,7 @@ def test_runs_share_what_was_discovered(tmp_path: Path, monkeypatch: pytest.Monk
         assert settle(run, IMAGES, folder, ticks.append).dynamics.groups == [[0], [1]]
         assert ticks == sorted(set(ticks))  # the second run took no step
     assert len(list((tmp_path / "sd2" / "toy_reach_2").iterdir())) == 1
-    # Without published sizes, random deals out the actions to groups of the sizes discovered.
+    # Without published sizes, random groups have the sizes of the discovered ones.
     run = spec("toy_reach_2", groups="random")
     (tmp_path / "aside").mkdir()
     assert sorted(groups(run, tmp_path / "aside")) == [[0], [1]]

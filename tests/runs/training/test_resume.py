@@ -1,4 +1,4 @@
-"""A killed run goes on as if nothing had happened."""
+"""A resumed run equals one that was never killed."""
 
 import multiprocessing
 import random
@@ -55,7 +55,7 @@ def test_killed_at_any_call(kills: list[int], uninterrupted: Path, tmp_path_fact
     for calls in kills:
         if run(spec(), folder, calls) == 0:
             break
-        assert state.read(folder).state in ("pending", "done")  # done where only its last words were cut off
+        assert state.read(folder).state in ("pending", "done")  # done if it was killed after its last record
     assert run(spec(), folder) == 0
     assert state.read(folder).state == "done"
     assert metrics(folder) == metrics(uninterrupted)
@@ -97,7 +97,7 @@ def dreamer(request: pytest.FixtureRequest) -> RunSpec:
 
 
 def test_dreamer_killed_at_random_moments(dreamer: RunSpec, tmp_path: Path) -> None:
-    """The whole thing: real processes, TensorFlow, two environments, SIGKILL."""
+    """End to end: real processes, TensorFlow, two environments, SIGKILL."""
 
     def start(folder: Path) -> "subprocess.Popen[bytes]":
         with (folder / "output.log").open("ab") as output:
@@ -114,7 +114,7 @@ def test_dreamer_killed_at_random_moments(dreamer: RunSpec, tmp_path: Path) -> N
         process = start(killed)
         before = state.read(killed).heartbeat
         goal = state.read(killed).step + rng.randrange(250)
-        while process.poll() is None:  # let it get somewhere, whatever this machine's speed
+        while process.poll() is None:  # until it has made progress, on a machine of any speed
             lines = (killed / "metrics.jsonl").read_bytes().splitlines() if (killed / "metrics.jsonl").exists() else []
             reached = int(lines[-1].split(b",")[0].split(b":")[1]) if lines else 0
             if reached >= goal and state.read(killed).heartbeat != before:

@@ -1,6 +1,6 @@
 """Every variant of every suite trains, saves and goes on: real environments, real agents, tiny networks.
 
-A suite's variants, its sweep and its tasks are as they stand; sizes and schedule are those of the preset `debug`.
+Variants, sweep and tasks are those of the suite; sizes and schedule are those of the preset `debug`.
 """
 
 import dataclasses
@@ -115,7 +115,7 @@ def test_variant_trains_saves_and_goes_on(spec: RunSpec, tmp_path: Path) -> None
 
 
 def check_what_moved(agent: Dreamer, fresh: Arrays, trained: Arrays, batch: Arrays) -> None:
-    """All weights, each by the loss of its own group: the behaviour and a decoder for show never pull at the model."""
+    """All weights change, each by the loss of its own group: behaviour and display decoders never affect the model."""
     groups = {*agent.model.groups, *agent.behavior.groups}
     expected = {"planner": set(), "actor_critic": {"actor", "value"}}[agent._settings.behavior.kind]
     if agent._settings.behavior.value == "none":
@@ -166,7 +166,7 @@ def kinds() -> Iterator[Any]:
 
 @pytest.mark.parametrize("spec", kinds())
 def test_ablation_runs_to_its_end_though_it_is_stopped(spec: RunSpec, tmp_path: Path) -> None:
-    """The whole of a run: prefill, training, evaluation with model error, checkpoint; stopped, and taken up again."""
+    """A whole run: prefill, training, evaluation with model error, checkpoint; stopped and resumed."""
     spec = dataclasses.replace(spec, settings=spec.settings.model_copy(update={"steps": 600}))
     with pytest.raises(Stopped):
         run(spec, tmp_path, StopAtCheckpoint(tmp_path))

@@ -1,4 +1,4 @@
-"""A worker's manners before its run begins."""
+"""A worker before its run starts."""
 
 from pathlib import Path
 
@@ -25,11 +25,11 @@ def test_run_is_locked_before_the_slow_imports(tmp_path: Path, monkeypatch: pyte
     assert not lock.is_held(tmp_path)
 
 
-def test_run_of_another_process_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_of_another_process_is_not_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_spec(spec(), tmp_path)
     with lock.held(tmp_path):
         assert worker.main([str(tmp_path)]) == BUSY
-    assert "another process runs it" in capsys.readouterr().err
+    assert "another process is running it" in capsys.readouterr().err
 
 
 def test_folder_that_is_no_run_stays_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

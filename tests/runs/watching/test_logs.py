@@ -28,7 +28,7 @@ def test_output_is_printed(run: Run, capsys: pytest.CaptureFixture[str]) -> None
     assert str(run.folder / OUTPUT) in captured.err
 
 
-def test_log_of_the_job_is_shown_where_the_run_never_began(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_log_of_the_job_is_shown_if_the_run_never_started(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     suite = run.folder.parents[2]
     other = Run(spec(1), spec(1).folder(suite.parent))
     old, new = (suite / BATCHES / name for name in ("a", "b"))
@@ -43,9 +43,9 @@ def test_log_of_the_job_is_shown_where_the_run_never_began(run: Run, capsys: pyt
 
 
 def test_no_log_is_an_error_in_one_line(run: Run, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="has no log: nothing of it has begun to run"):
+    with pytest.raises(UserError, match="has no log: it has not started"):
         logs.show(run.folder, follow=False)
-    with pytest.raises(UserError, match="no run folder; needed is"):
+    with pytest.raises(UserError, match="no run folder; expected"):
         logs.show(Path("/tmp"), follow=False)
 
 
@@ -59,16 +59,16 @@ def test_following_prints_what_comes_until_the_run_ends(
     def work() -> None:
         with lock.held(run.folder), (run.folder / OUTPUT).open("w", buffering=1) as output:
             state.write(run.folder, state.State("running"))
-            began.set()
+            started.set()
             for number in range(5):
                 time.sleep(0.05)
                 output.write(f"{number}\n")
             state.write(run.folder, state.State("done"))
 
-    began = threading.Event()
+    started = threading.Event()
     worker = threading.Thread(target=work)
     worker.start()
-    began.wait()
+    started.wait()
     logs.show(run.folder, follow=True)
     worker.join()
     assert capsys.readouterr().out == "0\n1\n2\n3\n4\n"

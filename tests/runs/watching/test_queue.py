@@ -1,4 +1,4 @@
-"""What a queue has is compared with what a suite asks for, also where an earlier version put it there."""
+"""Queued runs are compared with those of the suite, also if an earlier version submitted them."""
 
 import os
 import re
@@ -21,12 +21,12 @@ from tests.runs.executing.slurm.fake import FakeCluster
 
 
 def waiting(*overrides: str) -> list[RunSpec]:
-    """The runs of the suite of before that wait, as it asks for them now."""
+    """The queued runs of the version 1 suite, as planned by the current version."""
     return plan(load_suite(version_1.SUITE, overrides), {"seed": ["1"]})
 
 
 def cluster() -> FakeCluster:
-    """One that has the batch of before in its queue."""
+    """A cluster with the version 1 batch in its queue."""
     fake = FakeCluster()
     for index in range(len(version_1.VARIANTS)):
         fake.entries[f"100_{index}"] = Entry(QueuedJob(f"100_{index}"), version_1.BATCH)
@@ -50,13 +50,13 @@ def results(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def test_jobs_of_before_are_recognised(results: Path) -> None:
+def test_version_1_jobs_are_recognised(results: Path) -> None:
     lines: list[str] = []
     assert submit(waiting(), results, SlurmSettings(), cluster(), lines.append) == 0
     assert lines == ["6 runs: 6 queued", "nothing to submit"]
 
 
-def test_dry_run_recognises_jobs_of_before(
+def test_dry_run_recognises_version_1_jobs(
     results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     squeue = tmp_path / "squeue"
@@ -73,17 +73,17 @@ def test_dry_run_recognises_jobs_of_before(
     assert "are in the queue with other settings" in capsys.readouterr().err
 
 
-def test_jobs_of_before_with_other_settings_are_refused(results: Path) -> None:
+def test_version_1_jobs_with_other_settings_are_refused(results: Path) -> None:
     assert refused(waiting("eval.episodes=3", "checkpoint.every=500"), results) == set(version_1.VARIANTS)
     assert refused(waiting("behavior.candidates=500"), results) == {"planet"}
     assert refused(waiting("checkpoint.every=500"), results) == set()
 
 
-def test_run_of_before_that_has_begun_is_compared_by_what_it_reads(results: Path) -> None:
-    """Its old hash is of settings that it does not read, too, and nothing else tells before it has begun."""
+def test_started_version_1_run_is_compared_by_the_settings_that_it_reads(results: Path) -> None:
+    """Its old hash also covers settings that it does not read; before it starts, there is only the hash."""
     specs = waiting("behavior.value_units=100", "continuation.units=7")
     assert refused(specs, results) == set(version_1.VARIANTS)
-    for variant in version_1.VARIANTS:  # as its job would have written it
+    for variant in version_1.VARIANTS:  # as written by its job
         folder = results / "before" / "toy_reach_8" / variant
         shutil.copytree(folder / "0", folder / "1")
         text = (folder / "1" / "spec.yaml").read_text()

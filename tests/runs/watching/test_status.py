@@ -10,7 +10,7 @@ from runs.watching import status_table
 from runs.watching.failures import digest
 from runs.watching.jobs import Queue, QueuedJob
 from runs.watching.queue import look
-from runs.watching.status import RunStatus, Standing, judge
+from runs.watching.status import RunState, RunStatus, run_state
 from tests.printed import read_table
 from tests.runs.standin import spec
 
@@ -20,14 +20,14 @@ WAITING, RUNNING, ENDING = QueuedJob("7"), QueuedJob("7", "RUNNING", node="n"), 
 NONE: frozenset[str] = frozenset()
 
 
-def said(phase: Any, age: float = 0.0, host: str = "afar", job: str | None = None) -> State:
-    """What a run said some minutes ago, by the clock of `still`."""
+def recorded(phase: Any, age: float = 0.0, host: str = "elsewhere", job: str | None = None) -> State:
+    """The state that a run recorded some minutes ago, by the clock of `still`."""
     return State(phase, 5, 10, heartbeat=NOW - 60 * age, host=host, job=job)
 
 
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that does not go on between the collection of tests and their run."""
+    """A clock that stands still from the collection of tests to their execution."""
     monkeypatch.setattr("time.time", lambda: NOW)
 
 
@@ -38,54 +38,54 @@ def still(monkeypatch: pytest.MonkeyPatch) -> None:
         (State(), False, None, None, "pending"),
         (State(), False, WAITING, None, "queued"),
         (State(), False, RUNNING, None, "running"),
-        (said("done"), False, RUNNING, NONE, "done"),
-        (said("running"), True, None, None, "running"),
-        (said("running", age=99), True, None, NONE, "running"),  # compiling takes minutes, and beats no heart
-        (said("pending"), False, WAITING, NONE, "queued"),  # came back after a preemption
-        (said("running"), False, ENDING, NONE, "running"),
-        # Failed in this job, while others of its runs go on; or earlier, and to be tried again.
-        (said("failed", job="7"), False, RUNNING, NONE, "failed"),
-        (said("failed", job="6"), False, WAITING, NONE, "queued"),
-        (said("failed"), False, None, NONE, "failed"),
-        # Says that it runs, and nobody is seen to run it.
-        (said("running", host=HERE), False, None, None, "stale"),
-        (said("running", age=10), False, None, None, "running"),
-        (said("running", age=10.1), False, None, None, "stale"),
-        (said("running", age=1, job="7"), False, None, NONE, "stale"),
-        (said("running", age=1, job="7"), False, None, frozenset({"7"}), "running"),  # a job of a person's own
-        (said("running", age=11, job="7"), False, None, frozenset({"7"}), "stale"),
-        (said("running", age=1, job="7"), False, None, None, "running"),  # Slurm cannot be asked here
+        (recorded("done"), False, RUNNING, NONE, "done"),
+        (recorded("running"), True, None, None, "running"),
+        (recorded("running", age=99), True, None, NONE, "running"),  # no heartbeat while compiling, for minutes
+        (recorded("pending"), False, WAITING, NONE, "queued"),  # requeued after a preemption
+        (recorded("running"), False, ENDING, NONE, "running"),
+        # Failed in this job, which continues with other runs; or failed in an earlier job, and is retried.
+        (recorded("failed", job="7"), False, RUNNING, NONE, "failed"),
+        (recorded("failed", job="6"), False, WAITING, NONE, "queued"),
+        (recorded("failed"), False, None, NONE, "failed"),
+        # Recorded as running, without a known process or job.
+        (recorded("running", host=HERE), False, None, None, "stale"),
+        (recorded("running", age=10), False, None, None, "running"),
+        (recorded("running", age=10.1), False, None, None, "stale"),
+        (recorded("running", age=1, job="7"), False, None, NONE, "stale"),
+        (recorded("running", age=1, job="7"), False, None, frozenset({"7"}), "running"),  # an interactive job
+        (recorded("running", age=11, job="7"), False, None, frozenset({"7"}), "stale"),
+        (recorded("running", age=1, job="7"), False, None, None, "running"),  # Slurm cannot be asked here
         (State("running"), False, None, None, "stale"),
     ],
 )
-def test_standing(
-    state: State, held: bool, job: QueuedJob | None, alive: frozenset[str] | None, expected: Standing
+def test_run_state(
+    state: State, held: bool, job: QueuedJob | None, alive: frozenset[str] | None, expected: RunState
 ) -> None:
-    assert judge(state, held, job, cancelled=False, alive=alive, patience=10.0) == expected
+    assert run_state(state, held, job, cancelled=False, alive=alive, patience=10.0) == expected
 
 
 @pytest.mark.usefixtures("still")
 @pytest.mark.parametrize(
     ("state", "held", "job", "expected"),
     [
-        (said("pending", job="7"), False, RUNNING, "pending"),  # its neighbours go on
+        (recorded("pending", job="7"), False, RUNNING, "pending"),  # its job continues with other runs
         (State(), False, WAITING, "pending"),
-        (said("running", job="7"), True, RUNNING, "running"),  # about to save itself
-        (said("running", job="7"), False, RUNNING, "running"),
-        (said("running", job="6"), False, WAITING, "pending"),  # killed in an earlier job
-        (said("failed", job="7"), False, RUNNING, "failed"),
+        (recorded("running", job="7"), True, RUNNING, "running"),  # about to save a checkpoint
+        (recorded("running", job="7"), False, RUNNING, "running"),
+        (recorded("running", job="6"), False, WAITING, "pending"),  # killed in an earlier job
+        (recorded("failed", job="7"), False, RUNNING, "failed"),
     ],
 )
-def test_standing_of_a_cancelled_run(state: State, held: bool, job: QueuedJob, expected: Standing) -> None:
-    assert judge(state, held, job, cancelled=True, alive=NONE, patience=10.0) == expected
+def test_run_state_of_a_cancelled_run(state: State, held: bool, job: QueuedJob, expected: RunState) -> None:
+    assert run_state(state, held, job, cancelled=True, alive=NONE, patience=10.0) == expected
 
 
 CHANGING = ("seed", "state", "step", "steps/s", "ETA", "return", "node", "job")
 
 
-def row(seed: int, standing: Standing, queued: QueuedJob | None = None, **told: Any) -> RunStatus:
+def row(seed: int, status: RunState, queued: QueuedJob | None = None, **recorded: Any) -> RunStatus:
     run = spec(seed)
-    return RunStatus(run, run.folder(Path("results")), standing, State(**told), queued)
+    return RunStatus(run, run.folder(Path("results")), status, State(**recorded), queued)
 
 
 def test_table_shows_speed_time_left_and_place(capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,13 +105,13 @@ def test_table_shows_speed_time_left_and_place(capsys: pytest.CaptureFixture[str
         )
     ]
     assert counts == "3 runs: 1 queued, 1 running, 1 done"
-    told = [status_table.to_json(each) for each in rows]
-    assert [(each["fps"], each["eta"], each["node"], each["job"], each["reason"]) for each in told] == [
+    shown = [status_table.to_json(each) for each in rows]
+    assert [(each["fps"], each["eta"], each["node"], each["job"], each["reason"]) for each in shown] == [
         (2.0, 150.0, "n", "7", None),
         (None, None, None, "8", "Priority"),
         (None, None, "m", "6_1", None),
     ]
-    json.dumps(told)
+    json.dumps(shown)
 
 
 def test_table_of_many_runs_is_one_of_tasks_and_variants(
@@ -151,7 +151,7 @@ def test_equal_tracebacks_are_one_cause() -> None:
     assert text.endswith("MemoryError: results/suite/toy_reach_1/standin/0/episodes")
 
 
-def test_queue_of_nothing_asks_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queue_without_batches_calls_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert look(tmp_path, ["suite"]) == Queue()
     (tmp_path / "suite" / "slurm").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""A cluster without Slurm: it takes submissions, starts, ends, preempts and loses jobs as it is told."""
+"""A fake cluster: tests submit, start, end, preempt and lose jobs."""
 
 import dataclasses
 import os
@@ -21,10 +21,10 @@ NODE = "node7"
 
 
 class FakeCluster:
-    """Jobs by id, in the order of their submission; what a job does when it starts is up to the real `SlurmJob`."""
+    """Jobs by id, in the order of their submission; the real `SlurmJob` decides what a started job does."""
 
     def __init__(self, limit: int = 1000, refuse_after: int | None = None, delay: float = 0.0):
-        """Refuses submissions after some; takes some seconds over each."""
+        """Refuses submissions after `refuse_after`; each takes `delay` seconds."""
         self.limit = limit
         self.refuse_after = refuse_after
         self.delay = delay
@@ -57,7 +57,7 @@ class FakeCluster:
         return array
 
     def pickle(self, folder: Path) -> None:
-        """Leaves what submitit leaves."""
+        """Leaves the files that submitit leaves."""
         for entry in self.entries.values():
             if entry.name == folder.name:
                 (folder / f"{entry.job.id}_submitted.pkl").touch()
@@ -70,7 +70,7 @@ class FakeCluster:
             del self.entries[id_]
 
     def to_do(self, id_: str) -> list[Run]:
-        """What a job would train if it started now, by its own word."""
+        """The runs that a job would train if it started now."""
         array, _, index = id_.partition("_")
         variables = {"SLURM_JOB_ID": id_, "SLURM_RESTART_COUNT": str(self.restarts[id_])}
         if index:
@@ -79,32 +79,32 @@ class FakeCluster:
             return self.jobs[id_]._to_do()
 
     def start(self, id_: str) -> None:
-        """A job begins, and so do those of its runs that are not over."""
+        """A job starts, and so do those of its runs that have not ended."""
         self._becomes(id_, "RUNNING", NODE)
         for run in self.to_do(id_):
             write_spec(run.spec, run.folder)
-            say(run, "running", id_)
+            record(run, "running", id_)
 
     def running(self, id_: str) -> list[Run]:
         """The runs that a job trains now."""
-        said = [(run, state.recorded(run.folder)) for run in self.jobs[id_].runs]
-        return [run for run, now in said if now.state == "running" and now.job == id_]
+        recorded = [(run, state.recorded(run.folder)) for run in self.jobs[id_].runs]
+        return [run for run, now in recorded if now.state == "running" and now.job == id_]
 
-    def end(self, id_: str, outcome: str = "done", **said: Any) -> None:
+    def end(self, id_: str, outcome: str = "done", **more: Any) -> None:
         """A job ends, and so do its runs."""
         for run in self.running(id_):
-            say(run, outcome, id_, **said)
+            record(run, outcome, id_, **more)
         del self.entries[id_]
 
     def requeue(self, id_: str) -> None:
-        """A job is preempted; its runs have saved themselves."""
+        """A job is preempted; its runs have saved checkpoints."""
         for run in self.running(id_):
-            say(run, "pending", id_)
+            record(run, "pending", id_)
         self.restarts[id_] += 1
         self._becomes(id_, "PENDING", "")
 
     def lose(self, id_: str) -> None:
-        """A job's node dies, and nobody says anything any more."""
+        """A job's node is lost; its runs record nothing any more."""
         del self.entries[id_]
 
     def _becomes(self, id_: str, word: str, node: str) -> None:
@@ -112,8 +112,8 @@ class FakeCluster:
         self.entries[id_] = dataclasses.replace(entry, job=dataclasses.replace(entry.job, state=word, node=node))
 
 
-def say(run: Run, phase: str, job: str | None, **more: Any) -> None:
-    """Writes what a run says of itself, from another machine."""
+def record(run: Run, phase: str, job: str | None, **more: Any) -> None:
+    """Records the state of a run, as from another machine."""
     run.folder.mkdir(parents=True, exist_ok=True)
     content = {"state": phase, "step": 5, "steps": 10, "job": job, "host": NODE, "heartbeat": time.time(), **more}
     files.write_json(run.folder / state.NAME, content)

@@ -9,13 +9,13 @@ from runs.settings import SlurmSettings
 SETTINGS = SlurmSettings(timeouts=2, preemptions=3)
 
 
-def attempts(*told: tuple[str, int]) -> list[dict[str, Any]]:
-    """Attempts by reason of their end and the step that they began at."""
-    return [{"reason": reason, "step": step, "updates": 0} for reason, step in told]
+def attempts(*ends: tuple[str, int]) -> list[dict[str, Any]]:
+    """Attempts, by the reason of their end and their first step."""
+    return [{"reason": reason, "step": step, "updates": 0} for reason, step in ends]
 
 
 @pytest.mark.parametrize(
-    ("told", "position", "restarts", "why"),
+    ("ends", "position", "restarts", "why"),
     [
         ([], (0, 0), 0, None),
         ([("timed out", 0)], (10, 0), 1, None),
@@ -32,14 +32,14 @@ def attempts(*told: tuple[str, int]) -> list[dict[str, Any]]:
         ([("killed", 0), ("killed", 0)], (0, 0), 1, r"no progress: 2 attempts in a row \(killed, killed\)"),
         ([("killed", 0), ("killed", 0)], (0, 50), 1, None),
         ([("killed", 0), ("preempted", 10), ("killed", 10)], (10, 0), 2, "no further than step 10"),
-        ([("preempted", 10)], (10, 0), 1, None),  # once may have been too early to get anywhere
+        ([("preempted", 10)], (10, 0), 1, None),  # a single attempt may have been too short
         ([("killed", 0), ("killed", 10)], (10, 0), 1, None),
         ([], (0, 0), 15, None),
-        ([], (0, 0), 16, "came back 16 times"),  # though no attempt lived long enough to be noted
+        ([], (0, 0), 16, "was requeued 16 times"),  # though no attempt lived long enough to be recorded
     ],
 )
-def test_verdict(told: list[tuple[str, int]], position: tuple[int, int], restarts: int, why: str | None) -> None:
-    found = verdict(attempts(*told), position, restarts, SETTINGS)
+def test_verdict(ends: list[tuple[str, int]], position: tuple[int, int], restarts: int, why: str | None) -> None:
+    found = verdict(attempts(*ends), position, restarts, SETTINGS)
     if why is None:
         assert found is None
     else:

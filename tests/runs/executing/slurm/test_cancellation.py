@@ -27,7 +27,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     return found
 
 
-def order(results: Path, *seeds: int) -> RunRequest:
+def request(results: Path, *seeds: int) -> RunRequest:
     specs: list[RunSpec] = [spec(seed) for seed in seeds]
     return RunRequest(specs, results, SlurmSettings())
 
@@ -39,9 +39,9 @@ def marked(results: Path) -> list[int]:
 @pytest.mark.parametrize(
     ("seeds", "jobs", "marks", "words"),
     [
-        ([0, 1, 2, 3, 4, 5], [], [0, 1], "4 queued, 2 running"),  # a job that has not begun is there to see no mark
+        ([0, 1, 2, 3, 4, 5], [], [0, 1], "4 queued, 2 running"),  # a job that has not started cannot see a mark
         ([2, 3], ["100_0", "100_2"], [], "2 queued, 0 running"),
-        ([0], ["100_0", "100_1", "100_2"], [0], "0 queued, 1 running"),  # its neighbour goes on
+        ([0], ["100_0", "100_1", "100_2"], [0], "0 queued, 1 running"),  # its job continues with the other run
         ([4], ["100_0", "100_1", "100_2"], [4], "1 queued, 0 running"),
         ([0, 1], ["100_1", "100_2"], [0, 1], "0 queued, 2 running"),
     ],
@@ -49,50 +49,48 @@ def marked(results: Path) -> list[int]:
 def test_jobs_are_cancelled_once_all_their_runs_are(
     tmp_path: Path, fake: FakeCluster, seeds: list[int], jobs: list[str], marks: list[int], words: str
 ) -> None:
-    assert words in cancel(order(tmp_path, *seeds))
+    assert words in cancel(request(tmp_path, *seeds))
     assert list(fake.entries) == jobs
     assert marked(tmp_path) == marks
 
 
 def test_second_half_of_a_job_takes_the_job_along(tmp_path: Path, fake: FakeCluster) -> None:
-    cancel(order(tmp_path, 4))
-    cancel(order(tmp_path, 5))
+    cancel(request(tmp_path, 4))
+    cancel(request(tmp_path, 5))
     assert list(fake.entries) == ["100_0", "100_1"]
 
 
-def test_what_is_over_needs_no_cancelling(tmp_path: Path, fake: FakeCluster) -> None:
+def test_ended_runs_need_no_cancelling(tmp_path: Path, fake: FakeCluster) -> None:
     fake.end("100_0")
-    assert cancel(order(tmp_path, 0, 1)).startswith("nothing to cancel")
+    assert cancel(request(tmp_path, 0, 1)).startswith("nothing to cancel")
     assert marked(tmp_path) == []
 
 
 def test_cancelled_runs_can_be_submitted_again(tmp_path: Path, fake: FakeCluster) -> None:
     everything: Any = [spec(seed) for seed in range(6)]
-    cancel(order(tmp_path, *range(6)))
+    cancel(request(tmp_path, *range(6)))
     assert submit(everything, tmp_path, SlurmSettings(), fake, lambda _: None) == 6
     assert marked(tmp_path) == []
 
 
-def test_launching_again_takes_back_what_has_not_come_into_force(tmp_path: Path, fake: FakeCluster) -> None:
-    """A run whose neighbour keeps its job in the queue."""
-    cancel(order(tmp_path, 4))
+def test_launching_again_revokes_a_cancellation_that_has_no_effect_yet(tmp_path: Path, fake: FakeCluster) -> None:
+    """The other run of its job keeps the job in the queue."""
+    cancel(request(tmp_path, 4))
     assert submit([spec(4)], tmp_path, SlurmSettings(), fake, lambda _: None) == 0
     assert marked(tmp_path) == []
 
 
-def test_neighbour_that_is_to_be_tried_again_keeps_its_job(tmp_path: Path, fake: FakeCluster) -> None:
-    """It has failed in another job, earlier."""
+def test_job_stays_for_a_run_that_is_retried(tmp_path: Path, fake: FakeCluster) -> None:
+    """It failed in an earlier job."""
     fake.end("100_0", "failed")
     submit([spec(0), spec(1)], tmp_path, SlurmSettings(runs_per_job=2), fake, lambda _: None, retry_failed=True)
-    cancel(order(tmp_path, 0))
+    cancel(request(tmp_path, 0))
     assert "200" in fake.entries
 
 
-def test_silent_slurm_is_an_error_and_keeps_nobody_from_cancelling_what_runs_here(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silent_slurm_is_an_error_but_local_runs_are_cancelled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting = {spec(1).folder(tmp_path): QueuedJob("host-7")}
     monkeypatch.setattr(cancellation, "look", lambda *_: Queue(waiting, warnings=["squeue failed: no controller"]))
-    with pytest.raises(UserError, match="no controller; 1 run cancelled, none that only Slurm has"):
-        cancel(order(tmp_path, 0, 1))
+    with pytest.raises(UserError, match="no controller; 1 run cancelled, but none in Slurm's queue"):
+        cancel(request(tmp_path, 0, 1))
     assert marked(tmp_path) == [1]

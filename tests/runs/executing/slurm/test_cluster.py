@@ -1,4 +1,4 @@
-"""What is asked of Slurm's commands, with scripts in their place that answer as the real ones do."""
+"""Calls of Slurm's commands, which scripts with realistic answers replace."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_queue_is_read(commands: Path) -> None:
     ]
 
 
-def test_silence_and_refusal_are_told(commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silence_and_refusal_are_reported(commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script(commands, "squeue", "echo 'slurm_load_jobs error: Unable to contact slurm controller' >&2; exit 1")
     with pytest.raises(ClusterError, match="squeue failed: slurm_load_jobs error: Unable to contact"):
         Cluster().queue()
@@ -41,7 +41,7 @@ def test_silence_and_refusal_are_told(commands: Path, monkeypatch: pytest.Monkey
     script(commands, "scontrol", "echo 'MaxArraySize            = 1001'")
     assert Cluster().max_array_size() == 1001
     monkeypatch.setenv("PATH", str(commands / "nowhere"))
-    with pytest.raises(ClusterError, match="no squeue here: this is no machine of a Slurm cluster"):
+    with pytest.raises(ClusterError, match="no squeue here: this machine is not part of a Slurm cluster"):
         Cluster().queue()
 
 
@@ -71,7 +71,7 @@ def test_settings_become_options() -> None:
 
 
 def test_environment_does_not_change_what_is_asked(commands: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A filter would hide jobs, which would then be submitted again; and a launcher may run within a job."""
+    """A filter would hide jobs, which would then be submitted again; and a launcher may run in a job."""
     script(commands, "squeue", f"env > {commands}/environment")
     for name in ("SQUEUE_STATES", "SBATCH_JOB_NAME", "SLURM_RESTART_COUNT", "SLURM_CONF", "SURMISE"):
         monkeypatch.setenv(name, "x")
@@ -85,5 +85,5 @@ def test_environment_does_not_change_what_is_asked(commands: Path, monkeypatch: 
 
 @pytest.mark.parametrize("option", ["array=0-3", "--time=5", "", "signal=USR1@5"])
 def test_options_that_jobs_depend_on_are_refused(option: str) -> None:
-    with pytest.raises(ValueError, match="not for `options`"):
+    with pytest.raises(ValueError, match="not allowed in `options`"):
         SlurmSettings(options=[option])

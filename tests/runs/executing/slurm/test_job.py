@@ -1,4 +1,4 @@
-"""What a job does with its runs: real processes of a stand-in agent, real signals, no Slurm."""
+"""A job and its runs: real processes of a stand-in agent, real signals, no Slurm."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ import pytest
 
 from runs.executing import launcher
 from runs.executing.slurm import job
-from runs.executing.slurm.job import COMES_BACK, SlurmJob
+from runs.executing.slurm.job import REQUEUE, SlurmJob
 from runs.settings import SlurmSettings
 from runs.store import lock, provenance, state, stop
 from runs.store.run import Run
@@ -26,7 +26,7 @@ from tests.runs.standin import metrics, spec
 from tests.waiting import wait_until
 
 Faults = Callable[[str], None]
-# A worker in an operation without end, which hears no signal.
+# A worker in an endless operation, which ignores signals.
 DEAF = """
 import os, signal, sys, time
 from pathlib import Path
@@ -68,8 +68,8 @@ def runs(results: Path, count: int, **changes: Any) -> list[Run]:
     return [Run(spec(seed, **changes), spec(seed).folder(results)) for seed in range(count)]
 
 
-def say_running(run: Run) -> None:
-    """As this job's earlier life has left it."""
+def record_running(run: Run) -> None:
+    """Records the state that an earlier attempt of this job left."""
     write_spec(run.spec, run.folder)
     state.write(run.folder, state.State("running", 5, 400))
 
@@ -79,12 +79,12 @@ def reasons(run: Run) -> list[str]:
 
 
 def notify_when(ready: Callable[[], bool], act: Callable[[], None]) -> None:
-    """Does something, in the background, as soon as something is true."""
+    """Calls `act` in the background as soon as `ready` is true."""
 
     def wait() -> None:
         try:
             wait_until(ready, "the moment to act")
-        finally:  # or the test would wait for it without end
+        finally:  # or the test would wait for ever
             act()
 
     threading.Thread(target=wait, daemon=True).start()
@@ -102,7 +102,7 @@ def test_pickle_holds_folders_and_specs_alone(tmp_path: Path) -> None:
     assert b"checkpoints" not in data
 
 
-def test_one_failure_does_not_take_the_others_along(tmp_path: Path, stand_in_workers: Faults) -> None:
+def test_failure_does_not_stop_the_other_runs(tmp_path: Path, stand_in_workers: Faults) -> None:
     stand_in_workers('{"0": "raise"}')
     packed = runs(tmp_path, 3)
     with pytest.raises(RuntimeError, match=r"failed: toy_reach_1/standin/0$"):
@@ -126,13 +126,13 @@ def test_notice_saves_all_runs_and_requeues_the_job(
         lambda: all_running(packed[:2]) and state.read(packed[2].folder).state == "failed",
         lambda: os.kill(os.getpid(), signal.SIGUSR2),
     )
-    with pytest.raises(SystemExit, match=str(COMES_BACK)):
+    with pytest.raises(SystemExit, match=str(REQUEUE)):
         submitted()
     assert [state.read(run.folder).state for run in packed] == ["pending", "pending", "failed"]
     assert [reasons(run) for run in packed[:2]] == [["preempted"]] * 2
     assert all(any((run.folder / "checkpoints").iterdir()) for run in packed[:2])
 
-    # It comes back from the pickle of its submission; the run that has failed in it is not tried again.
+    # The requeued job starts from the pickle of its submission; the run that failed in it is not retried.
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     stand_in_workers("{}")
     with pytest.raises(RuntimeError, match=r"failed: toy_reach_1/standin/2$"):
@@ -145,14 +145,14 @@ def test_notice_saves_all_runs_and_requeues_the_job(
     assert metrics(packed[0].folder) == metrics(whole.folder)
 
 
-def test_budget_is_what_decides_whether_a_job_comes_back(
+def test_budget_decides_whether_a_job_is_requeued(
     tmp_path: Path,
     stand_in_workers: Faults,
     listening: Callable[[SlurmJob], None],
 ) -> None:
     stand_in_workers('{"0": "wait"}')
     packed = runs(tmp_path, 1)
-    # The limit is so short that the notice is a time-out's.
+    # The limit is so short that the notice means the time limit.
     submitted = SlurmJob(packed, SlurmSettings(hours=0.03, timeouts=0))
     listening(submitted)
     notify_when(lambda: all_running(packed), lambda: os.kill(os.getpid(), signal.SIGUSR2))
@@ -165,7 +165,7 @@ def test_budget_is_what_decides_whether_a_job_comes_back(
 
 
 def test_job_of_fruitless_attempts_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slurm itself brings back the job of a node that dies again and again before the first checkpoint."""
+    """Slurm itself requeues the job of a node that fails again and again before the first checkpoint."""
     [run] = runs(tmp_path, 1)
     write_spec(run.spec, run.folder)
     for _ in range(2):
@@ -176,14 +176,14 @@ def test_job_of_fruitless_attempts_ends(tmp_path: Path, monkeypatch: pytest.Monk
     now = state.read(run.folder)
     assert now.state == "failed"
     assert "it makes no progress" in (now.error or "")
-    monkeypatch.setenv("SLURM_JOB_ID", "16")  # a person's new submission begins anew
+    monkeypatch.setenv("SLURM_JOB_ID", "16")  # a new submission has a new budget
     assert SlurmJob([run], SlurmSettings())._verdict(run) is None
 
 
 def test_runs_stopped_from_outside_leave_the_end_to_slurm(
     tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A job that ended by itself in the grace time of a preemption would be complete, and not come back."""
+    """A job that ended by itself in the grace time of a preemption would count as complete, and not be requeued."""
     stand_in_workers('{"0": "wait"}')
     packed = runs(tmp_path, 1)
     slept: list[float] = []
@@ -199,13 +199,13 @@ def test_runs_stopped_from_outside_leave_the_end_to_slurm(
         os.kill(state.read(packed[0].folder).pid or 0, signal.SIGTERM)
 
     notify_when(lambda: all_running(packed), terminate)
-    with pytest.raises(SystemExit, match=str(COMES_BACK)):  # Slurm has not ended it
+    with pytest.raises(SystemExit, match=str(REQUEUE)):  # Slurm has not ended it
         SlurmJob(packed, SlurmSettings())()
-    assert job.MERCY in slept
+    assert job.GRACE in slept
     assert reasons(packed[0]) == ["stopped by SIGTERM"]
 
 
-def test_cancelled_run_of_a_job_is_left_alone_when_it_comes_back(
+def test_cancelled_run_of_a_requeued_job_is_not_started(
     tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in_workers("{}")
@@ -219,10 +219,10 @@ def test_cancelled_run_of_a_job_is_left_alone_when_it_comes_back(
 def test_lock_that_outlives_its_node_is_waited_for(
     tmp_path: Path, stand_in_workers: Faults, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file server may take minutes to notice that a node is gone; the job's other runs go on meanwhile."""
+    """A file server may take minutes to notice a lost node; the job's other runs continue meanwhile."""
     stand_in_workers("{}")
     packed = runs(tmp_path, 2)
-    say_running(packed[0])
+    record_running(packed[0])
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock.held(packed[0].folder))
@@ -237,29 +237,29 @@ def test_lock_that_is_never_released_ends_the_job(
     stand_in_workers("{}")
     monkeypatch.setattr(job, "PATIENCE", 0.5)
     [run] = runs(tmp_path, 1)
-    say_running(run)
+    record_running(run)
     with lock.held(run.folder), pytest.raises(RuntimeError, match=r"failed: toy_reach_1/standin/0$"):
         SlurmJob([run], SlurmSettings())()
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "9")  # a run that another job trains is left to it
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "9")  # a run that another job trains is skipped
     with lock.held(run.folder):
         SlurmJob([run], SlurmSettings())()
 
 
-def test_notice_before_the_job_has_begun_brings_it_back(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=str(COMES_BACK)):
+def test_notice_before_the_job_has_started_requeues_it(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=str(REQUEUE)):
         SlurmJob(runs(tmp_path, 1), SlurmSettings()).checkpoint()
 
 
-def test_run_that_does_not_save_itself_in_time_is_not_waited_for(
+def test_run_that_does_not_save_a_checkpoint_in_time_is_not_waited_for(
     tmp_path: Path, stand_in_workers: Faults, listening: Callable[[SlurmJob], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Slurm would end the job, and not bring it back."""
+    """Slurm would end the job, and not requeue it."""
     monkeypatch.setattr(launcher, "COMMAND", (sys.executable, "-c", DEAF))
     submitted = SlurmJob(runs(tmp_path, 1), SlurmSettings(notice=4))
     listening(submitted)
     mark = submitted.runs[0].folder / "deaf"
     notify_when(mark.exists, lambda: os.kill(os.getpid(), signal.SIGUSR2))
-    with pytest.raises(SystemExit, match=str(COMES_BACK)):
+    with pytest.raises(SystemExit, match=str(REQUEUE)):
         submitted()
-    os.kill(int(mark.read_text()), signal.SIGKILL)  # it goes on still
+    os.kill(int(mark.read_text()), signal.SIGKILL)  # it still runs
     wait_until(lambda: submitted._ended, "the end of the job, whose output would be another test's")

@@ -1,4 +1,4 @@
-"""The plan, less what is there: which runs are submitted, and that none is ever given to Slurm twice."""
+"""Which runs of a plan are submitted, and that none is ever submitted twice."""
 
 import contextlib
 import math
@@ -24,15 +24,15 @@ from runs.watching.batches import BATCHES
 from runs.watching.slurm import ClusterError
 from runs.watching.status import RunStatus, statuses
 from suites.plan import RunSpec
-from tests.runs.executing.slurm.fake import FakeCluster, say
+from tests.runs.executing.slurm.fake import FakeCluster, record
 from tests.runs.standin import spec
 
 DEFAULTS = SlurmSettings()
 
 
 def send(specs: list[RunSpec], results: Path, cluster: FakeCluster, lines: list[str] | None = None, **how: Any) -> int:
-    asked = how.pop("slurm", DEFAULTS)
-    return submit(specs, results, asked, cluster, (lines if lines is not None else []).append, **how)
+    requested = how.pop("slurm", DEFAULTS)
+    return submit(specs, results, requested, cluster, (lines if lines is not None else []).append, **how)
 
 
 def look(specs: list[RunSpec], results: Path, cluster: FakeCluster) -> list[RunStatus]:
@@ -58,10 +58,10 @@ def test_only_what_is_missing_is_submitted(tmp_path: Path) -> None:
         strict=False,
     ):
         write_spec(run.spec, run.folder)
-        say(run, phase, job="7", **more)
+        record(run, phase, job="7", **more)
     cluster, lines = FakeCluster(), list[str]()
     with lock.held(runs[4].folder):
-        # The fourth run's job is gone: what it says of itself is not true any more.
+        # The fourth run's job has ended: its recorded state is out of date.
         assert states(specs, tmp_path, cluster) == ["done", "failed", "failed", "stale", "running", *["pending"] * 3]
         assert send(specs, tmp_path, cluster, lines) == 5
         assert submitted(cluster) == [2, 3, 5, 6, 7]
@@ -96,8 +96,8 @@ def test_refusal_half_way_keeps_what_was_accepted(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=r"(?s)QOSMaxSubmitJob.*20 of 25 runs were submitted.*submits the rest"):
         send(specs, tmp_path, cluster)
     assert states(specs, tmp_path, cluster) == ["queued"] * 20 + ["pending"] * 5
-    assert len(list((tmp_path / "suite" / BATCHES).iterdir())) == 2  # what was refused leaves nothing
-    assert len(cluster.withdrawn) == 1  # Slurm may have accepted it though it did not say so
+    assert len(list((tmp_path / "suite" / BATCHES).iterdir())) == 2  # the refused batch leaves nothing
+    assert len(cluster.withdrawn) == 1  # Slurm may have accepted it without confirming it
     cluster.refuse_after = None
     assert send(specs, tmp_path, cluster) == 5
     assert submitted(cluster) == list(range(25))
@@ -123,7 +123,7 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("accepted", [False, True])
 def test_launcher_killed_in_the_middle_of_a_submission(tmp_path: Path, accepted: bool) -> None:
-    """Before Slurm has heard of the batch, and right after."""
+    """Before Slurm has received the batch, and right after."""
 
     class Deadly(FakeCluster):
         def submit(self, *arguments: Any) -> str:
@@ -143,48 +143,48 @@ def test_launcher_killed_in_the_middle_of_a_submission(tmp_path: Path, accepted:
 
 
 def test_jobs_without_pickles_are_cancelled_and_submitted_again(tmp_path: Path) -> None:
-    """A launcher was killed after Slurm's consent and before submitit had put the last pickle in its place."""
+    """A launcher was killed after Slurm accepted the jobs and before submitit wrote the last pickle."""
     specs = [spec(seed) for seed in range(3)]
     cluster, lines = FakeCluster(), list[str]()
     send(specs, tmp_path, cluster)
-    [home] = (tmp_path / "suite" / BATCHES).iterdir()
-    (home / "100_1_submitted.pkl").unlink()
+    [folder] = (tmp_path / "suite" / BATCHES).iterdir()
+    (folder / "100_1_submitted.pkl").unlink()
     assert send(specs, tmp_path, cluster, lines) == 1
-    assert lines[0] == "cancelled 1 job that a killed launcher had not submitted to the end"
+    assert lines[0] == "cancelled 1 job that a killed launcher had only partly submitted"
     assert submitted(cluster) == [0, 1, 2, 1]
     assert set(cluster.entries) == {"100_0", "100_2", "200"}
 
 
 def test_run_is_never_in_two_jobs(tmp_path: Path) -> None:
-    """One that was killed or has failed in a job that goes on with others waits for the job's end."""
+    """A run that was killed or failed in a job that continues with other runs waits for the end of the job."""
     specs = [spec(seed) for seed in range(3)]
     cluster, lines = FakeCluster(), list[str]()
     send(specs, tmp_path, cluster, slurm=SlurmSettings(runs_per_job=3))
     cluster.start("100")
-    say(cluster.jobs["100"].runs[0], "failed", "100", signal="SIGKILL")
-    say(cluster.jobs["100"].runs[1], "failed", "100")
+    record(cluster.jobs["100"].runs[0], "failed", "100", signal="SIGKILL")
+    record(cluster.jobs["100"].runs[1], "failed", "100")
     assert send(specs, tmp_path, cluster, lines, retry_failed=True) == 0
     assert lines[-2:] == [
-        "2 runs stopped in jobs that go on with others; submit again when those end",
+        "2 runs stopped in jobs that continue with other runs; submit again when those jobs end",
         "nothing to submit",
     ]
     cluster.requeue("100")
-    assert [run.spec.seed for run in cluster.to_do("100")] == [0, 2]  # what was killed did not fail by itself
+    assert [run.spec.seed for run in cluster.to_do("100")] == [0, 2]  # a killed run counts as interrupted
     cluster.lose("100")
     assert send(specs, tmp_path, cluster) == 2
     assert send(specs, tmp_path, cluster, retry_failed=True) == 1
 
 
-def test_runs_of_a_local_launcher_are_left_to_it(tmp_path: Path) -> None:
+def test_runs_of_a_local_launcher_are_not_submitted(tmp_path: Path) -> None:
     cluster = FakeCluster()
-    with local_queue.posted(tmp_path / "suite") as post:
-        post([Run(spec(0), spec(0).folder(tmp_path))])
+    with local_queue.queue_file(tmp_path / "suite") as write:
+        write([Run(spec(0), spec(0).folder(tmp_path))])
         assert send([spec(0), spec(1)], tmp_path, cluster) == 1
     assert submitted(cluster) == [1]
 
 
-def test_sign_that_slurm_reads_in_paths_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="reads signs into a %"):
+def test_percent_sign_in_a_path_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="interprets % in a path"):
         send([spec()], tmp_path / "50%test", FakeCluster())
 
 
@@ -199,7 +199,7 @@ def test_other_settings_are_refused_while_the_run_is_queued(tmp_path: Path) -> N
 def test_changed_runs_are_refused_or_moved_aside(tmp_path: Path) -> None:
     cluster = FakeCluster()
     write_spec(spec(0, steps=120), spec().folder(tmp_path))
-    say(Run(spec(), spec().folder(tmp_path)), "done", "7")  # with the settings of then
+    record(Run(spec(), spec().folder(tmp_path)), "done", "7")  # with the old settings
     with pytest.raises(UserError, match=r"steps: 120 -> 160"):
         send([spec(0, steps=160)], tmp_path, cluster)
     assert cluster.calls == []
@@ -207,7 +207,7 @@ def test_changed_runs_are_refused_or_moved_aside(tmp_path: Path) -> None:
     assert len(list(spec().folder(tmp_path).parent.glob("0.replaced-*"))) == 1
 
 
-def test_submission_forgets_cancellations(tmp_path: Path) -> None:
+def test_submission_revokes_cancellations(tmp_path: Path) -> None:
     stop.cancel(spec().folder(tmp_path))
     send([spec()], tmp_path, FakeCluster())
     assert not stop.is_cancelled(spec().folder(tmp_path))
@@ -235,7 +235,7 @@ def test_another_user_or_project_in_the_queue_does_not_matter(tmp_path: Path) ->
 
 
 class Cluster(RuleBasedStateMachine):
-    """Whatever happens in whatever order: no run is in two jobs, none is lost, and each stands as it should."""
+    """For all events in any order: no run is in two jobs, none is lost, and each has the expected status."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -244,8 +244,8 @@ class Cluster(RuleBasedStateMachine):
         self.cluster = FakeCluster(limit=2)
         self.specs = [spec(seed) for seed in range(5)]
         self.expected = ["pending"] * 5
-        self.killed: set[int] = set()  # seeds that have failed by a signal
-        self.marked: set[int] = set()  # seeds that somebody has cancelled
+        self.killed: set[int] = set()  # seeds killed by a signal
+        self.marked: set[int] = set()  # cancelled seeds
 
     def teardown(self) -> None:
         self.stack.close()
@@ -266,25 +266,25 @@ class Cluster(RuleBasedStateMachine):
                 self.expected[seed] = after
 
     def forget(self, id_: str) -> None:
-        """What a job has not touched stands again by what it says of itself."""
+        """Runs that the job has not touched have their recorded state again."""
         for run in self.cluster.jobs[id_].runs:
             if self.expected[run.spec.seed] in ("queued", "pending"):
-                said = state.recorded(run.folder).state
-                self.expected[run.spec.seed] = "stale" if said == "running" else said
+                recorded = state.recorded(run.folder).state
+                self.expected[run.spec.seed] = "stale" if recorded == "running" else recorded
 
     @rule(together=st.integers(1, 3), retry=st.booleans())
     def launch(self, together: int, retry: bool) -> None:
         missing = [
             seed
-            for seed, standing in enumerate(self.expected)
+            for seed, status in enumerate(self.expected)
             if self.job(seed) is None
-            and (standing in ("pending", "stale") or (standing == "failed" and (retry or seed in self.killed)))
+            and (status in ("pending", "stale") or (status == "failed" and (retry or seed in self.killed)))
         ]
-        asked = SlurmSettings(runs_per_job=together)
-        assert send(self.specs, self.results, self.cluster, slurm=asked, retry_failed=retry) == len(missing)
+        requested = SlurmSettings(runs_per_job=together)
+        assert send(self.specs, self.results, self.cluster, slurm=requested, retry_failed=retry) == len(missing)
         for seed in missing:
             self.expected[seed] = "queued"
-        for seed in list(self.marked):  # what has not begun is wanted again
+        for seed in list(self.marked):  # launching again revokes cancellations of runs that have not started
             id_ = self.job(seed)
             if id_ is None or self.cluster.entries[id_].job.waits:
                 self.marked.remove(seed)
@@ -317,10 +317,10 @@ class Cluster(RuleBasedStateMachine):
         id_ = self.pick("RUNNING", number) or ""
         for run in self.cluster.running(id_)[:1]:
             if outcome == "killed":
-                say(run, "failed", id_, signal="SIGKILL")
+                record(run, "failed", id_, signal="SIGKILL")
                 self.killed.add(run.spec.seed)
             else:
-                say(run, outcome, id_)
+                record(run, outcome, id_)
                 self.killed.discard(run.spec.seed)
             self.expected[run.spec.seed] = "failed" if outcome == "killed" else outcome
 
@@ -352,12 +352,12 @@ class Cluster(RuleBasedStateMachine):
             run = Run(self.specs[seed], self.specs[seed].folder(self.results))
             stop.cancel(run.folder)
             if self.expected[seed] == "running":
-                say(run, "pending", self.job(seed))  # it has saved itself
+                record(run, "pending", self.job(seed))  # it has saved a checkpoint
             self.expected[seed] = "pending"
             self.marked.add(seed)
 
     @invariant()
-    def every_run_stands_as_it_should(self) -> None:
+    def every_run_has_the_expected_status(self) -> None:
         assert states(self.specs, self.results, self.cluster) == self.expected
 
     @invariant()
