@@ -1,1 +1,1 @@
-"""Who learns: the Agent contract, world models, behaviours, returns and distributions."""
+"""The agents: the Agent contract, world models, behaviours, returns and distributions."""

@@ -15,14 +15,14 @@ from agents.settings import BehaviorSettings
 class ContinuousActor(MLP):
     """Action = tanh(u), u ~ Normal(s tanh(m / s), softplus(r + softplus^-1(init_std)) + min_std), m and r learned.
 
-    The bound s on the mean keeps the tanh from saturating; the offset makes a fresh actor explore widely.
+    The bound s on the mean keeps the tanh from saturating; the offset makes an untrained actor explore widely.
     """
 
     def __init__(self, make: LayerFactory, features: int, settings: BehaviorSettings, size: int):
         super().__init__(make, "actor", features, settings.actor_layers, settings.actor_units, 2 * size)
         self._settings = settings
         self._size = size
-        self._offset = settings.init_std + math.log(-math.expm1(-settings.init_std))  # any size, no overflow
+        self._offset = settings.init_std + math.log(-math.expm1(-settings.init_std))  # without overflow
 
     def actions(self, features: tf.Tensor) -> TanhNormal:
         """The distribution of actions (..., A) for features (..., F)."""
@@ -32,29 +32,29 @@ class ContinuousActor(MLP):
         return TanhNormal(Gaussian(scale * tf.tanh(mean / scale), std))
 
     def draws(self, noise: Noise, name: str, shape: tuple[int, ...]) -> tf.Tensor:
-        """What so many of its actions are made from (*shape, A)."""
+        """The random draws (*shape, A) from which actions (*shape, A) are sampled."""
         return noise.normal(name, (*shape, self._size))
 
 
 class DiscreteActor(MLP):
-    """Chooses among actions by learned logits."""
+    """Chooses among discrete actions by learned logits."""
 
     def __init__(self, make: LayerFactory, features: int, settings: BehaviorSettings, size: int):
         super().__init__(make, "actor", features, settings.actor_layers, settings.actor_units, size)
         self._size = size
 
     def actions(self, features: tf.Tensor) -> OneHot:
-        """The distribution of choices (..., A) for features (..., F)."""
+        """The distribution of one-hot actions (..., A) for features (..., F)."""
         return OneHot(self.outputs(features))
 
     def draws(self, noise: Noise, name: str, shape: tuple[int, ...]) -> tf.Tensor:
-        """What so many of its choices are made from (*shape, A)."""
+        """The random draws (*shape, A) from which actions (*shape, A) are sampled."""
         return noise.gumbel(name, (*shape, self._size))
 
 
 def make_actor(
     make: LayerFactory, features: int, settings: BehaviorSettings, action: ActionSpec
 ) -> ContinuousActor | DiscreteActor:
-    """The actor for a kind of actions, with fresh weights."""
+    """The actor for continuous or discrete actions, with initial weights."""
     kind = DiscreteActor if action.discrete else ContinuousActor
     return kind(make, features, settings, action.size)

@@ -1,4 +1,4 @@
-"""What the layers of a network cost: weights, and multiplications for one state."""
+"""The cost of a network's layers: weights, and multiplications for one state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Layer:
-    """A kernel of so many weights with so many biases, applied at a number of positions for each state."""
+    """A layer by its number of kernel weights, of biases, and of positions where it is applied for each state."""
 
     kernel: int
     biases: int
@@ -20,17 +20,17 @@ class Layer:
 
     @property
     def outputs(self) -> int:
-        """Numbers that it gives for one state, where each has one bias."""
+        """Outputs for one state, of a layer with one bias for each output."""
         return self.positions * self.biases
 
 
 def dense(*sizes: int) -> list[Layer]:
-    """Dense layers between so many numbers."""
+    """Dense layers between successive sizes."""
     return [Layer(inputs * outputs, outputs) for inputs, outputs in pairwise(sizes)]
 
 
 def convolution(side: int, kernel: int, inputs: int, outputs: int) -> Layer:
-    """A square kernel at side x side positions, between so many channels."""
+    """A square kernel at side x side positions, from `inputs` to `outputs` channels."""
     return Layer(kernel**2 * inputs * outputs, outputs, side**2)
 
 

@@ -1,4 +1,4 @@
-"""Actor and value, learned from trajectories that the world model imagines."""
+"""Actor and value model, trained on trajectories that the world model imagines."""
 
 import keras
 import tensorflow as tf
@@ -19,7 +19,7 @@ MODE_SAMPLES = 100
 
 
 class ActorCritic:
-    """Improves the actor by gradients through imagined states, rewards and values."""
+    """Trains the actor by gradients through imagined states, rewards and values."""
 
     def __init__(self, make: LayerFactory, settings: BehaviorSettings, features: int, action: ActionSpec):
         self._settings = settings
@@ -35,14 +35,14 @@ class ActorCritic:
         return {name: network.trainable_variables for name, network in networks.items() if network is not None}
 
     def act(self, model: WorldModel, state: State, noise: Noise, training: bool) -> tf.Tensor:
-        """Actions (N, A) for states (N, ...): drawn while training, else the most probable."""
+        """Actions (N, A) for states (N, ...): samples in training, the mode in evaluation."""
         choice, count = self.actor.actions(state.features), state.deter.shape[0]
         if training:
             return choice.sample(self.actor.draws(noise, "policy_action", (count,)))
         return choice.mode(self.actor.draws(noise, "policy_mode", (MODE_SAMPLES, count)))
 
     def losses(self, model: WorldModel, start: State, noise: Noise) -> tuple[Losses, Metrics]:
-        """Imagine from states (N, ...) and judge what comes: scalar losses by group, and metrics."""
+        """Imagine from states (N, ...); returns scalar losses by group of weights, and metrics."""
         states, first = self.imagine(model, start, noise)
         features = tf.stack([state.features for state in states])  # (H, N, F)
         reward = model.reward.predict(features)
@@ -61,7 +61,7 @@ class ActorCritic:
             weights = tf.stop_gradient(trajectory_weights(discount[:-1]))
             losses = {
                 "actor": -tf.reduce_mean(weights * returns),
-                # The features need no stop: only the value's own weights follow this loss.
+                # The features need no stop_gradient: of this loss, only gradients of the value's weights are taken.
                 "value": -tf.reduce_mean(weights * unit_normal_log_prob(value[:-1], tf.stop_gradient(returns))),
             }
             metrics["behavior/value"] = tf.reduce_mean(value)
@@ -69,13 +69,13 @@ class ActorCritic:
         return losses, metrics | {f"loss/{name}": loss for name, loss in losses.items()}
 
     def imagine(self, model: WorldModel, start: State, noise: Noise) -> tuple[list[State], TanhNormal | OneHot]:
-        """The states (N, ...) of `horizon` steps that the actor takes from `start`, and its choice at the start."""
+        """The states (N, ...) of `horizon` imagined steps from `start`, and the actor's distribution at the start."""
         horizon, count = self._settings.horizon, start.deter.shape[0]
         action_draws = self.actor.draws(noise, "imagined_action", (horizon, count))
         state_noise = noise.normal("imagined_state", (horizon, count, model.rssm.stoch_size))
         states, choices, state = [], [], start
         for draw, state_draw in zip(tf.unstack(action_draws), tf.unstack(state_noise), strict=True):
-            # The actor learns from what its actions lead to, not from how it came to where it is.
+            # The actor learns from the effects of its actions on later states, not through its input features.
             choices.append(self.actor.actions(tf.stop_gradient(state.features)))
             state = model.rssm.img_step(state, choices[-1].sample(draw), state_draw)
             states.append(state)
@@ -83,11 +83,11 @@ class ActorCritic:
 
 
 def starts(state: State, skip_last: bool) -> State:
-    """The states (B, L, ...) that imagination starts from, without gradient, as (N, ...).
+    """The start states of imagination (N, ...), without gradient.
 
     Args:
-        state: posterior states of a batch.
-        skip_last: leave out each sequence's last state, which may be terminal where discounts are learned.
+        state: posterior states of a batch (B, L, ...).
+        skip_last: leave out each sequence's last state, which may be terminal when discounts are learned.
     """
     chosen = state.map(lambda x: x[:, :-1]) if skip_last else state
     return chosen.map(lambda x: tf.stop_gradient(flatten_leading(x)))

@@ -1,4 +1,4 @@
-"""The contrastive objective: tell a state's own observation from the batch's others (InfoNCE)."""
+"""The contrastive objective (InfoNCE): pick a state's own observation among negatives of the batch."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from agents.heads import MLP
 from agents.layers import LayerFactory, halves
 from agents.settings import RepresentationSettings
 
-# Bounds the density of q, which a deterministic state could otherwise drive to infinity.
+# Bounds the density of q, which would otherwise grow without limit for a deterministic state.
 MIN_STD = 0.1
 
 
@@ -31,8 +31,8 @@ def info_nce(states: tf.Tensor, given: Gaussian, among: tf.Tensor) -> tf.Tensor:
 
     Args:
         states: features s (N, F), in float32.
-        given: q(. | o) of the N observations; the first belongs to the first state, and so on.
-        among: whether a state's o' hold an observation, bool (N, N). They hold its own.
+        given: q(. | o) of the N observations, in the order of the states.
+        among: bool (N, N), by state and observation: whether the sum over o' includes it. It includes the state's own.
 
     Returns:
         A scalar, at most 0.
@@ -43,10 +43,10 @@ def info_nce(states: tf.Tensor, given: Gaussian, among: tf.Tensor) -> tf.Tensor:
 
 
 def window(sequences: int, steps: int, settings: RepresentationSettings) -> tf.Tensor:
-    """The observations of a batch that each of its states is told apart from: bool (N, N), by state and observation.
+    """The set of observations in each state's InfoNCE sum: bool (N, N), by state and observation.
 
-    They are those of the next `contrast_sequences` by the next `contrast_steps`, its own included. Behind the last
-    sequence comes the first, and likewise a sequence's steps, so that all states have equally many.
+    The set covers the next `contrast_sequences` sequences by the next `contrast_steps` steps, the state's own included;
+    the rest are negatives. Sequences and steps wrap around, so that all sets have the same size.
     """
 
     def near(count: int, most: int | Literal["all"]) -> tf.Tensor:
@@ -61,7 +61,7 @@ def window(sequences: int, steps: int, settings: RepresentationSettings) -> tf.T
 def pairwise_log_prob(x: tf.Tensor, given: Gaussian) -> tf.Tensor:
     """Log-density (N, M) of each of N points (N, F) under each of M Gaussians (M, F).
 
-    The square is expanded, so that the pairs cost matrix products and no tensor (N, M, F).
+    The square is expanded into matrix products, which avoids a tensor (N, M, F).
     """
     precision = 1 / tf.square(given.std)
     scaled = given.mean * precision

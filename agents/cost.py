@@ -1,7 +1,7 @@
-"""What a model costs, counted from the sizes of its layers: weights, and floating-point operations of a training step.
+"""The cost of a model, counted from its layers' sizes: parameters, and floating-point operations of a training step.
 
-It also finds the width at which one transition costs as many weights as another: the control that the claim of a
-decomposed model needs, since it has a GRU for each group.
+It also finds the width at which the world models with two kinds of transition have equal parameter counts. ED2 has a
+GRU for each group, so a comparison with the plain model needs this control.
 """
 
 from typing import TypeVar
@@ -11,7 +11,7 @@ from agents.arithmetic import Layer, dense, products
 from agents.encoders import kind_of
 from agents.settings import AgentSettings
 
-TOLERANCE = 0.02  # of the weights of a world model, between two that count as equal
+TOLERANCE = 0.02  # relative difference at which two parameter counts of world models are considered equal
 
 Networks = dict[str, list[Layer]]
 AnySettings = TypeVar("AnySettings", bound=AgentSettings)
@@ -43,7 +43,7 @@ def world_model(settings: AgentSettings, observations: ObservationSpec, action_s
 
 
 def behavior(settings: AgentSettings, action: ActionSpec) -> Networks:
-    """The layers of the actor, and of the value model where there is one; a planner has neither."""
+    """The layers of the actor, and of the value model if there is one; a planner has neither."""
     sizes, features = settings.behavior, _features(settings)
     if sizes.kind == "planner":
         return {}
@@ -55,38 +55,38 @@ def behavior(settings: AgentSettings, action: ActionSpec) -> Networks:
 
 
 def parameters(networks: Networks) -> int:
-    """The number of weights, biases included."""
+    """The parameter count, biases included."""
     return sum(layer.kernel + layer.biases for network in networks.values() for layer in network)
 
 
 def step_flops(
     settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, sequences: int, length: int
 ) -> int:
-    """Floating-point operations of a step's matrix products and convolutions, a multiplication and addition as two.
+    """Floating-point operations (FLOPs) of a training step's matrix products and convolutions.
 
-    The gradient of a layer's weights costs as much as its forward pass, that of its inputs as much again. In
-    imagination, the weights of the model need none, and those of the value none for the actor. Element-wise operations
-    are not counted.
+    A multiplication with its addition counts as two. The gradient of a layer's weights costs as much as its forward
+    pass, and so does the gradient of its inputs. Imagination needs no gradient of the model's weights, and the actor's
+    loss none of the value's weights. Element-wise operations are not counted.
     """
     model, heads = world_model(settings, observations, action.size), behavior(settings, action)
     forward = {name: products(layers) for name, layers in (model | heads).items()}
 
     def trained(name: str) -> int:
-        """Forward, and back to all weights; what a network sees needs a gradient where it is not given."""
-        taught = settings.representation.objective == "pixels"  # the states, by the decoders
+        """Forward pass and all gradients; a network whose inputs are constant needs no gradient of them."""
+        taught = settings.representation.objective == "pixels"  # whether the decoders' losses train the states
         given = name.startswith("encoder/") or name in heads or (name.startswith("decoder/") and not taught)
         return 3 * forward[name] - given * (model | heads)[name][0].products
 
     states = sequences * length
     learned = states * sum(trained(name) for name in model)
     if "contrast" in model:
-        learned += 3 * 2 * states**2 * _features(settings)  # all pairs of states and images, twice
+        learned += 3 * 2 * states**2 * _features(settings)  # two matrix products over all pairs of states and images
     if settings.behavior.kind == "planner":
         return 2 * learned
     horizon = settings.behavior.horizon
-    # Transitions and rewards go forward, and back to the features; the actor learns.
+    # Transitions and rewards: forward pass, and gradient of the inputs. The actor is trained.
     imagined = horizon * (2 * (forward["transition"] + forward["prior"] + forward["reward"]) + trained("actor"))
-    if "value" in heads:  # one forward pass serves the actor's gradient, and its own on all but the last state
+    if "value" in heads:  # one forward pass serves the actor's loss, and the value's on all but the last state
         imagined += horizon * 2 * forward["value"] + (horizon - 1) * (trained("value") - forward["value"])
     if "continuation" in model and ("value" in heads or settings.behavior.discount_imagined):
         imagined += horizon * 2 * forward["continuation"]
@@ -95,21 +95,21 @@ def step_flops(
 
 
 def plan_flops(settings: AgentSettings, observations: ObservationSpec, action_size: int) -> int:
-    """Floating-point operations of a planner's choice of an action, counted as those of a training step."""
+    """Floating-point operations for one action of the planner, counted like those of a training step."""
     model, sizes = world_model(settings, observations, action_size), settings.behavior
     step = sum(products(model[name]) for name in ("transition", "prior", "reward"))
     return 2 * sizes.iterations * sizes.candidates * sizes.horizon * step
 
 
 def match_parameters(settings: AnySettings, observations: ObservationSpec, action_size: int) -> AnySettings:
-    """The settings with a transition as wide as `dynamics.match_parameters` asks for.
+    """The settings with the transition width that `dynamics.match_parameters` requires.
 
-    The world model then has as many weights as one of the other kind has at the given width: ED2 is narrowed to the
-    plain model, or the plain model widened to ED2. A sub-model's GRU and its input layer keep their proportion. All
-    sub-models share one deterministic state, so that it is narrowed with them, and what reads it too.
+    The world model's parameter count then matches that of the other kind at the given width: ED2 is narrowed to the
+    plain model, or the plain model is widened to ED2. The ratio of a GRU's units to its input layer's is kept. All
+    sub-models share one deterministic state, so this state and the layers that read it become narrower too.
 
     Raises:
-        ValueError: no width comes within 2 %.
+        ValueError: no width matches within 2 %.
     """
     dynamics = settings.dynamics
     if not dynamics.match_parameters:
@@ -134,8 +134,8 @@ def match_parameters(settings: AnySettings, observations: ObservationSpec, actio
     width = min((width for width in (low, high) if width > 0), key=lambda width: abs(count(width) - goal))
     if abs(count(width) - goal) > TOLERANCE * goal:
         raise ValueError(
-            f"dynamics.match_parameters: no dynamics.deterministic brings the world model within {TOLERANCE:.0%} of "
-            f"{goal:,} weights; the nearest is {width}, with {count(width):,}"
+            f"dynamics.match_parameters: no dynamics.deterministic gives a world model within {TOLERANCE:.0%} of "
+            f"{goal:,} parameters; the nearest is {width}, with {count(width):,}"
         )
     return at_width(width)
 
@@ -145,7 +145,7 @@ def _features(settings: AgentSettings) -> int:
 
 
 def _transition(settings: AgentSettings, action_size: int) -> list[Layer]:
-    """A dense layer and a GRU with two biases, for each group of actions."""
+    """For each action group, a dense layer and a GRU with two biases."""
     dynamics = settings.dynamics
     deter, units = dynamics.deterministic, dynamics.inputs
     groups = dynamics.partition(action_size) if dynamics.kind == "ed2" else [range(action_size)]

@@ -1,4 +1,4 @@
-"""ED2 (Yuan et al. 2021): the deterministic state as the mean of sub-dynamics models, one for each action group."""
+"""ED2 (Yuan et al. 2021): the deterministic state is the mean of sub-dynamics models, one for each action group."""
 
 import keras
 import tensorflow as tf
@@ -11,8 +11,8 @@ from agents.settings import DynamicsSettings
 class DecomposedTransition(keras.layers.Layer):
     """h' = mean over groups g of GRU_g(f(W_gs s + W_ga a_g + b_g), h): f the activation, a_g the actions of group g.
 
-    All groups run in one pass: their weights are stacked on a leading axis, and each sees the whole action through
-    weights that are zero outside its group. Has the interface of `agents.transition.Transition`.
+    All groups are computed in one pass: their weights are stacked on a leading axis, and each multiplies the whole
+    action by weights that are zero outside its group. Has the interface of `agents.transition.Transition`.
     """
 
     def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int):
@@ -21,7 +21,7 @@ class DecomposedTransition(keras.layers.Layer):
         stoch, hidden = settings.stochastic, settings.inputs
         self._compute = make.compute_dtype
         self._activation = ACTIVATIONS[settings.activation]
-        # 1 where a group's model sees an action, (G, A, 1).
+        # 1 for the actions of a group, (G, A, 1).
         self._mask = tf.constant([[[float(index in group)] for index in range(action_size)] for group in groups])
 
         def kernel(name: str, rows: int) -> keras.Variable:
@@ -35,7 +35,7 @@ class DecomposedTransition(keras.layers.Layer):
 
     def action_share(self, action: tf.Tensor) -> tf.Tensor:
         """The part of each group's dense layer that comes from actions (..., A); (G, ..., hidden)."""
-        # The bias is the weight of an action that is always 1: a pass over all groups less than adding it.
+        # The bias is the weight of an extra action that is always 1; this saves one pass over memory.
         kernel = tf.cast(tf.concat([self.action.value * self._mask, self.bias.value], 1), self._compute)
         rows = flatten_leading(tf.cast(action, self._compute))
         share = tf.matmul(tf.concat([rows, tf.ones((rows.shape[0], 1), rows.dtype)], 1), kernel)

@@ -1,4 +1,4 @@
-"""Transposed convolution of stride 2 as a plain convolution whose channels become pixels."""
+"""Transposed convolution of stride 2 as a plain convolution whose channels are rearranged to pixels."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,12 @@ Gradients = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 
 def deconvolve(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, relu: bool) -> tf.Tensor:
-    """The transposed convolution of stride 2 without padding, for kernels of even size, with bias and maybe ReLU.
+    """The transposed convolution of stride 2 without padding, for kernels of even size, with bias and optional ReLU.
 
-    Each of the four positions that an output pixel can have within a stride sees its own quarter of the kernel. So a
-    convolution with all quarters side by side gives four times the channels, which are then laid out as 2x2 pixels.
-    With few output channels this takes half the time of TensorFlow's own operation on a CPU; backwards, that is faster.
+    An output pixel has one of four positions within a stride, and each position uses its own quarter of the kernel.
+    Therefore a convolution with the four quarters gives four times the channels, which are rearranged to 2x2 pixels.
+    With few output channels this takes half the time of TensorFlow's operation on a CPU. For the gradient, TensorFlow's
+    operation is faster.
 
     Args:
         x: images (N, H, W, I).
@@ -54,6 +55,6 @@ def _forward(x: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor, relu: bool) -> tf
     margin = (half - 1, half - 1)
     padded = tf.pad(x, ((0, 0), margin, margin, (0, 0)))
     y = tf.nn.conv2d(padded, tf.reshape(quarters, (half, half, channels, 4 * filters)), 1, "VALID")
-    # Before the channels become pixels, TensorFlow fuses both with the convolution.
+    # At this place TensorFlow fuses bias and ReLU with the convolution; after depth_to_space it would not.
     y = tf.nn.bias_add(y, tf.tile(bias, [4]))
     return tf.nn.depth_to_space(tf.nn.relu(y) if relu else y, 2)

@@ -1,4 +1,4 @@
-"""The distributions of Dreamer, in float32. Their samples come from given draws, so that a run can key them."""
+"""The distributions of Dreamer, in float32. They sample from draws passed in, which a run keys by its seed."""
 
 import math
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Gaussian(NamedTuple):
         return self._distribution.entropy()
 
     def kl(self, other: "Gaussian") -> tf.Tensor:
-        """KL of this one from `other` in nats (...)."""
+        """KL divergence of this one from `other` in nats (...)."""
         return tfd.kl_divergence(self._distribution, other._distribution)
 
     @property
@@ -49,14 +49,14 @@ def unit_normal_log_prob(mean: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
 def unit_normal_loss(mean: tf.Tensor, x: tf.Tensor, axes: int) -> tf.Tensor:
     """-E log Normal(x; mean, 1), the log-density summed over the last `axes` axes and averaged over the others.
 
-    One sum over all is the same number, and spares pictures some passes over memory, most of all backwards.
+    A single scaled sum gives the same number with fewer passes over memory for images, mostly in the gradient.
     """
     size = math.prod(x.shape[x.shape.rank - axes :])
     return tf.nn.l2_loss(mean - x) * (size / x.shape.num_elements()) + size * HALF_LOG_TAU
 
 
 def bernoulli_log_prob(logit: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
-    """Log-probability of a target in [0, 1], which may be soft, under the Bernoulli of a logit."""
+    """Log-probability of a target in [0, 1], which may be soft, under a Bernoulli given by its logit."""
     return tfd.Bernoulli(logits=logit, dtype=logit.dtype).log_prob(target)
 
 
@@ -71,7 +71,7 @@ class TanhNormal(NamedTuple):
 
     def log_prob(self, action: tf.Tensor) -> tf.Tensor:
         """Log-density (...) of an action in (-1, 1)."""
-        # An action rounded to -1 or 1 would have infinite pre-image.
+        # An action rounded to -1 or 1 would have an infinite pre-image.
         return self._log_prob_before(tf.atanh(tf.clip_by_value(action, -0.99999997, 0.99999997)))
 
     def mode(self, noise: tf.Tensor) -> tf.Tensor:
@@ -92,15 +92,15 @@ class TanhNormal(NamedTuple):
 
 
 class OneHot(NamedTuple):
-    """A choice, as a one-hot vector (..., A), given logits (..., A)."""
+    """A categorical distribution over one-hot vectors (..., A), given by logits (..., A)."""
 
     logits: tf.Tensor
 
     def sample(self, draws: tf.Tensor) -> tf.Tensor:
-        """A choice from standard Gumbel draws (..., A): the largest sum of logit and draw is drawn by probability.
+        """A one-hot sample from standard Gumbel draws (..., A), by the Gumbel-max trick: the largest logit plus draw.
 
-        Its gradient is that of the probabilities, straight through the choice (Bengio et al. 2013; "Dream to Control",
-        appendix A).
+        Its gradient is that of the probabilities, by the straight-through estimator (Bengio et al. 2013; "Dream to
+        Control", appendix A).
         """
         probabilities = tf.nn.softmax(self.logits)
         # The difference is exactly zero, so that the vector stays one-hot.
@@ -111,11 +111,11 @@ class OneHot(NamedTuple):
         return tf.reduce_sum(action * tf.nn.log_softmax(self.logits), -1)
 
     def mode(self, draws: tf.Tensor) -> tf.Tensor:
-        """The most probable choice (..., A); there is a closed form, which needs no draws."""
+        """The most probable one-hot vector (..., A), in closed form; the draws are not used."""
         return self._one_hot(self.logits)
 
     def entropy(self, draws: tf.Tensor) -> tf.Tensor:
-        """Entropy in nats (...), in closed form."""
+        """Entropy in nats (...), in closed form; the draws are not used."""
         return -tf.reduce_sum(tf.nn.softmax(self.logits) * tf.nn.log_softmax(self.logits), -1)
 
     def _one_hot(self, scores: tf.Tensor) -> tf.Tensor:

@@ -1,4 +1,4 @@
-"""Dreamer (Hafner et al. 2019): learns a world model from what it observes and a behaviour inside it."""
+"""Dreamer (Hafner et al. 2019): learns a world model from observations, and a behaviour inside that model."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,17 +33,17 @@ from agents.rssm import State
 from agents.settings import AgentSettings
 from agents.world_model import Experience, Losses, Metrics, WorldModel
 
-# Sequences that one call of the report's graph takes, and those of them that its video shows.
+# Sequences in one call of the report's graph, and how many of them its video shows.
 REPORTED, FILMED = 10, 6
-PART = 2**40  # more than any number of updates: each part of a report has noise of its own
+PART = 2**40  # more than any number of updates, so that the parts of a report draw different noise
 
 
 class Dreamer:
-    """World model and behaviour with their optimisers; one graph a training step, one a policy step.
+    """World model and behaviour with their optimisers; one graph for a training step, one for a policy step.
 
     Raises:
-        ValueError: observations that there are no networks for, settings that cannot choose among discrete actions, or
-            a weight decay that no weight matches.
+        ValueError: no network handles the observations, the settings do not allow discrete actions, or no weight
+            matches the pattern of weight decay.
     """
 
     def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
@@ -63,7 +63,7 @@ class Dreamer:
         self._exploration = Exploration(settings.exploration, action)
         self._loss_scale = LossScale(settings.precision == "mixed_float16")
         self._optimizers = make_optimizers(self.model.groups | self.behavior.groups, settings.optimizer)
-        # What the keys of random numbers count by.
+        # The counters that key the random numbers.
         self._updates = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._acts = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._variables = self._name_variables()
@@ -74,7 +74,7 @@ class Dreamer:
         self._policy_graph = tf.function(self._policy, autograph=False, jit_compile=jit)
 
     def initial_state(self, count: int) -> PolicyState:
-        """The state of `count` environments that have just been reset: zeros, and no action before."""
+        """The state of `count` environments that have just been reset: zeros, the previous action included."""
         deter, stoch = (part.numpy() for part in self.model.rssm.initial(count))
         return {"deter": deter, "stoch": stoch, "action": np.zeros((count, self._action.size), np.float32)}
 
@@ -93,17 +93,17 @@ class Dreamer:
         return scalars(self._train_graph(experience(batch)))
 
     def report(self, batch: Batch) -> Report:
-        """Show what the model foresees of a batch, and how wrong it is (`agents.open_loop`); changes nothing.
+        """Predict a batch open-loop and measure the error (`agents.open_loop`); changes nothing.
 
         Raises:
-            ValueError: the sequences are no longer than the context, which leaves nothing to predict.
+            ValueError: the sequences do not exceed the context, so there is nothing to predict.
         """
         count, length = batch["reward"].shape
         if length <= CONTEXT:
             raise ValueError(f"a report needs sequences of more than {CONTEXT} steps, the context; these have {length}")
         parts, videos = [], {}
         for number, first in enumerate(range(0, count, REPORTED)):
-            # One graph for any count: the last sequence fills up the last part.
+            # Copies of the last sequence fill up the last part, so that one graph serves any count.
             rows = np.minimum(np.arange(first, first + REPORTED), count - 1)
             part = experience({name: np.asarray(array)[rows] for name, array in batch.items()})
             foresight = self._report_graph(part, tf.constant(number, tf.int64))
@@ -117,7 +117,7 @@ class Dreamer:
         return Report({**metrics, "model_error/sequences": count}, videos)
 
     def cost(self, sequences: int, length: int) -> dict[str, int]:
-        """Weights of the world model, its transition alone and the behaviour; operations of a step on such a batch."""
+        """Parameters of the world model, its transition and the behaviour; FLOPs of a training step on such a batch."""
         model = cost.world_model(self._settings, self._observations, self._action.size)
         networks = {"world_model": model, "transition": {"transition": model["transition"]}}
         for name, layers in cost.behavior(self._settings, self._action).items():
@@ -127,14 +127,14 @@ class Dreamer:
         return weights | {"flops/update": flops}
 
     def save(self) -> Arrays:
-        """Everything that `load` needs to go on bit for bit."""
+        """Everything that `load` needs to continue bit for bit."""
         return {name: np.asarray(variable.numpy()) for name, variable in self._variables.items()}
 
     def load(self, arrays: Arrays) -> None:
-        """Take over what `save` gave.
+        """Restore what `save` returned.
 
         Raises:
-            ValueError: an array is missing, unknown or of another shape, with its name.
+            ValueError: an array is missing, unknown or of another shape; the message names it.
         """
         for name in sorted(set(self._variables) ^ set(arrays)):
             raise ValueError(f"{name}: {'missing' if name in self._variables else 'unknown'} in the saved agent")
@@ -153,7 +153,7 @@ class Dreamer:
                 weights = self._optimizers[name].weights
                 gradients[name] = tape.gradient(loss, weights, output_gradients=self._loss_scale.value)
 
-        # Each tape follows only the weights that its losses train: all else is constant to them.
+        # Each tape watches only the weights that its losses train; everything else is constant to these losses.
         with follow(self.model.groups) as tape:
             losses, state, metrics = self.model.losses(batch, noise)
         differentiate(tape, losses)
@@ -165,7 +165,7 @@ class Dreamer:
         return metrics | behavior_metrics | explored | self._step(gradients)
 
     def _step(self, gradients: Mapping[str, list[tf.Tensor]]) -> Metrics:
-        """Apply all groups' gradients, or none if one is not finite while losses are scaled."""
+        """Apply the gradients of all groups; with loss scaling, apply none if any is not finite."""
         clipped, metrics = {}, {}
         for name, group in gradients.items():
             clipped[name], metrics[f"gradient/{name}"] = self._optimizers[name].clip(self._loss_scale.unscale(group))
@@ -219,7 +219,7 @@ class Dreamer:
 
 
 def experience(batch: Mapping[str, Any]) -> Experience:
-    """A batch of replay as tensors."""
+    """A replay batch as tensors."""
     observations = {name: tf.convert_to_tensor(array) for name, array in batch.items() if name not in OUTCOMES}
     return Experience(observations, *(tf.cast(batch[name], tf.float32) for name in OUTCOMES))
 

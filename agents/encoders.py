@@ -1,6 +1,6 @@
-"""Encoders and decoders of what is observed: each array has networks of its own, chosen by its shape and type.
+"""Encoders and decoders of observations: each array has its own networks, chosen by its shape and type.
 
-A new kind of observation is a module like `agents.vision` and an entry in KINDS.
+A new kind of observation needs a module like `agents.vision` and an entry in KINDS.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from agents.settings import AgentSettings
 
 
 class Kind(Protocol):
-    """What a module of networks for one kind of array offers."""
+    """The interface of a module with the networks for one kind of array."""
 
-    HANDLED: str  # the arrays that its networks are made for, in words
+    HANDLED: str  # the arrays that it handles, for messages
 
     def handles(self, spec: ArraySpec) -> bool:
-        """Whether its networks are made for such an array."""
+        """Whether it handles such an array."""
 
     def make_encoder(self, make: LayerFactory, spec: ArraySpec, settings: AgentSettings) -> Any:
         """A layer with `normalize` (arrays to float32), `encode` (those to embeddings (..., E)) and `size` (E)."""
@@ -31,37 +31,37 @@ class Kind(Protocol):
         """A layer with `decode`: features (..., F) to the mean of the normalised array, float32."""
 
     def encoder_layers(self, spec: ArraySpec, settings: AgentSettings) -> list[Layer]:
-        """What the encoder's cost is counted from."""
+        """The encoder's layers, for counting its cost."""
 
     def decoder_layers(self, spec: ArraySpec, settings: AgentSettings, features: int) -> list[Layer]:
-        """What the decoder's cost is counted from."""
+        """The decoder's layers, for counting its cost."""
 
 
 KINDS: tuple[Kind, ...] = (vision,)
 
 
 class Encoder(keras.layers.Layer):
-    """Embeds observations: the embeddings of their arrays, side by side.
+    """Embeds observations: the embeddings of their arrays, concatenated.
 
     Raises:
-        ValueError: there are no networks for an array, or there is no array.
+        ValueError: no networks handle an array, or there is no array.
     """
 
     def __init__(self, make: LayerFactory, observations: ObservationSpec, settings: AgentSettings):
         super().__init__(name="encoder")
         if not observations:
-            raise ValueError("a world model needs something to observe")
+            raise ValueError("a world model needs at least one observation")
         self.networks = {
             name: kind_of(name, spec).make_encoder(make, spec, settings) for name, spec in observations.items()
         }
         self.size: int = sum(network.size for network in self.networks.values())
 
     def normalize(self, observations: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Observations as float32 numbers of about the same size, which is what a decoder predicts."""
+        """Observations as float32 numbers of a common scale; these are what a decoder predicts."""
         return {name: self.networks[name].normalize(array) for name, array in observations.items()}
 
     def encode(self, observations: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Normalised observations (..., by name) to embeddings (..., size) in the networks' arithmetic."""
+        """Normalised observations (..., by name) to embeddings (..., size) in the networks' precision."""
         return tf.concat([network.encode(observations[name]) for name, network in self.networks.items()], -1)
 
 
@@ -81,13 +81,13 @@ class Decoder(keras.layers.Layer):
 
 
 def kind_of(name: str, spec: ArraySpec) -> Kind:
-    """The networks for an array of an observation.
+    """The module whose networks handle an array of an observation.
 
     Raises:
-        ValueError: there are none.
+        ValueError: there is none.
     """
     for kind in KINDS:
         if kind.handles(spec):
             return kind
     handled = " and ".join(kind.HANDLED for kind in KINDS)
-    raise ValueError(f"there are no networks for the observation {name}, {spec}; there are for {handled}")
+    raise ValueError(f"no network handles the observation {name}, {spec}; allowed: {handled}")

@@ -1,4 +1,4 @@
-"""How the actions that are taken differ from the behaviour's own, so that training data are not all alike."""
+"""Exploration: random changes to the behaviour's actions, so that the training data are diverse."""
 
 import tensorflow as tf
 
@@ -8,14 +8,14 @@ from agents.settings import ExplorationSettings
 
 
 class Exploration:
-    """Adds Gaussian noise to actions, or replaces some by random ones; less and less of it where that is wanted."""
+    """Adds Gaussian noise to actions, or replaces some by random ones; the amount can decrease by a schedule."""
 
     def __init__(self, settings: ExplorationSettings, action: ActionSpec):
         self._settings = settings
         self._action = action
 
     def amount(self, updates: tf.Tensor) -> tf.Tensor:
-        """How much is explored in training after so many gradient steps: a standard deviation, or a probability."""
+        """The amount in training after `updates` gradient steps: the noise's standard deviation, or epsilon."""
         settings = self._settings
         if settings.schedule == "constant":
             return tf.constant(settings.amount)
@@ -25,7 +25,7 @@ class Exploration:
         return tf.maximum(settings.amount * 0.5**passed, settings.minimum)
 
     def explore(self, action: tf.Tensor, noise: Noise, updates: tf.Tensor, training: bool) -> tf.Tensor:
-        """The actions to take instead of the behaviour's (N, A)."""
+        """The behaviour's actions (N, A) with exploration."""
         if not training and self._settings.evaluation == 0:
             return action
         amount = self.amount(updates) if training else tf.constant(self._settings.evaluation)

@@ -10,29 +10,29 @@ def action_groups(groups: str | Sequence[Sequence[int]], size: int) -> list[list
     """The action indices of each group.
 
     Args:
-        groups: `single` (all in one), `full` (each on its own), or the lists themselves.
+        groups: `single` (all in one group), `full` (one group for each), or the lists themselves.
         size: number of action dimensions.
 
     Raises:
-        ValueError: the lists are no partition of 0..size-1; names each index that is missing, doubled or out of range.
-            Or the groups have a name that only means something for a task.
+        ValueError: the lists are not a partition of 0..size-1; the message has each index that is missing, repeated or
+            out of range. Or the groups have a name whose meaning depends on the task.
     """
     if groups == "single":
         return [list(range(size))]
     if groups == "full":
         return [[index] for index in range(size)]
     if isinstance(groups, str):
-        raise ValueError(f"dynamics.groups: what {groups} stands for depends on the task, and is not settled yet")
+        raise ValueError(f"dynamics.groups: {groups} depends on the task and has not been resolved to lists of indices")
     lists = [list(group) for group in groups]
     counts = Counter(index for group in lists for index in group)
     problems = [
-        *_said([index for index in counts if not 0 <= index < size], "out of range"),
+        *_describe([index for index in counts if not 0 <= index < size], "out of range"),
         *(
             problem
             for places in sorted(set(counts.values()) - {1})
-            for problem in _said([index for index in counts if counts[index] == places], f"in {places} places")
+            for problem in _describe([index for index in counts if counts[index] == places], f"in {places} places")
         ),
-        *_said([index for index in range(size) if index not in counts], "missing"),
+        *_describe([index for index in range(size) if index not in counts], "missing"),
         *("a group is empty" for group in lists if not group),
     ]
     if problems:
@@ -43,8 +43,8 @@ def action_groups(groups: str | Sequence[Sequence[int]], size: int) -> list[list
     return lists
 
 
-def _said(indices: list[int], problem: str) -> list[str]:
-    """What is wrong with some indices, in one clause: `index 3 is missing`, `indices 1, 4 to 6 are missing`."""
+def _describe(indices: list[int], problem: str) -> list[str]:
+    """A problem of some indices in one clause: `index 3 is missing`, `indices 1, 4 to 6 are missing`."""
     if not indices:
         return []
     where = ", ".join(f"{first} to {last}" if last > first else f"{first}" for first, last in spans(sorted(indices)))

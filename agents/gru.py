@@ -12,11 +12,11 @@ GATES = 3  # update, reset, candidate
 
 
 class GRU(keras.layers.Layer):
-    """A GRU whose reset gate acts after the recurrent product, as Keras and cuDNN have it.
+    """A GRU whose reset gate acts after the recurrent product, as in Keras and cuDNN.
 
-    Keras' own cell computes one unit at a time. This one is it, weight for weight, and can be a stack of G units that
-    see the same state. Gates are the leading axis of every weight, units the next: a product of its own for each gate
-    spares the passes over memory that splitting their outputs and joining their gradients would take.
+    It equals Keras' cell weight for weight, and can also be a stack of G GRUs that receive the same state, which Keras
+    would compute one at a time. Gates are the leading axis of every weight, the stack is the next. A separate product
+    for each gate avoids the passes over memory that splitting outputs and joining gradients would take.
     """
 
     def __init__(self, make: LayerFactory, name: str, inputs: int, units: int, stack: int | None = None):
@@ -26,7 +26,7 @@ class GRU(keras.layers.Layer):
         def weight(part: str, rows: int, initializer: Callable[[str], Initializer]) -> keras.Variable:
             full = f"{name}/{part}"
             names = [full] if stack is None else [f"{full}/{unit}" for unit in range(stack)]
-            # A unit's weights are drawn as one, (rows, 3 units): so are their scale and orthogonality.
+            # Drawn as one matrix (rows, 3 units) for all gates, as in Keras: this sets scale and orthogonality.
             drawn = tf.stack([tf.split(initializer(name)((rows, GATES * units)), GATES, axis=-1) for name in names], 1)
             return add_weight(self, part, drawn[:, 0] if stack is None else drawn)
 

@@ -1,4 +1,4 @@
-"""Dense networks over latent features: reward, continuation, value, and the actor's body."""
+"""Dense networks over latent features: reward, continuation, value and actor."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Layers that are built at once, with seeded weights and the run's arithmetic and activations."""
+"""Layers that are built when they are made, with seeded weights and the run's precision and activations."""
 
 from collections.abc import Callable
 
@@ -20,12 +20,12 @@ ACTIVATIONS: dict[ActivationName, Activation] = {
 
 
 class LayerFactory:
-    """Makes Keras layers whose weights depend on the run's seed and on their own name only.
+    """Makes Keras layers whose weights depend only on the run's seed and the layer's name.
 
     Attributes:
-        compute_dtype: the arithmetic of the networks: float32, float16 or bfloat16. Weights are always float32.
-        dense_activation: of the hidden layers of the heads.
-        conv_activation: of the image encoder and decoder.
+        compute_dtype: the networks' precision: float32, float16 or bfloat16. Weights are always float32.
+        dense_activation: activation of the hidden layers of the heads.
+        conv_activation: activation of the image encoder and decoder.
     """
 
     def __init__(self, seed: int, precision: str = "float32", activation: ActivationSettings | None = None):
@@ -46,7 +46,7 @@ class LayerFactory:
         use_bias: bool = True,
         fan_in: int | None = None,
     ) -> keras.layers.Dense:
-        """A dense layer. `fan_in` scales the weights of a layer that is one share of a wider one."""
+        """A dense layer. `fan_in` scales the weights of a layer that is one part of a wider layer."""
         layer = keras.layers.Dense(
             units,
             activation,
@@ -105,7 +105,7 @@ def flatten_leading(x: tf.Tensor, keep: int = 1) -> tf.Tensor:
 
 
 def halves(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """The first and the second half of the last axis. Given the sizes, TensorFlow's split is several times faster."""
+    """The first and the second half of the last axis. TensorFlow's split is several times faster with given sizes."""
     size = x.shape[-1] // 2
     first, second = tf.split(x, [size, size], axis=-1)
     return first, second
@@ -115,17 +115,17 @@ def halves(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 def add_bias(x: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]]:
     """Add a bias (C) to images (N, H, W, C).
 
-    TensorFlow would compute the bias's gradient within the kernel's, which more than doubles that one's time on a CPU.
+    TensorFlow would fuse the bias's gradient into the kernel's gradient, which more than doubles its time on a CPU.
     """
     return tf.nn.bias_add(x, bias), lambda dy: (dy, channel_sums(dy))
 
 
 def channel_sums(x: tf.Tensor) -> tf.Tensor:
-    """The sums (C) of images (N, H, W, C), as a matrix product, which uses all cores."""
+    """The sum (C) of each channel of images (N, H, W, C), as a matrix product, which uses all cores."""
     rows = flatten_leading(x)
     return tf.matmul(tf.ones((1, rows.shape[0]), x.dtype), rows)[0]
 
 
 def add_weight(owner: keras.layers.Layer, name: str, value: tf.Tensor) -> keras.Variable:
-    """A weight of a layer that starts from a value."""
+    """A new weight of a layer, initialised to a value."""
     return owner.add_weight(name=name, shape=value.shape, initializer=lambda shape, dtype: value)

@@ -1,4 +1,4 @@
-"""Open-loop prediction: what a world model foresees of a sequence after a few steps of context, and how wrong it is."""
+"""Open-loop prediction: what a world model predicts of a sequence after a few steps of context, and its error."""
 
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ class Foresight(NamedTuple):
     """Latent states (B, L, ...) and errors of B sequences.
 
     Attributes:
-        states: posterior states while the context lasts, then states drawn from the prior.
+        states: posterior states in the context, then states sampled from the prior.
         errors: `<measure>/<horizon>` -> (B).
     """
 
@@ -24,12 +24,16 @@ class Foresight(NamedTuple):
 
 
 def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
-    """Follow sequences for the context's steps, then by their actions alone.
+    """Predict sequences from their context and actions.
 
-    Measures, each exactly `horizon` agent steps after the context: by the name of each observation, such as `image`,
-    the mean squared error of what is decoded, normalised (pixels in [-0.5, 0.5]); `reward`, the absolute error of the
-    predicted reward; `kl`, the KL in nats of the posterior, which has seen all up to there, from the open-loop prior.
-    The prior is that of one drawn path a sequence. Horizons that a sequence has no step for are left out.
+    Measures, each exactly `horizon` agent steps after the context:
+
+    - the name of each observation, such as `image`: mean squared error of the normalised decoded array (pixels in
+      [-0.5, 0.5]);
+    - `reward`: absolute error of the predicted reward;
+    - `kl`: KL in nats of the posterior, which has seen all observations up to that step, from the open-loop prior.
+
+    The prior follows one sampled path for each sequence. Horizons beyond the end of the sequences are left out.
     """
     count, length = batch.reward.shape
     seen, posterior = model.observe(batch, noise)
@@ -55,12 +59,12 @@ def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
 
 
 def film(model: WorldModel, images: tf.Tensor, states: State) -> tf.Tensor:
-    """Truth, prediction and their difference above each other, sequences side by side.
+    """A video of truth, prediction and difference from top to bottom, with the sequences side by side.
 
     Args:
         model: the world model, which observes images.
         images: the truth, uint8 (B, L, H, W, 3).
-        states: what is decoded, (B, L, ...).
+        states: the states to decode, (B, L, ...).
 
     Returns:
         A video, uint8 (L, 3 * H, B * W, 3).

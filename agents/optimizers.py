@@ -1,4 +1,4 @@
-"""Adam with a clipped global norm and weight decay, and the loss scale that keeps float16 gradients in range."""
+"""Adam with clipping by global norm and weight decay, and the loss scale that keeps float16 gradients in range."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,13 @@ from agents.settings import OptimizerSettings
 
 
 class Adam:
-    """Adam (Kingma and Ba 2015) for one group of weights, whose gradient's global norm is clipped beforehand.
+    """Adam (Kingma and Ba 2015) for one group of weights; `clip` limits the gradients before `apply`.
 
     Attributes:
         weights: the group, as TensorFlow variables.
-        decaying: those of them that shrink by a share before each step, whatever the rate, as the reference intends.
-        variables: this optimiser's own state by name: step, and the two moments of each weight.
+        decaying: the weights that shrink by a fraction before each step, independent of the learning rate, as the
+            reference intends.
+        variables: the optimiser's state by name: step, and the two moments of each weight.
     """
 
     BETA1, BETA2 = 0.9, 0.999
@@ -46,17 +47,17 @@ class Adam:
                 self.variables[f"{name}/{weight.path}/{moment}"] = variable
 
     def clip(self, gradients: Sequence[tf.Tensor]) -> tuple[list[tf.Tensor], tf.Tensor]:
-        """Gradients whose global norm is at most the bound, and the norm that they had."""
+        """Gradients scaled to a global norm of at most the bound, and their norm before."""
         return tf.clip_by_global_norm(gradients, self._clip)
 
     def apply(self, gradients: Sequence[tf.Tensor]) -> None:
-        """Let weights decay, then move all one step against the gradients."""
+        """Apply weight decay, then one Adam step."""
         for weight in self.decaying:
             weight.assign(weight * (1 - self._decay))
         step = tf.cast(self._step.assign_add(1), tf.float32)
         powers = tf.pow(self.BETA1, step), tf.pow(self.BETA2, step)
         for weight, (first, second), gradient in zip(self.weights, self._moments, gradients, strict=True):
-            # One fused kernel a weight; written out, the update is a dozen.
+            # One fused kernel for each weight; written in TensorFlow operations, the update takes a dozen.
             tf.raw_ops.ResourceApplyAdam(
                 var=weight.handle,
                 m=first.handle,
@@ -75,7 +76,7 @@ def make_optimizers(groups: Mapping[str, Sequence[keras.Variable]], settings: Op
     """An optimiser for each group of weights.
 
     Raises:
-        ValueError: weights are to decay whose names match a pattern, and none does.
+        ValueError: weight decay is set, and its pattern matches no weight.
     """
     rates = {
         "model": settings.model_rate,
@@ -89,7 +90,7 @@ def make_optimizers(groups: Mapping[str, Sequence[keras.Variable]], settings: Op
         for name, weights in groups.items()
     }
     if decay and not any(optimizer.decaying for optimizer in optimizers.values()):
-        # Of each group some, so that its name is seen.
+        # Some names of each group, as examples of what a pattern can match.
         names = [f"{name}/{weight.path}" for name, weights in groups.items() for weight in weights[:2]]
         raise ValueError(
             f"optimizer.weight_decay_pattern: {pattern!r} matches no weight; some weights are {', '.join(names)}"
@@ -98,9 +99,9 @@ def make_optimizers(groups: Mapping[str, Sequence[keras.Variable]], settings: Op
 
 
 class LossScale:
-    """A factor on the losses, so that small gradients survive float16 (Micikevicius et al. 2018).
+    """A factor on the losses, so that small gradients do not vanish in float16 (Micikevicius et al. 2018).
 
-    It is halved when a gradient overflows and doubled after 2000 good steps. Where it is off, it is 1 and stays so.
+    It is halved when a gradient overflows, and doubled after 2000 finite steps. If disabled, it is constantly 1.
     """
 
     GROWTH_STEPS = 2000
@@ -115,11 +116,11 @@ class LossScale:
         }
 
     def unscale(self, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
-        """The gradients of the loss, from those of the scaled one."""
+        """The gradients of the unscaled loss, from those of the scaled one."""
         return [gradient / self.value for gradient in gradients] if self.enabled else list(gradients)
 
     def update(self, finite: tf.Tensor) -> None:
-        """Take note of whether all gradients of a step were finite."""
+        """Update the scale after a step, given whether all its gradients were finite."""
         good = tf.where(finite, self._good_steps + 1, 0)
         grow = good >= self.GROWTH_STEPS
         self.value.assign(tf.where(finite, tf.where(grow, self.value * 2, self.value), tf.maximum(self.value / 2, 1.0)))

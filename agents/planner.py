@@ -1,4 +1,4 @@
-"""PlaNet's behaviour (Hafner et al. 2018): no actor and no value, but a plan made anew at each step."""
+"""PlaNet's behaviour (Hafner et al. 2018): no actor and no value model; it plans again at each step."""
 
 import keras
 import tensorflow as tf
@@ -9,14 +9,15 @@ from agents.rssm import State
 from agents.settings import BehaviorSettings
 from agents.world_model import Losses, Metrics, WorldModel
 
-MIN_VARIANCE = 1e-6  # added where plans are refit, in PlaNet's code
+MIN_VARIANCE = 1e-6  # added when a plan is refit, as in PlaNet's code
 
 
 class Planner:
-    """Searches for the actions of the most reward by the cross-entropy method, and takes the first.
+    """Searches for the action sequence of the highest reward by the cross-entropy method, and takes its first action.
 
-    What to do at each step of the horizon is a Gaussian, at first of mean 0 and standard deviation 1. An iteration
-    draws candidates of it, clipped to [-1, 1], imagines where each leads, and refits it to those of the most reward.
+    The plan is a Gaussian over the actions at each step of the horizon, initially of mean 0 and standard deviation 1.
+    Each iteration samples candidates from it, clips them to [-1, 1], predicts their rewards by imagination, and refits
+    it to the best ones.
     """
 
     def __init__(self, settings: BehaviorSettings, action_size: int):
@@ -25,11 +26,11 @@ class Planner:
 
     @property
     def groups(self) -> dict[str, list[keras.Variable]]:
-        """Nothing is learned but the world model."""
+        """No weights: only the world model learns."""
         return {}
 
     def act(self, model: WorldModel, state: State, noise: Noise, training: bool) -> tf.Tensor:
-        """Actions (N, A) for states (N, ...): what the plans begin with, in training as in evaluation."""
+        """Actions (N, A) for states (N, ...): the mean first action of each plan, in training and evaluation alike."""
         return self.plan(model, state, noise).mean[:, 0]
 
     def losses(self, model: WorldModel, start: State, noise: Noise) -> tuple[Losses, Metrics]:
@@ -37,7 +38,7 @@ class Planner:
         return {}, {}
 
     def plan(self, model: WorldModel, state: State, noise: Noise) -> Gaussian:
-        """What to do from states (N, ...) on: actions (N, H, A), after the last iteration."""
+        """The Gaussian over actions (N, H, A) from states (N, ...), after the last iteration."""
         settings, (count, stoch) = self._settings, state.stoch.shape
         shape = (settings.iterations, count, settings.candidates, settings.horizon)
         action_noise = noise.normal("plan_action", (*shape, self._action_size))
@@ -53,11 +54,11 @@ class Planner:
 
 
 def predicted_reward(model: WorldModel, state: State, actions: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
-    """The sum (N, J) of the rewards that J candidates for each of N states are thought to bring.
+    """The sum (N, J) of predicted rewards of J candidates for each of N states.
 
     Args:
-        model: what foresees states and rewards.
-        state: where each environment is (N, ...).
+        model: the world model, which predicts states and rewards.
+        state: the present state of each environment (N, ...).
         actions: candidates (N, J, H, A).
         noise: standard normal draws (N, J, H, S), one path for each candidate.
     """
@@ -68,7 +69,7 @@ def predicted_reward(model: WorldModel, state: State, actions: tf.Tensor, noise:
 
 
 def refit(candidates: tf.Tensor, scores: tf.Tensor, top: int) -> Gaussian:
-    """The Gaussian (N, ...) over the `top` best of J candidates (N, J, ...) by their scores (N, J)."""
+    """The Gaussian (N, ...) fitted to the `top` best of J candidates (N, J, ...) by their scores (N, J)."""
     best = tf.gather(candidates, tf.math.top_k(scores, top).indices, batch_dims=1)
     mean, variance = tf.nn.moments(best, 1)
     return Gaussian(mean, tf.sqrt(variance + MIN_VARIANCE))

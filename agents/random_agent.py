@@ -1,4 +1,4 @@
-"""The agent that acts at random: what any learner has to beat."""
+"""The agent that acts at random: the baseline for every learner."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,13 @@ class RandomAgent:
         self._acts = 0
 
     def initial_state(self, count: int) -> PolicyState:
-        """Nothing is remembered."""
+        """An empty state: nothing is remembered."""
         return {}
 
     def policy(
         self, observations: Observations, state: PolicyState, training: bool
     ) -> tuple[NDArray[np.float32], PolicyState]:
-        """Actions (N, A) in [-1, 1], or one-hot where they are choices."""
+        """Actions (N, A) in [-1, 1], or one-hot vectors if actions are discrete."""
         count = len(next(iter(observations.values())))
         rng = np.random.default_rng((self._seed, self._acts))
         self._acts += 1
@@ -36,22 +36,22 @@ class RandomAgent:
         return {}
 
     def report(self, batch: Batch) -> Report:
-        """There is no model to show."""
+        """An empty report: there is no model."""
         return Report({}, {})
 
     def cost(self, sequences: int, length: int) -> dict[str, int]:
-        """There is nothing to pay for."""
+        """No cost: there are no networks."""
         return {}
 
     def save(self) -> Arrays:
-        """The count of calls, which keys the draws."""
+        """The number of calls of `policy`, which keys the draws."""
         return {"acts": np.array(self._acts)}
 
     def load(self, arrays: Arrays) -> None:
-        """Take over what `save` gave.
+        """Restore what `save` returned.
 
         Raises:
-            ValueError: the count is missing, or there is more.
+            ValueError: the count is missing, or there are other arrays.
         """
         if set(arrays) != {"acts"}:
             raise ValueError(f"saved: {', '.join(sorted(arrays)) or 'nothing'}; expected: acts")

@@ -1,7 +1,7 @@
-"""The agents by the name that settings call them by, and what the rest of the program knows of each.
+"""The agents by their name in the settings, and what the rest of the program needs to know of each.
 
-Adding an agent takes its module, its settings in `agents.settings`, and a line here: the setting `agent`, its JSON
-Schema, identities and commands follow. Nothing here imports numpy or TensorFlow before an agent is made.
+To add an agent, write its module, its settings in `agents.settings`, and a line here. The setting `agent`, the JSON
+schema, identities and commands then include it. Nothing here imports numpy or TensorFlow until an agent is made.
 """
 
 from collections.abc import Callable, Collection
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AgentEntry:
-    """An agent, seen from outside.
+    """What the rest of the program needs to know of an agent.
 
     Attributes:
         make: Its class as `module:Class`, called with settings, observations, action and seed.
-        reads: Dotted keys of the agents' settings that affect what it does, given all of them.
-        learns: Whether it changes with experience; one that does not can play without having been trained.
+        reads: From the settings of all agents, the dotted keys of those that affect what it does.
+        learns: Whether training changes it; an agent that does not learn can be evaluated without training.
         has_world_model: Whether it has a model whose predictions can be compared with what happens.
     """
 
@@ -38,13 +38,13 @@ AGENTS = {
 
 
 def make_agent(settings: "AgentSettings", observations: "ObservationSpec", action: "ActionSpec", seed: int) -> "Agent":
-    """The agent that the settings name, with fresh weights.
+    """The agent that the settings name, with initial weights.
 
     Args:
-        settings: what the agent is like.
-        observations: what an observation holds.
-        action: what an action is.
-        seed: of the run; weights and all random numbers follow from it.
+        settings: the settings of all agents.
+        observations: the arrays of an observation.
+        action: the form of an action.
+        seed: the run's seed, which determines the initial weights and all random numbers.
 
     Raises:
         ValueError: the agent does not handle such observations or actions.

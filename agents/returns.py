@@ -1,4 +1,4 @@
-"""Returns of imagined trajectories. Time is the first axis: index t holds what the t-th imagined state brings."""
+"""Returns of imagined trajectories. Time is the first axis: index t belongs to the t-th imagined state."""
 
 import tensorflow as tf
 
@@ -8,13 +8,13 @@ def lambda_return(
 ) -> tf.Tensor:
     """V_lambda of "Dream to Control", equation 6, by its recursion from the last step.
 
-    V_t = r_t + d_t ((1 - lambda) v_{t+1} + lambda V_{t+1}), where v and V behind the last step are the bootstrap.
+    V_t = r_t + d_t ((1 - lambda) v_{t+1} + lambda V_{t+1}), where v and V after the last step are the bootstrap.
 
     Args:
         reward: r (T, N).
-        value: v (T, N) of the same states as the rewards.
+        value: v (T, N) of the states of the rewards.
         discount: d (T, N).
-        bootstrap: value (N) of the state that follows the last reward.
+        bootstrap: value (N) of the state after the last reward.
         lambda_: mixing of n-step returns, 0 (one step) to 1 (all steps).
 
     Returns:
@@ -28,9 +28,9 @@ def lambda_return(
 
 
 def reward_sum(reward: tf.Tensor, discount: tf.Tensor) -> tf.Tensor:
-    """V_R of "Dream to Control", equation 4: a state's reward and all that follow, nothing behind the last (T, N).
+    """V_R of "Dream to Control", equation 4: the sum (T, N) of a state's reward and all later ones, without a value.
 
-    The paper's has no discount, all d (T, N) are 1; the TensorFlow 1 code's has gamma: R_t = r_t + d_t R_{t+1}.
+    R_t = r_t + d_t R_{t+1}. In the paper all discounts d (T, N) are 1; in the TensorFlow 1 code they are gamma.
     """
     returns = [tf.zeros_like(reward[0])]
     for r, d in zip(reversed(tf.unstack(reward)), reversed(tf.unstack(discount)), strict=True):
@@ -39,5 +39,5 @@ def reward_sum(reward: tf.Tensor, discount: tf.Tensor) -> tf.Tensor:
 
 
 def trajectory_weights(discount: tf.Tensor) -> tf.Tensor:
-    """How likely each state is to be reached: the product of the discounts (T, N) before it; 1 at the first."""
+    """The probability of reaching each state: the product of the discounts (T, N) before it; 1 for the first."""
     return tf.math.cumprod(discount, axis=0, exclusive=True)

@@ -1,4 +1,4 @@
-"""The recurrent state-space model (PlaNet, Hafner et al. 2018): what the world does, as seen in latent states."""
+"""The recurrent state-space model (RSSM; PlaNet, Hafner et al. 2018): dynamics over latent states."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,14 +14,14 @@ from agents.transition import Transition
 
 
 class State(NamedTuple):
-    """A latent state: deterministic (..., D) in the networks' arithmetic and stochastic (..., S) in float32."""
+    """A latent state: deterministic (..., D) in the networks' precision, stochastic (..., S) in float32."""
 
     deter: tf.Tensor
     stoch: tf.Tensor
 
     @property
     def features(self) -> tf.Tensor:
-        """What the heads see, (..., S + D)."""
+        """The input of the heads, (..., S + D)."""
         return tf.concat([tf.cast(self.stoch, self.deter.dtype), self.deter], -1)
 
     def map(self, function: Callable[[tf.Tensor], tf.Tensor]) -> "State":
@@ -32,8 +32,9 @@ class State(NamedTuple):
 class RSSM(keras.layers.Layer):
     """Prior p(s' | s, a) and posterior q(s' | s, a, o) over stochastic states, with a shared deterministic state.
 
-    Loops hold only what is recurrent. What is known of a whole sequence beforehand (the shares of actions, embeddings,
-    noise) is computed before them, what no later step needs (the prior, while the posterior is followed) after them.
+    Loops over time contain only recurrent computations. What is known for the whole sequence (the parts of dense layers
+    that come from actions and embeddings, and the noise) is computed before the loop. What no later step needs (the
+    prior, when the posterior is followed) is computed after it.
     """
 
     def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int, embedding_size: int):
@@ -48,14 +49,14 @@ class RSSM(keras.layers.Layer):
         self.transition: DecomposedTransition | Transition = kind(make, settings, action_size)
         self.prior_hidden = make.dense("prior_hidden", deter, hidden, self._activation)
         self.prior_out = make.dense("prior_out", hidden, 2 * stoch)
-        # Two shares of one dense layer over [deterministic state, embedding].
+        # Two parts of one dense layer over [deterministic state, embedding].
         inputs = deter + embedding_size
         self.posterior_deter = make.dense("posterior_deter", deter, hidden, use_bias=False, fan_in=inputs)
         self.posterior_embedding = make.dense("posterior_embedding", embedding_size, hidden, fan_in=inputs)
         self.posterior_out = make.dense("posterior_out", hidden, 2 * stoch)
 
     def initial(self, count: int) -> State:
-        """The state (N, ...) before anything was seen: zeros."""
+        """The state (N, ...) before the first observation: zeros."""
         return State(
             tf.zeros((count, self._settings.deterministic), self._compute),
             tf.zeros((count, self._settings.stochastic)),
@@ -66,12 +67,12 @@ class RSSM(keras.layers.Layer):
         return self._gaussian(self.prior_out(self.prior_hidden(deter)))
 
     def img_step(self, state: State, action: tf.Tensor, noise: tf.Tensor) -> State:
-        """One imagined step from states (N, ...) by actions (N, A), drawn from the prior by noise (N, S)."""
+        """One imagined step from states (N, ...) by actions (N, A), sampled from the prior with noise (N, S)."""
         deter = self.transition.step(*state, self.transition.action_share(action))
         return State(deter, self.prior(deter).sample(noise))
 
     def imagine(self, state: State, action: tf.Tensor, noise: tf.Tensor) -> State:
-        """Follow given actions (N, L, A) from states (N, ...) without seeing; states (N, L, ...)."""
+        """The states (N, L, ...) imagined from states (N, ...) by given actions (N, L, A), without observations."""
         states = []
         for step_action, step_noise in zip(tf.unstack(action, axis=1), tf.unstack(noise, axis=1), strict=True):
             state = self.img_step(state, step_action, step_noise)
@@ -81,12 +82,12 @@ class RSSM(keras.layers.Layer):
     def observe(
         self, state: State, embedding: tf.Tensor, action: tf.Tensor, noise: tf.Tensor
     ) -> tuple[State, Gaussian]:
-        """Follow what was seen, from states (N, ...) on.
+        """Filter observations from states (N, ...).
 
         Args:
             state: the states before the first step.
-            embedding: what the encoder makes of each step's image (N, L, E).
-            action: the actions (N, L, A), each the one that led to its step's image.
+            embedding: the encoder's embedding of each step's observation (N, L, E).
+            action: the actions (N, L, A) that led to these observations.
             noise: standard normal draws (N, L, S).
 
         Returns:
@@ -112,5 +113,5 @@ class RSSM(keras.layers.Layer):
 
 
 def stack(states: list[State]) -> State:
-    """States (N, ...) of successive steps to one (N, L, ...)."""
+    """Joins the states (N, ...) of L successive steps to one (N, L, ...)."""
     return State(*(tf.stack(parts, 1) for parts in zip(*states, strict=True)))

@@ -1,6 +1,6 @@
 """The settings of an agent, with the defaults of the TensorFlow 2 reference of Dreamer (Hafner et al. 2019).
 
-Only the arithmetic's default differs: the reference's is mixed_float16, which CPUs are slow at.
+Only the default of `precision` differs: the reference uses mixed_float16, which is slow on CPUs.
 """
 
 import fnmatch
@@ -26,30 +26,35 @@ ActivationName = Literal["elu", "relu", "swish", "leaky_relu"]
 class DynamicsSettings(Group):
     """The recurrent state-space model (RSSM): prior and posterior over latent states."""
 
-    kind: Literal["rssm", "ed2"] = Field("rssm", description="Plain recurrent prior, or one sub-model per action group")
+    kind: Literal["rssm", "ed2"] = Field(
+        "rssm", description="Transition of the deterministic state: one GRU (rssm), or one GRU per action group (ed2)"
+    )
     groups: Literal["published", "sd2", "single", "full", "random"] | list[list[int]] = Field(
         "published",
-        description="ED2's action groups: the paper's for the task, found by SD2 before training, all in one, one per "
-        "action dimension, a random partition of the published sizes, or lists of action indices",
+        description="ED2's action groups: as published for the task, found by SD2 before training, a single group, one "
+        "group per action dimension (full), random groups of the published sizes, or lists of action indices",
     )
     match_parameters: bool = Field(
         False,
-        description="Scale input_units and deterministic until the world model has as many weights as with the other "
-        "kind: ED2 narrowed to the plain model, or the plain model widened to ED2 with these groups",
+        description="Scale deterministic and input_units until the world model's parameter count matches that of the "
+        "other kind: ED2 is narrowed to the plain model, or the plain model is widened to ED2 with these groups",
     )
-    deterministic: int = Field(200, ge=1, description="Units of the deterministic state, the GRU's")
+    deterministic: int = Field(200, ge=1, description="Units of the deterministic state (the GRU's state)")
     stochastic: int = Field(30, ge=1, description="Dimensions of the Gaussian stochastic state")
     input_units: Literal["hidden"] | Count = Field(
-        "hidden", description="Units of the dense layer before each GRU, or as many as the other dense layers have"
+        "hidden", description="Units of the dense layer before each GRU; `hidden` means the setting dynamics.hidden"
     )
     hidden: int = Field(200, ge=1, description="Units of the prior's and the posterior's dense layers")
-    activation: ActivationName = Field("elu", description="Of the transition's, prior's and posterior's dense layers")
-    min_std: float = Field(0.1, ge=0, description="Lower bound of a latent's standard deviation")
-    free_nats: float = Field(3.0, ge=0, description="Nats of KL below which the model is not penalised")
-    free_nats_of: Literal["mean", "step"] = Field(
-        "mean", description="Free is the batch's mean KL, or each step's own, as in the TensorFlow 1 code"
+    activation: ActivationName = Field(
+        "elu", description="Activation of the transition's, prior's and posterior's dense layers"
     )
-    kl_scale: float = Field(1.0, ge=0, description="Weight of the KL of posterior from prior")
+    min_std: float = Field(0.1, ge=0, description="Lower bound of the stochastic state's standard deviation")
+    free_nats: float = Field(3.0, ge=0, description="Free nats: KL in nats below which the model is not penalised")
+    free_nats_of: Literal["mean", "step"] = Field(
+        "mean",
+        description="Apply free nats to the batch's mean KL, or to the KL of each step as the TensorFlow 1 code does",
+    )
+    kl_scale: float = Field(1.0, ge=0, description="Weight of the KL of posterior from prior in the model's loss")
 
     @property
     def inputs(self) -> int:
@@ -60,97 +65,108 @@ class DynamicsSettings(Group):
         """The action indices of each group.
 
         Raises:
-            ValueError: the groups are no partition of the actions, or have a name whose meaning depends on the task.
+            ValueError: the groups are not a partition of the actions, or have a name whose meaning depends on the task.
         """
         return action_groups(self.groups, action_size)
 
 
 class ActivationSettings(Group):
-    """What the hidden layers of the other networks apply to their outputs."""
+    """The activations of the networks outside the RSSM."""
 
-    dense: ActivationName = Field("elu", description="Of the heads: reward, continuation, contrast, value and actor")
-    conv: ActivationName = Field("relu", description="Of the image encoder and decoder")
+    dense: ActivationName = Field(
+        "elu", description="Activation of the heads: reward, continuation, contrast, value and actor"
+    )
+    conv: ActivationName = Field("relu", description="Activation of the image encoder and decoder")
 
 
 class DiscoverySettings(Group):
     """SD2, the discovery of action groups from random interaction: how `dynamics.groups: sd2` finds them."""
 
-    input: Literal["state", "pixels"] = Field("state", description="What the effects of actions are looked for in")
-    steps: int = Field(
-        20_000, ge=100, description="Environment steps of random actions; ED2 took 100,000 where it looked at pixels"
+    input: Literal["state", "pixels"] = Field(
+        "state", description="Observation in which the effects of actions are measured"
     )
-    eta: float = Field(0.0, ge=-2, le=2, description="Groups are merged while the best pair's Rela is at least this")
+    steps: int = Field(
+        20_000, ge=100, description="Environment steps of random actions; ED2 used 100,000 when it measured in pixels"
+    )
+    eta: float = Field(0.0, ge=-2, le=2, description="Merge groups while the best pair's Rela is at least this")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of the random actions and episodes")
 
 
 class RepresentationSettings(Group):
-    """What shapes the latent state, and the size of the image encoder and decoder."""
+    """The objective that shapes the latent state, and the size of the image encoder and decoder."""
 
     objective: Literal["pixels", "contrastive", "reward"] = Field(
-        "pixels", description="Reconstruct images, tell them apart (InfoNCE), or predict the reward only"
+        "pixels",
+        description="Objective of the latent state: reconstruct images, contrast them (InfoNCE), or predict the reward "
+        "only",
     )
     depth: int = Field(
         32, ge=1, description="Channels of the encoder's first convolution; the last has 8 times as many"
     )
     contrast_sequences: Literal["all"] | Count = Field(
-        "all", description="Sequences of a batch, the state's own included, whose images it is told apart from"
+        "all", description="Sequences of the batch that InfoNCE contrasts a state with, its own included"
     )
     contrast_steps: Literal["all"] | Count = Field(
-        "all", description="Steps of each such sequence; the TensorFlow 1 code's window was 10 sequences by 30 steps"
+        "all",
+        description="Agent steps of each such sequence; the TensorFlow 1 code uses 10 sequences by 30 steps",
     )
     contrast_layers: int = Field(3, ge=0, description="Hidden layers of the contrastive objective's q(state | image)")
-    contrast_units: int = Field(400, ge=1, description="Units of such a hidden layer")
+    contrast_units: int = Field(400, ge=1, description="Units of each hidden layer of q(state | image)")
 
 
 class RewardSettings(Group):
     """The reward head: a unit-variance Gaussian over the latent features."""
 
-    layers: int = Field(2, ge=0, description="Hidden layers")
-    units: int = Field(400, ge=1, description="Units of a hidden layer")
-    transform: Literal["none", "tanh"] = Field("none", description="Applied to the reward before it is learned")
+    layers: int = Field(2, ge=0, description="Hidden layers of the reward head")
+    units: int = Field(400, ge=1, description="Units of each hidden layer of the reward head")
+    transform: Literal["none", "tanh"] = Field("none", description="Function applied to the reward before learning it")
 
 
 class ContinuationSettings(Group):
-    """The optional discount head: a Bernoulli over going on, its target softened by the discount."""
+    """The optional discount head: a Bernoulli over continuation, whose target is multiplied by the discount."""
 
-    predict: bool = Field(False, description="Learn the discount instead of using the constant")
-    layers: int = Field(3, ge=0, description="Hidden layers")
-    units: int = Field(400, ge=1, description="Units of a hidden layer")
-    scale: float = Field(10.0, ge=0, description="Weight of its loss in the model's")
+    predict: bool = Field(False, description="Learn the discount of each state instead of using the constant")
+    layers: int = Field(3, ge=0, description="Hidden layers of the discount head")
+    units: int = Field(400, ge=1, description="Units of each hidden layer of the discount head")
+    scale: float = Field(10.0, ge=0, description="Weight of the discount head's loss in the model's loss")
 
 
 class BehaviorSettings(Group):
-    """How actions are chosen: by actor and value, learned in imagination, or by planning, as PlaNet does."""
+    """How actions are chosen: by an actor trained in imagination, or by planning, as PlaNet does."""
 
     kind: Literal["actor_critic", "planner"] = Field(
-        "actor_critic", description="A learned actor, or a plan made at each step by the cross-entropy method"
+        "actor_critic", description="Choose actions by a learned actor, or by the cross-entropy method at each step"
     )
-    horizon: int = Field(15, ge=2, le=1000, description="Imagined steps, the actor's or the planner's (PlaNet's: 12)")
-    discount: float = Field(0.99, ge=0, le=1, description="Discount of a step (gamma)")
-    lambda_: float = Field(0.95, ge=0, le=1, alias="lambda", description="Mixing of n-step returns (lambda)")
+    horizon: int = Field(
+        15, ge=2, le=1000, description="Imagination horizon of the actor or planner in agent steps; PlaNet's is 12"
+    )
+    discount: float = Field(0.99, ge=0, le=1, description="Discount of an agent step (gamma)")
+    lambda_: float = Field(
+        0.95, ge=0, le=1, alias="lambda", description="Mixing of n-step returns in the lambda-return (lambda)"
+    )
     value: Literal["critic", "none"] = Field(
-        "critic", description="Lambda-returns with a learned value, or the plain sum of imagined rewards"
+        "critic", description="Train the actor on lambda-returns with a learned value, or on sums of imagined rewards"
     )
     bootstrap: Literal["last", "second_last"] = Field(
         "last",
-        description="Imagined state whose value stands for what follows the last reward: the one behind it, or the one "
-        "that brings it, as in the TensorFlow 1 code",
+        description="Imagined state whose value bootstraps the lambda-return: the one after the last reward (last), or "
+        "the one of that reward as in the TensorFlow 1 code (second_last)",
     )
     discount_imagined: bool = Field(
         False,
-        description="Without a value, discount imagined rewards, as the TensorFlow 1 code did; not in the paper's V_R",
+        description="Without a value, discount imagined rewards as the TensorFlow 1 code does, unlike the paper's V_R",
     )
     actor_layers: int = Field(4, ge=0, description="Hidden layers of the actor")
-    actor_units: int = Field(400, ge=1, description="Units of an actor's hidden layer")
+    actor_units: int = Field(400, ge=1, description="Units of each hidden layer of the actor")
     value_layers: int = Field(3, ge=0, description="Hidden layers of the value model")
-    value_units: int = Field(400, ge=1, description="Units of a value model's hidden layer")
-    init_std: float = Field(5.0, gt=0, description="Standard deviation of a fresh actor before the tanh")
-    min_std: float = Field(1e-4, gt=0, description="Lower bound of the actor's standard deviation")
+    value_units: int = Field(400, ge=1, description="Units of each hidden layer of the value model")
+    init_std: float = Field(5.0, gt=0, description="Standard deviation of an untrained actor before the tanh")
+    min_std: float = Field(1e-4, gt=0, description="Lower bound of the actor's standard deviation before the tanh")
     mean_scale: float = Field(5.0, gt=0, description="Bound of the actor's mean before the tanh")
-    candidates: int = Field(1000, ge=1, description="Action sequences that the planner tries in an iteration")
-    iterations: int = Field(10, ge=1, description="Iterations of the planner")
+    candidates: int = Field(1000, ge=1, description="Action sequences that the planner evaluates in each iteration")
+    iterations: int = Field(10, ge=1, description="Iterations of the planner for each action")
     top: int = Field(
-        100, ge=1, validate_default=True, description="Best candidates, which the planner's next ones are drawn like"
+        100, ge=1, validate_default=True, description="Best candidates that the planner refits its distribution to"
     )
 
     @field_validator("top")
@@ -165,20 +181,24 @@ class BehaviorSettings(Group):
 
 
 class ExplorationSettings(Group):
-    """How the actions that are taken differ from the behaviour's own; counted in gradient steps, as in the paper."""
+    """Noise on the behaviour's actions; its schedule counts gradient steps, as in the paper."""
 
     kind: Literal["gaussian", "epsilon_greedy"] = Field(
-        "gaussian", description="Add Gaussian noise, or take a random action instead with a probability (epsilon)"
+        "gaussian", description="Add Gaussian noise, or take a random action with probability epsilon"
     )
-    amount: float = Field(0.3, ge=0, description="Standard deviation of the noise, or epsilon, when training begins")
+    amount: float = Field(0.3, ge=0, description="Standard deviation of the noise, or epsilon, when training starts")
     schedule: Literal["constant", "linear", "half_life"] = Field(
-        "constant", description="Keep the amount, or bring it down to the minimum: evenly, or by halving"
+        "constant", description="Keep the amount constant, or reduce it to the minimum linearly or by halving it"
     )
     duration: int = Field(
-        200_000, ge=1, description="Gradient steps until the minimum is reached, or in which the amount is halved"
+        200_000,
+        ge=1,
+        description="Gradient steps in which linear reaches the minimum, or in which half_life halves the amount",
     )
-    minimum: float = Field(0.0, ge=0, description="Amount that a schedule ends at")
-    evaluation: float = Field(0.0, ge=0, description="Amount in evaluation")
+    minimum: float = Field(0.0, ge=0, description="Amount at which a schedule ends")
+    evaluation: float = Field(
+        0.0, ge=0, description="Standard deviation of the noise, or epsilon, in evaluation episodes"
+    )
 
     @field_validator("amount", "evaluation")
     @classmethod
@@ -205,12 +225,14 @@ class OptimizerSettings(Group):
     value_rate: float = Field(8e-5, gt=0, description="Learning rate of the value model")
     actor_rate: float = Field(8e-5, gt=0, description="Learning rate of the actor")
     epsilon: float = Field(1e-7, gt=0, description="Adam's epsilon")
-    clip: float = Field(100.0, gt=0, description="Global norm that each group's gradients are clipped to")
-    weight_decay: float = Field(0.0, ge=0, le=1, description="Share of a weight that is lost before each gradient step")
+    clip: float = Field(100.0, gt=0, description="Global norm to which each optimiser clips its gradients")
+    weight_decay: float = Field(
+        0.0, ge=0, le=1, description="Fraction by which each decaying weight shrinks before a gradient step"
+    )
     weight_decay_pattern: str = Field(
         ".*",
-        description="Regular expression, found in <group>/<weight> of what decays, such as model/encoder_conv1/kernel; "
-        "groups are model, decoder (where images are no objective), actor and value",
+        description="Regular expression searched for in <group>/<weight>, such as model/encoder_conv1/kernel; weights "
+        "that match decay; groups: model, decoder (unless the objective is pixels), actor and value",
     )
 
     @field_validator("weight_decay_pattern")
@@ -219,17 +241,17 @@ class OptimizerSettings(Group):
         try:
             re.compile(pattern)
         except (re.error, OverflowError, RecursionError) as error:
-            raise PydanticCustomError("pattern", f"{pattern!r} is no regular expression: {error}") from None
+            raise PydanticCustomError("pattern", f"{pattern!r} is not a regular expression: {error}") from None
         return pattern
 
 
 class DreamerSettings(Group):
-    """Everything that Dreamer needs to know of its experiment."""
+    """All settings of Dreamer."""
 
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = Field(
-        "float32", description="Arithmetic of the networks; float16 scales its losses"
+        "float32", description="Floating-point precision of the networks; mixed_float16 adds loss scaling"
     )
-    jit: bool = Field(False, description="Compile the training step with XLA (GPUs; slower on a CPU)")
+    jit: bool = Field(False, description="Compile the training step with XLA; for GPUs, slower on a CPU")
     activation: ActivationSettings = ActivationSettings()
     dynamics: DynamicsSettings = DynamicsSettings()
     discovery: DiscoverySettings = DiscoverySettings()
@@ -242,9 +264,9 @@ class DreamerSettings(Group):
 
     @property
     def read_by_dreamer(self) -> frozenset[str]:
-        """Dotted keys of the settings here that affect what Dreamer does: all but those that the others switch off."""
+        """Dotted keys of the settings that affect what Dreamer does: all but those that other settings switch off."""
         dynamics, behavior = self.dynamics, self.behavior
-        # ED2 has action groups, and so has a plain model that is to be as large as ED2 with them.
+        # ED2 needs action groups, and so does a plain model that is widened to ED2 with these groups.
         grouped = dynamics.kind == "ed2" or dynamics.match_parameters
         plans = behavior.kind == "planner"
         has_value = not plans and behavior.value == "critic"
@@ -287,9 +309,9 @@ def _without(model: type[DreamerSettings], patterns: tuple[str, ...]) -> frozens
 
 
 class AgentSettings(DreamerSettings):
-    """The settings of all agents, and which of them acts."""
+    """The settings of all agents, and which of them runs."""
 
-    agent: AgentName = Field("dreamer", description="Who learns, or acts at random")
+    agent: AgentName = Field("dreamer", description="Agent to run; random is a baseline that does not learn")
 
     @property
     def read(self) -> frozenset[str]:
@@ -303,12 +325,10 @@ class AgentSettings(DreamerSettings):
 
     @property
     def continuous_only(self) -> dict[str, str]:
-        """What cannot be where actions are choices: dotted key of the setting -> why, and what to write instead."""
+        """The settings that do not allow discrete actions: dotted key -> why, and the value to use instead."""
         reasons = {}
         if self.behavior.kind == "planner":
-            reasons["behavior.kind"] = "planner draws numbers; needed for choices: actor_critic"
+            reasons["behavior.kind"] = "planner needs continuous actions; allowed: actor_critic"
         if self.exploration.kind == "gaussian":
-            reasons["exploration.kind"] = (
-                "gaussian, the default, adds noise to numbers; needed for choices: epsilon_greedy"
-            )
+            reasons["exploration.kind"] = "gaussian, the default, needs continuous actions; allowed: epsilon_greedy"
         return {key: reason for key, reason in reasons.items() if key in self.read}

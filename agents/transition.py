@@ -1,4 +1,4 @@
-"""How the deterministic state goes on: a dense layer over stochastic state and action, then a GRU."""
+"""The transition of the deterministic state: a dense layer over stochastic state and action, then a GRU."""
 
 import keras
 import tensorflow as tf
@@ -11,7 +11,8 @@ from agents.settings import DynamicsSettings
 class Transition(keras.layers.Layer):
     """h' = GRU(f(W_s s + W_a a + b), h), f the activation.
 
-    The action's share W_a a + b knows nothing of the state, so that a known sequence's is one product for all steps.
+    The action's share W_a a + b does not depend on the state, so one matrix product computes it for all steps of a
+    known sequence.
     """
 
     def __init__(self, make: LayerFactory, settings: DynamicsSettings, action_size: int):
@@ -24,7 +25,7 @@ class Transition(keras.layers.Layer):
         self.gru = GRU(make, "transition_gru", hidden, settings.deterministic)
 
     def action_share(self, action: tf.Tensor) -> tf.Tensor:
-        """The part of the dense layer that comes from actions (..., A), to be handed to `step`; (..., hidden)."""
+        """The part of the dense layer that comes from actions (..., A), an argument of `step`; (..., hidden)."""
         share = self.action(flatten_leading(action))
         return tf.reshape(share, (*action.shape[:-1], share.shape[-1]))
 

@@ -14,7 +14,7 @@ from agents.settings import AgentSettings
 
 SPEC = ArraySpec((64, 64, 3), np.dtype(np.uint8))
 HANDLED = f"images, {SPEC}"
-# Sides of the encoder's outputs and of the decoder's inputs, and their kernels.
+# (side, kernel) of each layer: the side of the encoder's outputs and of the decoder's inputs.
 ENCODER = ((31, 4), (14, 4), (6, 4), (2, 4))
 DECODER = ((1, 5), (5, 5), (13, 6), (30, 6))
 
@@ -30,7 +30,7 @@ def normalize(image: tf.Tensor) -> tf.Tensor:
 
 
 class ImageEncoder(keras.layers.Layer):
-    """Four convolutions 4x4 of stride 2, channels doubling from `depth`: 64x64x3 to 2 * 2 * 8 depth numbers."""
+    """Four 4x4 convolutions of stride 2, with channels doubling from `depth`: 64x64x3 to 2 * 2 * 8 depth numbers."""
 
     normalize = staticmethod(normalize)
 
@@ -47,7 +47,7 @@ class ImageEncoder(keras.layers.Layer):
         self.size = height * width * channels
 
     def encode(self, image: tf.Tensor) -> tf.Tensor:
-        """Normalised images (..., 64, 64, 3) to embeddings (..., size) in the networks' arithmetic."""
+        """Normalised images (..., 64, 64, 3) to embeddings (..., size) in the networks' precision."""
         x = flatten_leading(image, keep=3)
         for layer in self.convolutions:
             kernel, bias = (tf.cast(weight.value, layer.compute_dtype) for weight in layer.weights)
@@ -77,7 +77,7 @@ class ImageDecoder(keras.layers.Layer):
     def grow(self, x: tf.Tensor) -> tf.Tensor:
         """The first transposed convolution, (N, C) to (N, 5, 5, 4 depth).
 
-        On a single pixel it is one matrix product, which takes a seventh of the convolution's time on a CPU.
+        For a single input pixel it is one matrix product, which takes a seventh of the convolution's time on a CPU.
         """
         kernel = tf.cast(self.first.kernel.value, x.dtype)  # (5, 5, 4 depth, C)
         size, _, filters, channels = kernel.shape
@@ -87,7 +87,7 @@ class ImageDecoder(keras.layers.Layer):
 
 
 def deconvolve_by(layer: keras.layers.Conv2DTranspose, x: tf.Tensor, activation: Activation | None = None) -> tf.Tensor:
-    """What a layer of stride 2 and even kernel makes of images, activated; ReLU is fused with it, which is faster."""
+    """The activated output of a layer of stride 2 and even kernel size; ReLU is fused with it, which is faster."""
     kernel, bias = (tf.cast(weight.value, x.dtype) for weight in (layer.kernel, layer.bias))
     fused = activation is tf.nn.relu
     y = deconvolve(x, kernel, bias, fused)
@@ -95,24 +95,24 @@ def deconvolve_by(layer: keras.layers.Conv2DTranspose, x: tf.Tensor, activation:
 
 
 def make_encoder(make: LayerFactory, spec: ArraySpec, settings: AgentSettings) -> ImageEncoder:
-    """The encoder of an image, with fresh weights."""
+    """The encoder of an image, with initial weights."""
     return ImageEncoder(make, settings.representation.depth)
 
 
 def make_decoder(make: LayerFactory, spec: ArraySpec, settings: AgentSettings, features: int) -> ImageDecoder:
-    """The decoder of an image, with fresh weights."""
+    """The decoder of an image, with initial weights."""
     return ImageDecoder(make, features, settings.representation.depth)
 
 
 def encoder_layers(spec: ArraySpec, settings: AgentSettings) -> list[Layer]:
-    """What the encoder's cost is counted from."""
+    """The encoder's layers, for counting its cost."""
     depth = settings.representation.depth
     channels = [spec.shape[-1], *(depth * 2**index for index in range(4))]
     return [convolution(*layer, *sizes) for layer, sizes in zip(ENCODER, pairwise(channels), strict=True)]
 
 
 def decoder_layers(spec: ArraySpec, settings: AgentSettings, features: int) -> list[Layer]:
-    """What the decoder's cost is counted from."""
+    """The decoder's layers, for counting its cost."""
     depth = settings.representation.depth
     channels = [32 * depth, 4 * depth, 2 * depth, depth, spec.shape[-1]]
     convolutions = [convolution(*layer, *sizes) for layer, sizes in zip(DECODER, pairwise(channels), strict=True)]

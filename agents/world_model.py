@@ -1,4 +1,4 @@
-"""The world model: encoder, latent dynamics, decoder and heads, and the loss that trains them together."""
+"""The world model: encoder, latent dynamics, decoder and heads, and the loss that trains them jointly."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from agents.randomness import Noise
 from agents.rssm import RSSM, State
 from agents.settings import AgentSettings
 
-# Scalars by name; losses by the group of weights that they train.
+# Metrics: scalars by name. Losses: scalars by the group of weights that they train.
 Metrics = dict[str, tf.Tensor]
 Losses = dict[str, tf.Tensor]
 
@@ -31,7 +31,7 @@ class Experience(NamedTuple):
 
 
 class WorldModel(keras.layers.Layer):
-    """Learns q(s | o, a), p(s' | s, a), p(o | s), p(r | s) and, where wanted, the discount of a state."""
+    """Learns q(s | o, a), p(s' | s, a), p(o | s), p(r | s) and, optionally, the discount of a state."""
 
     def __init__(self, make: LayerFactory, settings: AgentSettings, observations: ObservationSpec, action_size: int):
         super().__init__(name="world_model")
@@ -54,7 +54,7 @@ class WorldModel(keras.layers.Layer):
 
     @property
     def groups(self) -> dict[str, list[keras.Variable]]:
-        """The weights that each loss trains: a decoder that only makes videos has its own, and its own clipped norm."""
+        """The weights that each loss trains: a decoder only for videos is a separate group with its own clipping."""
         if self._objective == "pixels":
             return {"model": self.trainable_variables}
         decoder = self.decoder.trainable_variables
@@ -66,15 +66,15 @@ class WorldModel(keras.layers.Layer):
         return self._follow(self.embed(batch.observations), batch.action, noise)
 
     def embed(self, observations: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        """Embeddings (..., E) of observations (...) as the environment shows them."""
+        """Embeddings (..., E) of observations (...) as the environment returns them."""
         return self.encoder.encode(self.encoder.normalize(observations))
 
     def losses(self, batch: Experience, noise: Noise) -> tuple[Losses, State, Metrics]:
         """The negative bound on a batch's likelihood, for each group of weights.
 
         kl_scale max(mean KL, free_nats) - E log p(o | s) - E log p(r | s) [- scale E log p(discount | s)], where the
-        objectives `contrastive` and `reward` replace or drop the second term. Where nats are free at each step, the
-        first is kl_scale E max(KL, free_nats), which teaches nothing at the steps beneath them, whatever the mean.
+        objectives `contrastive` and `reward` replace or drop the second term. With free nats for each step, the first
+        term is kl_scale E max(KL, free_nats): steps with a smaller KL then have no gradient, whatever the mean.
 
         Returns:
             The scalar losses by group, the posterior states (B, L, ...), and metrics.
@@ -110,7 +110,7 @@ class WorldModel(keras.layers.Layer):
             metrics["loss/contrast"] = -info_nce(states, self.contrast.states(flatten_leading(embedding)), among)
             model_loss += metrics["loss/contrast"]
         if self.continuation is not None:
-            # The discount of imagined steps is the head's mean, so that its target holds gamma as well.
+            # The head's mean is the discount of imagined steps, so its target includes gamma.
             target = batch.discount * self._settings.behavior.discount
             metrics["loss/continuation"] = -tf.reduce_mean(
                 bernoulli_log_prob(self.continuation.predict(features), target)
@@ -128,13 +128,13 @@ class WorldModel(keras.layers.Layer):
         return losses, state, metrics
 
     def discount(self, features: tf.Tensor) -> tf.Tensor:
-        """The discount (...) behind states of features (..., F): the head's mean, or the constant."""
+        """The discount (...) after states of features (..., F): the head's mean, or the constant."""
         if self.continuation is not None:
             return tf.sigmoid(self.continuation.predict(features))
         return tf.fill(features.shape[:-1], self._settings.behavior.discount)
 
     def reward_target(self, reward: tf.Tensor) -> tf.Tensor:
-        """What the reward head learns of the environment's rewards."""
+        """The reward head's target for the environment's rewards."""
         return tf.tanh(reward) if self._settings.reward.transform == "tanh" else reward
 
     def _follow(self, embedding: tf.Tensor, action: tf.Tensor, noise: Noise) -> tuple[State, Gaussian]:

@@ -153,11 +153,11 @@ def _top_level(root: Node) -> dict[str, Node]:
 
 
 def _check_choices(suite: Suite, task: str, variant: str) -> None:
-    """Checks that a variant can choose where a task's actions are choices."""
+    """Checks that a variant allows discrete actions if the task has them."""
     reasons = suite.resolve(task, variant).continuous_only if is_discrete(task) else {}
     for key, reason in reasons.items():
         place = next((node.place for given, node in suite.layer(task, variant).items() if given == key), suite.place)
-        raise place.error(f"variant {variant} of {task}, whose actions are choices: {key}: {reason}")
+        raise place.error(f"variant {variant} of {task}, whose actions are discrete: {key}: {reason}")
 
 
 def _check_groups(suite: Suite, task: str, variant: str) -> None:

@@ -159,5 +159,5 @@ def test_what_cannot_be_matched_is_refused() -> None:
     """Sub-models of one unit each still have more weights than the small plain model."""
     dynamics = {"kind": "ed2", "groups": "full", "match_parameters": True, "deterministic": 2, "input_units": 2}
     settings = tiny_settings(dynamics=dynamics)
-    with pytest.raises(ValueError, match=r"within 2% of [\d,]+ weights; the nearest is 1, with"):
+    with pytest.raises(ValueError, match=r"within 2% of [\d,]+ parameters; the nearest is 1, with"):
         match_parameters(settings, IMAGES, 60)

@@ -126,11 +126,11 @@ def test_lists_of_tasks_may_overlap(tmp_path: Path) -> None:
         (
             "optimizer.weight_decay_pattern=bias|(kernel",
             "--set optimizer.weight_decay_pattern=bias|(kernel: optimizer.weight_decay_pattern: "
-            "'bias|(kernel' is no regular expression: missing )",
+            "'bias|(kernel' is not a regular expression: missing )",
         ),
         (
             "optimizer.weight_decay_pattern='a{999999999999}'",
-            "is no regular expression: the repetition number is too",
+            "is not a regular expression: the repetition number is too",
         ),
         ("steps=", "--set steps=: steps is empty; allowed: an integer"),
         ("steps", "--set steps: no value; needed is key=value"),
