@@ -1,4 +1,4 @@
-"""In which world: dm_control with the CPU ray caster that draws it, Atari, and toy tasks."""
+"""The environments: dm_control with the CPU ray caster that draws it, Atari, and toy tasks."""
 
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ def make_env(task: str, settings: EnvSettings, seed: int = 0, observe: "Observe"
     """Build the environment of a task; imports only the library that this task needs.
 
     Args:
-        task: A name of `envs.registry.TASKS`.
-        settings: Action repeat, time limit and renderer.
+        task: A name in `envs.registry.TASKS`.
+        settings: Action repeat, time limit, renderer and so on.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation holds: `image`, `state` or both. Without `image`, no renderer is needed.
+        observe: The entries of an observation: `image`, `state` or both. Without `image`, no renderer is needed.
 
     Raises:
-        UserError: No task has this name; the message holds the nearest one.
-        ValueError: Something else is to be observed.
+        UserError: No task has this name; the message contains the nearest one.
+        ValueError: `observe` contains another name.
         envs.renderer.RendererError: The renderer of the settings cannot be loaded.
     """
     env: TaskEnv = resolve_name(family(task).environment)(task, settings, seed, observe)

@@ -12,24 +12,24 @@ from envs.task import SIZE, Image, Observe, TaskEnv
 
 
 class AtariEnv(TaskEnv):
-    """A game of the Atari 2600, with its minimal set of actions. An environment step is a frame, 60 to a second.
+    """A game of the Atari 2600, with its minimal set of actions. An environment step is a frame of 1/60 s.
 
-    As in Dreamer's TensorFlow 2 reference, an episode begins with 1 to `noops` frames without action, and a picture is
-    the pixel-wise maximum of the last two frames of an agent step, in colour, shrunk with antialiasing: many games draw
-    a thing in every other frame only. It is the last frame alone where there is no other, or the game ended early.
+    As in Dreamer's TensorFlow 2 reference, an episode begins with 1 to `noops` frames without action. An image is the
+    pixel-wise maximum of the last two frames of an agent step, because many games draw some objects only in every other
+    frame; it is in colour and shrunk with antialiasing. If the agent step has one frame only or the game ended early,
+    the image is the last frame alone.
 
-    With a probability of `sticky`, a frame repeats the action of the frame before in place of the one asked for
-    (Machado et al. 2018). The chance is drawn here: to seed its own, the emulator would have to load the game again,
-    which takes 0.1 s.
+    With probability `sticky`, a frame repeats the action of the previous frame instead of the given one (Machado et al.
+    2018). This is drawn here, because the emulator can only be seeded by loading the game again, which takes 0.1 s.
 
-    An episode truly ends with the game, and with `life_loss` also when a life is lost. Every reset starts the whole
-    game anew, after a lost life too, as in the reference.
+    An episode terminates with the game, and with `life_loss` also when a life is lost. As in the reference, every reset
+    restarts the whole game, also after a lost life.
 
     Args:
         task: `atari_<game>`.
-        settings: Action repeat, time limit, stickiness, no-ops, what a lost life means.
+        settings: Action repeat, time limit, sticky actions, no-ops, and the effect of a lost life.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation holds; `state` is the console's 128 bytes of memory.
+        observe: The entries of an observation; `state` is the console's 128 bytes of memory.
     """
 
     def __init__(self, task: str, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> None:
@@ -41,9 +41,9 @@ class AtariEnv(TaskEnv):
         self._beginning = self._ale.cloneSystemState()
         self._choices = self._ale.getMinimalActionSet()
         self._rules = settings.atari
-        # What the joystick does, and the lives left, since the frame before.
+        # The action and the remaining lives after the previous frame.
         self._held, self._lives = ale_py.Action.NOOP, 0
-        # The screen (210, 160, 3) that the shown one is laid over.
+        # The screen (210, 160, 3) whose maximum with the present one is drawn.
         self._under: Image | None = None
         super().__init__(gymnasium.spaces.Discrete(len(self._choices)), settings, seed, observe)
 
@@ -53,7 +53,7 @@ class AtariEnv(TaskEnv):
         return tuple(choice.name.lower() for choice in self._choices)
 
     def _start(self) -> None:
-        # A reset keeps some games' counters, and restoring lacks some of the video chip's state: both leave no trace.
+        # A reset keeps some games' counters, and a restore omits some of the video chip's state: both are needed.
         self._ale.reset_game()
         self._ale.restoreSystemState(self._beginning)
         for _ in range(self.np_random.integers(1, self._rules.noops, endpoint=True)):
@@ -71,7 +71,7 @@ class AtariEnv(TaskEnv):
         return float(reward), 0.0 if over else 1.0
 
     def _keep_screen(self) -> None:
-        """Before an agent step's last frame, keep the screen of the one before; fetching more would take time."""
+        """Before the last frame of an agent step, keep the previous frame's screen; fetching each would be slower."""
         frame = self._elapsed % self._action_repeat
         last = frame == self._action_repeat - 1 or self._elapsed == self.time_limit - 1
         self._under = self._ale.getScreenRGB() if last and frame > 0 else None

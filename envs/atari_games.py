@@ -1,4 +1,4 @@
-"""The 57 Atari games that agents are commonly compared on; a test finds each in ale-py 0.12.1."""
+"""The 57 Atari games on which agents are commonly compared; a test checks that ale-py 0.12.1 has each."""
 
 GAMES = (
     "alien", "amidar", "assault", "asterix", "asteroids", "atlantis", "bank_heist", "battle_zone", "beam_rider",

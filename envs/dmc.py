@@ -1,4 +1,4 @@
-"""The tasks of the DeepMind Control Suite (Tassa et al. 2018), seen as images or as its observations."""
+"""The tasks of the DeepMind Control Suite (Tassa et al. 2018), observed as images or as its state vectors."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,23 +13,23 @@ from envs.renderer import OPENGL, choose_renderer, spare_opengl
 from envs.settings import EnvSettings
 from envs.task import SIZE, Image, Observe, TaskEnv
 
-# Cameras of the Dreamer papers: quadruped's third follows it, everyone else's first.
+# Cameras of the Dreamer papers: the third for quadruped, which follows it, and the first for all others.
 _CAMERAS = {"quadruped": 2}
-# lqr draws its springs when it is built: one seed for all, so that training and evaluation meet the same system.
+# lqr draws its springs when it is built: a fixed seed gives training and evaluation the same system.
 _MODEL_SEED = 0
 
 
 class DmcEnv(TaskEnv):
     """A task of dm_control, with actions scaled from [-1, 1] to the actuators' ranges.
 
-    An actuator without a range (lqr's) takes the number in [-1, 1] as it is. The time limit is ours alone; dm_control's
-    own, at most 1000 environment steps for each task, is switched off.
+    An actuator without a range (lqr's) takes the number in [-1, 1] unchanged. Only the time limit of the settings
+    applies; dm_control's limit, at most 1000 environment steps for each task, is disabled.
 
     Args:
         task: `dmc_<domain>_<task>`.
         settings: Action repeat, time limit, renderer, supersampling.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation holds; `state` is all of dm_control's own observations of the task.
+        observe: The entries of an observation; `state` is all of dm_control's observations of the task.
 
     Raises:
         envs.renderer.RendererError: The renderer cannot be loaded.
@@ -39,13 +39,13 @@ class DmcEnv(TaskEnv):
         self.renderer = choose_renderer(settings.renderer) if "image" in observe else None
         if self.renderer is None:
             spare_opengl()
-        from dm_control import suite  # reads MUJOCO_GL when it is imported
+        from dm_control import suite  # reads MUJOCO_GL on import
 
         domain, name = TASKS[canonical(task)]
         self._env = suite.load(domain, name, task_kwargs={"random": _MODEL_SEED, "time_limit": float("inf")})
         self._camera = _CAMERAS.get(domain, 0)
         if self.renderer not in OPENGL:
-            # quadruped_escape asks for an OpenGL context to hand its terrain to, and can do without one.
+            # quadruped_escape requests an OpenGL context to upload its terrain, which is not needed here.
             self._env.physics._make_rendering_contexts = lambda: None
         if "image" in observe:
             self._picture = self._painter(settings)
@@ -56,12 +56,12 @@ class DmcEnv(TaskEnv):
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """The names of the actuators; an unnamed one is called by its number."""
+        """The names of the actuators; an unnamed one gets its number."""
         model = self._env.physics.model
         return tuple(model.id2name(index, "actuator") or f"action {index}" for index in range(model.nu))
 
     def _start(self) -> None:
-        # dm_control's one source of chance; seeded anew, so that earlier episodes leave no trace in this one.
+        # dm_control's only source of randomness; seeding it makes episodes independent of earlier ones.
         self._env.task.random.seed(int(self.np_random.integers(2**32)))
         self._env.reset()
 
@@ -77,7 +77,7 @@ class DmcEnv(TaskEnv):
         return self._picture()
 
     def _painter(self, settings: EnvSettings) -> Callable[[], Image]:
-        """What draws the present state with the chosen renderer."""
+        """A function that draws the present state with the chosen renderer."""
         physics, camera = self._env.physics, self._camera
         if self.renderer != "raycast":
             return lambda: np.array(physics.render(SIZE, SIZE, camera_id=camera))
@@ -87,5 +87,5 @@ class DmcEnv(TaskEnv):
         return lambda: raycaster.render(physics.data.ptr, camera)
 
     def close(self) -> None:
-        """Free the physics, and its OpenGL context while that can still be done in order."""
+        """Free the physics with its OpenGL context, which must not wait until the interpreter exits."""
         self._env.physics.free()

@@ -1,4 +1,4 @@
-"""The tasks of dm_control 1.0.50, for who must not import it; tests compare them with dm_control's own."""
+"""The tasks of dm_control 1.0.50, for modules that must not import it; tests compare them with dm_control."""
 
 DOMAINS: dict[str, tuple[str, ...]] = {
     "acrobot": ("swingup", "swingup_sparse"),
@@ -26,14 +26,14 @@ _ACTION_SIZES = {
     "humanoid": 21, "humanoid_CMU": 56, "lqr": 1, "manipulator": 5, "pendulum": 1, "point_mass": 2, "quadruped": 12,
     "reacher": 2, "stacker": 5, "swimmer": 5, "walker": 6,
 }  # fmt: skip
-_SHORT = {"cup": "ball_in_cup"}  # the papers' short names of domains
+_SHORT = {"cup": "ball_in_cup"}  # short names of domains in the papers
 
-# Task -> its domain and its name within that.
+# Task -> its domain and its name within the domain.
 TASKS = {f"dmc_{domain}_{name}": (domain, name) for domain, names in DOMAINS.items() for name in names}
-# Task -> number of action dimensions. Within a domain only the last two differ.
+# Task -> number of action dimensions; two tasks differ from the rest of their domain.
 ACTION_SIZES = {task: _ACTION_SIZES[domain] for task, (domain, _) in TASKS.items()}
 ACTION_SIZES |= {"dmc_lqr_lqr_6_2": 2, "dmc_swimmer_swimmer15": 14}
-# Other name of a task -> its own.
+# Alias -> name of the task.
 ALIASES = {
     f"dmc_{short}_{name}": f"dmc_{domain}_{name}" for short, domain in _SHORT.items() for name in DOMAINS[domain]
 }

@@ -1,4 +1,4 @@
-"""Several environments of one task side by side."""
+"""Several environments of one task in parallel."""
 
 import contextlib
 import os
@@ -22,11 +22,11 @@ from envs.renderer import choose_renderer
 from envs.settings import EnvSettings
 from envs.task import Observation, Observe
 
-_PATIENCE = 5.0  # seconds that a worker may take to end by itself
+_PATIENCE = 5.0  # seconds that a worker has to exit before it is killed
 
 
 class WorkerError(RuntimeError):
-    """A worker process failed, with its traceback in the message, or died."""
+    """A worker process failed or died; the message contains its traceback or the cause of death."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +35,23 @@ class StepResults:
 
     observations: Observation  # by name (N, ...)
     rewards: NDArray[np.float32]  # (N,), summed over the environment steps
-    terminated: NDArray[np.bool_]  # (N,), a true end
-    truncated: NDArray[np.bool_]  # (N,), cut off at the time limit
-    discounts: NDArray[np.float32]  # (N,), 0 at a true end, else 1
-    steps: NDArray[np.int64]  # (N,), environment steps really taken
+    terminated: NDArray[np.bool_]  # (N,), the task ended the episode
+    truncated: NDArray[np.bool_]  # (N,), the time limit ended the episode
+    discounts: NDArray[np.float32]  # (N,), 0 on termination, else 1
+    steps: NDArray[np.int64]  # (N,), environment steps actually taken
 
 
 class ParallelEnvs:
-    """`count` environments of one task: a single one in this process, more in a worker process each.
+    """`count` environments of one task: a single one runs in this process, several in one worker process each.
 
-    Nothing is reset by itself: an environment whose episode is over must be reset before the next `step`. Use it as a
-    context manager, or call `close`. Workers also end when this process does, however it ends.
+    There is no automatic reset: an environment whose episode is over must be reset before the next `step`. Use it as a
+    context manager, or call `close`. Workers also exit when this process exits, even if it is killed.
 
     Args:
-        task: A name of `envs.registry.TASKS`.
+        task: A name in `envs.registry.TASKS`.
         settings: Settings of each environment.
-        count: How many, at least 1.
-        observe: What an observation holds.
+        count: Number of environments, at least 1.
+        observe: The entries of an observation.
 
     Raises:
         WorkerError: A worker could not build its environment.
@@ -78,7 +78,7 @@ class ParallelEnvs:
         return observation
 
     def reset_all(self, seeds: Sequence[int]) -> Observation:
-        """Start an episode of each environment, with a seed each; returns their observations by name (N, ...)."""
+        """Start an episode of each environment by its seed; returns their observations by name (N, ...)."""
         for place, seed in zip(self._places, seeds, strict=True):
             place.send("reset", seed=seed)
         return stack([observation for observation, _ in self._receive(range(self.count))])
@@ -87,10 +87,10 @@ class ParallelEnvs:
         """Take one agent step in each environment.
 
         Args:
-            actions: (N, A) numbers, or (N,) indices of choices.
+            actions: (N, A) numbers, or (N,) indices of discrete actions.
 
         Raises:
-            WorkerError: A worker failed or died. All workers have been ended then.
+            WorkerError: A worker failed or died. All workers are then closed.
         """
         for place, action in zip(self._places, np.asarray(actions), strict=True):
             place.send("step", action=action)
@@ -105,7 +105,7 @@ class ParallelEnvs:
         )
 
     def close(self) -> None:
-        """End all environments and their processes."""
+        """Close all environments and their processes."""
         for place in self._places:
             place.hang_up()
         for place in self._places:
@@ -120,7 +120,7 @@ class ParallelEnvs:
         self.close()
 
     def _receive(self, indices: Sequence[int]) -> list[Any]:
-        """The answers of some environments. After a failure the others' answers would be stale: all are ended."""
+        """The answers of some environments. After a failure, later answers would be out of step: all are closed."""
         try:
             return [self._places[index].receive() for index in indices]
         except BaseException:
@@ -129,13 +129,13 @@ class ParallelEnvs:
 
 
 def stack(observations: Iterable[Observation]) -> Observation:
-    """One observation after the other: by name (N, ...)."""
+    """Stacks N observations: by name (N, ...)."""
     first, *others = observations
     return {name: np.stack([array, *(other[name] for other in others)]) for name, array in first.items()}
 
 
 class _Place(Protocol):
-    """Where one environment lives. Each `send`, and its birth, is answered by one `receive`."""
+    """The place where one environment runs. Its creation and each `send` are answered by one `receive`."""
 
     def send(self, method: str, **arguments: Any) -> None: ...
 
@@ -167,7 +167,7 @@ class _Here:
 
 
 class _Worker:
-    """An environment in a process of its own: a fresh interpreter, which never loads what this one has (TensorFlow)."""
+    """An environment in a separate process: a new interpreter, which does not load what this one has (TensorFlow)."""
 
     def __init__(self, task: str, settings: EnvSettings, observe: Observe, index: int) -> None:
         self._name = f"environment {index} of {task}"
@@ -204,7 +204,7 @@ class _Worker:
             self._process.wait()
 
     def _post(self, message: Any) -> None:
-        with contextlib.suppress(ConnectionError):  # the worker is gone: `receive` says why
+        with contextlib.suppress(ConnectionError):  # the worker is gone: `receive` reports why
             self._connection.send(message)
 
     def _cause_of_death(self) -> str:

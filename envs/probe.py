@@ -1,7 +1,7 @@
-"""Run as a script: draw with the OpenGL backend named by MUJOCO_GL, and print the name of what drew.
+"""Script: draw with the OpenGL backend named by MUJOCO_GL, and print the name of the device that drew.
 
-A process of its own, since a broken driver can end the process, and since MuJoCo loads one backend only. What failed is
-the last line of stderr.
+It runs in a separate process, because a broken driver can kill the process, and MuJoCo loads only one backend in each.
+After a failure, the last line of stderr is the reason.
 """
 
 import os
@@ -11,7 +11,7 @@ LIBRARIES = {"egl": "libEGL", "osmesa": "libOSMesa", "glfw": "libGL"}
 
 
 def device(backend: str) -> str:
-    """OpenGL's own name of what draws."""
+    """OpenGL's name of the device that draws."""
     if backend == "glfw" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         sys.exit("there is no display")
     try:
@@ -22,7 +22,7 @@ def device(backend: str) -> str:
         context.make_current()
         mujoco.MjrContext(mujoco.MjModel.from_xml_string("<mujoco/>"), mujoco.mjtFontScale.mjFONTSCALE_100)
         return GL.glGetString(GL.GL_RENDERER).decode()
-    except AttributeError:  # PyOpenGL has None in place of a library that it could not load
+    except AttributeError:  # PyOpenGL has None instead of a library that it could not load
         sys.exit(f"{LIBRARIES[backend]} cannot be loaded")
 
 

@@ -1,7 +1,7 @@
-"""The families of tasks: what others need to know of each, without loading the library behind it.
+"""The task families: what the rest of the program needs to know of each, without loading its library.
 
-To add a family, write its environments in a module of their own and add an entry to `FAMILIES`. Nothing here imports
-numpy, MuJoCo, gymnasium or an emulator.
+To add a family, write its environments in a new module and add an entry to `FAMILIES`. Nothing here imports numpy,
+MuJoCo, gymnasium or an emulator.
 """
 
 from collections.abc import Mapping
@@ -15,22 +15,22 @@ from envs import atari_games, dmc_tasks
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Tasks of one kind, whose names begin with that of the family and an underscore.
+    """A family of tasks, whose names start with the family's name and an underscore.
 
     Attributes:
-        name: The beginning of its tasks' names.
-        title: Its name in print.
+        name: The first part of its tasks' names.
+        title: Its name in figures.
         pattern: The form of its tasks' names, for messages.
-        environment: `module:function` that makes an environment from a task, settings, seed and what to observe, as
-            `envs.make_env` does.
-        continuous: Task -> number of action dimensions, of the tasks with continuous actions.
-        discrete: The tasks whose actions are choices.
-        aliases: Other name of a task -> its own.
-        domains: Task -> name of the tasks that have a body in common with it; empty where there are none.
-        reads: Settings that only some families read, and this one does; a name that ends in a dot is a group's.
-        packages: Distributions that its results depend on, for provenance.
-        best_returns: Beginning of a task's name -> the highest return that such a task allows, where it is known.
-        references: File in results/published/references with the returns of random play and of a human; or none.
+        environment: `module:function` that makes an environment from the arguments of `envs.make_env`: task, settings,
+            seed and entries of an observation.
+        continuous: Task -> number of action dimensions, for the tasks with continuous actions.
+        discrete: The tasks with discrete actions.
+        aliases: Alias -> name of the task.
+        domains: Task -> name of the domain, whose tasks have the same body; empty if there are no domains.
+        reads: The settings that this family reads and some other families do not; a name with a final dot is a group.
+        packages: Packages that its results depend on, for provenance.
+        best_returns: First part of a task's name -> the highest return that such a task allows, if known.
+        references: File in results/published/references with the returns of random play and of a human, or None.
         common_scale: Whether the returns of all its tasks are similar enough to be drawn on one axis.
     """
 
@@ -55,7 +55,7 @@ class Family:
 
     @property
     def rendered(self) -> bool:
-        """Whether MuJoCo's physics is drawn by the renderer of the settings; otherwise tasks draw themselves."""
+        """Whether the renderer of the settings draws MuJoCo's physics; otherwise the tasks draw themselves."""
         return "renderer" in self.reads
 
 
@@ -93,7 +93,7 @@ FAMILIES = {
             environment="envs.toy:make_toy",
             continuous={f"toy_reach_{count}": count for count in (1, 2, 4, 8)},
             discrete=("toy_reach_choices", "toy_grid"),
-            # 200 environment steps with rewards of at most 1; how often a goal can be reached is not known.
+            # 200 environment steps with rewards of at most 1; how many goals of toy_grid can be reached is not known.
             best_returns={"toy_reach_": 200.0},
             common_scale=True,
         ),
@@ -111,7 +111,7 @@ def family(task: str) -> Family:
     """Returns the family of a task.
 
     Raises:
-        UserError: For an unknown task; the message holds the nearest name.
+        UserError: For an unknown task; the message contains the nearest name.
     """
     if task not in _FAMILY_OF:
         raise UserError(f"unknown task {task}; allowed: {', '.join(PATTERNS)}{hint(task, TASKS)}")
@@ -119,20 +119,20 @@ def family(task: str) -> Family:
 
 
 def family_by_prefix(task: str) -> Family | None:
-    """Returns the family whose tasks are named like this one, though it may lack this very task; None if there is none.
+    """Returns the family by the first part of a task's name, None if there is none; the family may not have the task.
 
-    For scores of others, whose tasks may be none of ours.
+    For published scores, whose tasks may not be available here.
     """
     return FAMILIES.get(task.partition("_")[0])
 
 
 def canonical(task: str) -> str:
-    """Returns a task's own name for an alias, and any other name as it is."""
+    """Returns the task's name for an alias, and any other name unchanged."""
     return _ALIASES.get(task, task)
 
 
 def is_discrete(task: str) -> bool:
-    """Returns whether the actions of a task are choices."""
+    """Returns whether a task has discrete actions."""
     return task in family(task).discrete
 
 
@@ -141,26 +141,26 @@ def action_size(task: str) -> int:
 
     Raises:
         UserError: For an unknown task.
-        KeyError: For a task whose actions are choices.
+        KeyError: For a task with discrete actions.
     """
     return family(task).continuous[canonical(task)]
 
 
 def domain(task: str) -> str | None:
-    """Returns the name of the tasks that have a body in common with this one, None if there are none."""
+    """Returns the name of a task's domain, whose tasks have the same body; None if it has no domain."""
     return family(task).domains.get(canonical(task))
 
 
 def best_return(task: str) -> float | None:
-    """Returns the highest return that a task allows, None if it is not known; the task need not be one of ours."""
+    """Returns the highest return that a task allows, None if unknown; the task need not be available here."""
     like = family_by_prefix(task)
     starts = like.best_returns if like else {}
     return next((best for start, best in starts.items() if task.startswith(start)), None)
 
 
 def unread(task: str) -> tuple[str, ...]:
-    """Returns the settings that a task does not read, since they belong to other families; sorted.
+    """Returns the settings of other families, which a task does not read, sorted.
 
-    A name that ends in a dot is that of a group of settings.
+    A name with a final dot is a group of settings.
     """
     return tuple(sorted(_READ_BY_SOME - {*family(task).reads}))

@@ -1,4 +1,4 @@
-"""Which library draws dm_control's pixels; decided before dm_control is imported, which reads MUJOCO_GL."""
+"""The choice of the library that draws dm_control's pixels, made before dm_control is imported and reads MUJOCO_GL."""
 
 import functools
 import logging
@@ -9,35 +9,35 @@ from dataclasses import dataclass
 from pathlib import Path
 
 OPENGL = ("egl", "osmesa", "glfw")
-# Mesa's software rasterisers, as GL_RENDERER names them: an EGL that runs on these is no GPU.
+# Mesa's software rasterisers, as GL_RENDERER names them: EGL on these uses no GPU.
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "software")
-_TIMEOUT = 60.0  # seconds; a first start of a GPU's driver can take several
+_TIMEOUT = 60.0  # seconds; the first start of a GPU driver can take several
 
 _log = logging.getLogger(__name__)
 
 
 class RendererError(ValueError):
-    """A renderer was asked for by name and cannot be used."""
+    """A renderer was requested by name and cannot be used."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What came of trying an OpenGL backend: the device that drew, or why none did."""
+    """The result of trying an OpenGL backend: the device that drew, or the reason of the failure."""
 
     device: str = ""
     failure: str = ""
 
     @property
     def gpu(self) -> bool:
-        """Whether a GPU drew, rather than a software rasteriser."""
+        """Whether a GPU drew, not a software rasteriser."""
         return bool(self.device) and not any(name in self.device.lower() for name in _SOFTWARE)
 
 
 def choose_renderer(setting: str) -> str:
-    """Resolve the setting `renderer`, and set MUJOCO_GL to it.
+    """Resolve the setting `renderer`, and set MUJOCO_GL accordingly.
 
-    Call it before dm_control is imported. `auto` takes EGL if a GPU backs it, else the ray caster. With the ray
-    caster no OpenGL library is loaded. A MUJOCO_GL from outside is overridden: the settings decide.
+    Call it before dm_control is imported. `auto` selects EGL if it runs on a GPU, else the ray caster. With the ray
+    caster no OpenGL library is loaded. The settings override an existing value of MUJOCO_GL.
 
     Args:
         setting: auto, egl, osmesa, glfw or raycast.
@@ -66,9 +66,10 @@ def choose_renderer(setting: str) -> str:
 
 
 def spare_opengl() -> None:
-    """Keep dm_control from looking for OpenGL where nothing is drawn.
+    """Prevent dm_control from searching for OpenGL when nothing is drawn.
 
-    Call it before dm_control is imported. A backend that MUJOCO_GL names and that works stays, for whoever draws later.
+    Call it before dm_control is imported. A working backend named by MUJOCO_GL is kept, since this process may draw
+    with it later.
     """
     backend = os.environ.get("MUJOCO_GL")
     if backend not in OPENGL or probe(backend).failure:
@@ -77,10 +78,10 @@ def spare_opengl() -> None:
 
 @functools.cache
 def probe(backend: str) -> Probe:
-    """Try an OpenGL backend in a process of its own; asked once a process."""
+    """Try an OpenGL backend in a separate process, once for each process that calls this."""
     device = os.environ.get("MUJOCO_EGL_DEVICE_ID")
     if backend == "egl" and device is not None and not device.isdecimal():
-        # dm_control wants an index; a copy of CUDA_VISIBLE_DEVICES may be a list or hold UUIDs.
+        # dm_control needs one index; a copy of CUDA_VISIBLE_DEVICES may be a list or contain UUIDs.
         return Probe(failure=f"MUJOCO_EGL_DEVICE_ID must be one integer, not {device!r}")
     try:
         tried = subprocess.run(
@@ -100,7 +101,7 @@ def probe(backend: str) -> Probe:
 
 
 def _imported_with_other(chosen: str) -> str:
-    """Why dm_control, if already imported, cannot draw with the chosen backend any more."""
+    """Why an already imported dm_control cannot draw with the chosen backend; empty if it can."""
     module = sys.modules.get("dm_control._render")
     if module is None or chosen == module.BACKEND:
         return ""

@@ -1,7 +1,7 @@
-"""What all our environments share: an episode seen as an image, a state vector or both, one step an agent step.
+"""The base class of all environments: observations of images, state vectors or both; each step is an agent step.
 
-A subclass says how an episode starts, what one environment step does, what is seen and what can be measured. Action
-repeat, time limit, counting and seeding stand here only.
+A subclass defines how an episode starts, what one environment step does, and what is drawn and measured. This class
+alone implements action repeat, time limit, step counts and seeding.
 """
 
 from abc import abstractmethod
@@ -23,26 +23,25 @@ SIZE = 64
 
 
 class TaskEnv(gymnasium.Env[Any, Any]):
-    """An environment of gymnasium's API whose observation is an image, a state vector, or both, by name.
+    """An environment with gymnasium's API, whose observation is an image, a state vector, or both, by name.
 
-    `image` is uint8 (64, 64, 3); only where it is observed is anything drawn. `state` is float32 (S,): all that can be
-    measured, one number after the other.
+    `image` is uint8 (64, 64, 3); nothing is drawn unless it is observed. `state` is float32 (S,): all measured numbers,
+    concatenated.
 
-    `step` holds the action for `action_repeat` environment steps, sums their rewards and draws once. It stops short at
-    a true end or at the time limit. `info["steps"]` counts the environment steps that the call really took, and
-    `info["discount"]` is 0.0 at a true end and 1.0 otherwise, truncation included.
+    `step` repeats the action for `action_repeat` environment steps, sums their rewards and draws once. It stops early
+    on termination or at the time limit. `info["steps"]` counts the environment steps actually taken, and
+    `info["discount"]` is 0.0 on termination and 1.0 otherwise, truncation included.
 
-    After `reset(seed=s)` the episode is a function of `s` and the actions alone: resetting with the same seed and
-    playing the same actions restores any state.
+    After `reset(seed=s)` an episode depends only on `s` and the actions: equal seeds and actions reproduce any state.
 
     Args:
         action_space: Box [-1, 1] of float32, or Discrete.
         settings: Action repeat and time limit.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation holds. For `state`, `_measure` must already work.
+        observe: The entries of an observation. For `state`, `_measure` must work before this constructor is called.
 
     Raises:
-        ValueError: Something else is to be observed.
+        ValueError: `observe` contains another name.
     """
 
     observation_space: gymnasium.spaces.Dict
@@ -61,11 +60,11 @@ class TaskEnv(gymnasium.Env[Any, Any]):
 
     @abstractmethod
     def _start(self) -> None:
-        """Begin an episode, drawing whatever is random from `self.np_random`."""
+        """Start an episode, drawing everything random from `self.np_random`."""
 
     @abstractmethod
     def _advance(self, action: Any) -> tuple[float, float]:
-        """Take one environment step; returns its reward, and a discount of 0 where the episode truly ends."""
+        """Take one environment step; returns its reward and its discount, which is 0 on termination."""
 
     @abstractmethod
     def _draw(self) -> Image:
@@ -78,11 +77,11 @@ class TaskEnv(gymnasium.Env[Any, Any]):
     @property
     @abstractmethod
     def action_names(self) -> tuple[str, ...]:
-        """What each action dimension drives, or what each choice does."""
+        """The name of each action dimension, or of each discrete action."""
 
     @property
     def state_names(self) -> tuple[str, ...]:
-        """The name of each number that is measured, with its index where a name has several: `height`, `touch[1]`."""
+        """The name of each measured number, with an index if the name has several: `height`, `touch[1]`."""
         return tuple(
             name + (f"[{','.join(map(str, index))}]" if index else "")
             for name, measured in self._measure().items()
@@ -90,7 +89,7 @@ class TaskEnv(gymnasium.Env[Any, Any]):
         )
 
     def measured(self) -> NDArray[np.float64]:
-        """All that can be measured of the present state (S,), in the order of `state_names`."""
+        """All measured numbers of the present state (S,), in the order of `state_names`."""
         return np.concatenate([np.ravel(np.asarray(measured, float)) for measured in self._measure().values()])
 
     def _space(self, name: str) -> gymnasium.spaces.Box:
@@ -108,7 +107,7 @@ class TaskEnv(gymnasium.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observation, dict[str, Any]]:
-        """Start an episode; without a seed, the next one of the present random stream. Knows no options."""
+        """Start an episode; without a seed, the next one of the present random stream. Options are ignored."""
         super().reset(seed=seed, options=options)
         self._elapsed = 0
         self._running = True
@@ -116,14 +115,14 @@ class TaskEnv(gymnasium.Env[Any, Any]):
         return self._observe(), {"steps": 0, "discount": 1.0}
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        """Hold an action for `action_repeat` environment steps, or fewer if the episode ends.
+        """Repeat an action for `action_repeat` environment steps, or fewer if the episode ends.
 
         Args:
-            action: A vector of the action space, clipped to its bounds; or the index of a choice.
+            action: A vector of the action space, clipped to its bounds; or the index of a discrete action.
 
         Raises:
-            gymnasium.error.ResetNeeded: The episode is over, or none has begun.
-            ValueError: The action has a wrong shape, is no number, or is none of the choices.
+            gymnasium.error.ResetNeeded: The episode is over, or none has started.
+            ValueError: The action has the wrong shape, is not finite, or is not a valid index.
         """
         if not self._running:
             raise ResetNeeded("call reset() before step(): no episode is running")

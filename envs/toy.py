@@ -1,4 +1,4 @@
-"""Small pixel tasks in plain numpy, solvable within minutes: for fast tests and for studies of decomposition."""
+"""Small pixel tasks in plain numpy, solvable within minutes, for fast tests and studies of decomposition."""
 
 import gymnasium
 import numpy as np
@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from envs.settings import EnvSettings
 from envs.task import SIZE, Image, Observe, TaskEnv
 
-# Environment steps of an episode, unless the settings ask for fewer.
+# Time limit in environment steps, unless the settings have a shorter one.
 LIMIT = 200
 
 _BACKGROUND = (16, 16, 32)
@@ -27,25 +27,25 @@ def make_toy(task: str, settings: EnvSettings, seed: int = 0, observe: Observe =
 
 
 class Reach(TaskEnv):
-    """Independent bodies, each on a lane of its own, each to be driven onto its own target by its own action.
+    """Independent bodies, each with its own lane, target and action; each action must drive its body onto the target.
 
-    An action is a velocity; no body feels another, and gains differ a little from lane to lane. So the true dynamics
+    An action is a velocity. Bodies do not interact, and gains differ slightly between lanes. So the true dynamics
     decompose into one group for each action, which a decomposed world model may find or miss. The reward of an
     environment step is the mean over lanes of 1 / (1 + (distance / 0.25)^2), in (0, 1].
 
     Args:
-        count: Bodies, and so lanes and actions.
+        count: Number of bodies, lanes and actions.
         settings: Action repeat and time limit.
         seed: Seed of the episodes until the first `reset(seed=...)`.
-        observe: What an observation holds.
+        observe: The entries of an observation.
     """
 
-    # Lanes reach from -1 to 1. A body begins this far from its target: chance alone does not bring it there.
+    # Lanes reach from -1 to 1. A body starts at least this far from its target, too far to get there by chance.
     _FAR = 0.8
     _WIDTH = 0.25
 
     def __init__(self, count: int, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> None:
-        # Lengths a full action moves in one environment step.
+        # Distance that an action of 1 moves a body in one environment step.
         self.gains = 0.05 * np.linspace(0.8, 1.2, count) if count > 1 else np.array([0.05])
         self.positions = np.zeros(count)
         self.targets = np.zeros(count)
@@ -53,12 +53,12 @@ class Reach(TaskEnv):
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """The lane whose body an action drives, from the top."""
+        """The lane that each action drives, counted from the top."""
         return tuple(f"lane {index}" for index in range(self.gains.size))
 
     def _start(self) -> None:
         self.targets = self.np_random.uniform(-1.0, 1.0, self.targets.shape)
-        # Uniform over what lies far enough on either side of the target.
+        # Uniform over the positions that are far enough from the target, on both sides.
         left = np.maximum(self.targets - self._FAR + 1.0, 0.0)
         right = np.maximum(1.0 - self.targets - self._FAR, 0.0)
         drawn = self.np_random.uniform(0.0, left + right)
@@ -83,7 +83,7 @@ class Reach(TaskEnv):
 
 
 class ReachByChoice(Reach):
-    """The task with one lane, whose body goes left, stays or goes right at full speed: the simplest discrete one."""
+    """The task with one lane and three discrete actions: left, stay and right, at full speed."""
 
     def __init__(self, settings: EnvSettings, seed: int = 0, observe: Observe = ("image",)) -> None:
         super().__init__(1, settings, seed, observe)
@@ -91,7 +91,7 @@ class ReachByChoice(Reach):
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """What each choice does."""
+        """The name of each discrete action."""
         return ("left", "stay", "right")
 
     def _advance(self, action: int) -> tuple[float, float]:  # type: ignore[override]
@@ -99,14 +99,14 @@ class ReachByChoice(Reach):
 
 
 class Grid(TaskEnv):
-    """A walker with four choices (left, right, up, down) collects goals and must not step into a trap.
+    """A walker with four discrete actions (left, right, up, down) collects goals and must avoid a trap.
 
-    A goal is worth 1 and then appears elsewhere; the trap costs 1 and ends the episode. The ground has 4x4 cells, and
-    an environment step walks a quarter of a cell, so that any action repeat up to a cell's length can reach all of it.
+    A goal gives reward 1 and then moves elsewhere; the trap gives -1 and ends the episode. The grid has 4x4 cells, and
+    an environment step moves by a quarter of a cell, so that every cell can be reached with an action repeat up to 4.
     """
 
     CELLS = 4
-    # Steps of a quarter cell.
+    # Environment steps to cross a cell.
     _CELL = 4
     _MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
@@ -117,7 +117,7 @@ class Grid(TaskEnv):
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """Where each choice walks."""
+        """The direction of each discrete action."""
         return ("left", "right", "up", "down")
 
     def _start(self) -> None:
@@ -139,7 +139,7 @@ class Grid(TaskEnv):
         return np.array([cell % self.CELLS, cell // self.CELLS]) * self._CELL
 
     def _meets(self, block: NDArray[np.int_]) -> bool:
-        """Whether the walker is less than half a cell off a block, in both directions."""
+        """Whether the walker is less than half a cell from a block, in both directions."""
         return bool((np.abs(self.walker - block) < self._CELL / 2).all())
 
     def _measure(self) -> dict[str, NDArray[np.int_]]:
@@ -158,7 +158,7 @@ class Grid(TaskEnv):
 
 
 def _column(position: float) -> float:
-    """The column, in pixels, of a position in [-1, 1]; a body at the end of its lane stays in the picture."""
+    """The column, in pixels, of a position in [-1, 1], with margins that keep bodies within the image."""
     margin = 8.0
     return margin + (position + 1.0) / 2.0 * (SIZE - 2.0 * margin)
 
@@ -172,7 +172,7 @@ def _pixels(canvas: NDArray[np.float64]) -> Image:
 
 
 def _paint(canvas: NDArray[np.float64], colour: tuple[int, int, int], cover: NDArray[np.float64]) -> None:
-    """Blend a colour into the canvas where a shape covers it (SIZE, SIZE), from 0 to 1."""
+    """Blend a colour into the canvas by a shape's coverage (SIZE, SIZE), from 0 to 1."""
     canvas += cover[..., None] * (np.asarray(colour) - canvas)
 
 
@@ -182,12 +182,12 @@ _Y = _X[:, None]
 
 
 def _disc(x: float, y: float, radius: float) -> NDArray[np.float64]:
-    """How much of each pixel a disc covers: its edge is one pixel wide."""
+    """The coverage of each pixel by a disc, approximated by an edge one pixel wide."""
     return np.clip(radius - np.hypot(_X - x, _Y - y) + 0.5, 0.0, 1.0)
 
 
 def _bar(x: float, half_width: float, y: float, half_height: float) -> NDArray[np.float64]:
-    """How much of each pixel an upright rectangle covers, exactly."""
+    """The exact coverage of each pixel by an axis-aligned rectangle."""
     across = np.clip(half_width - np.abs(_X - x) + 0.5, 0.0, 1.0)
     along = np.clip(half_height - np.abs(_Y - y) + 0.5, 0.0, 1.0)
     return across * along

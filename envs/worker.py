@@ -1,11 +1,11 @@
-"""Run as a program: one environment at the other end of a pipe.
+"""Worker process: runs one environment at the other end of a pipe.
 
     python -m envs.worker <file descriptor>
 
-The parent first sends (task, settings, what to observe), which is answered by the spaces of observations and actions,
-and then calls as (method, keyword arguments). Each answer is (failed, value): the traceback if it failed, after which
-the worker ends. It also ends when the parent's end of the pipe closes, so it never outlives the parent. Signals are
-left to the parent: Slurm sends them to all processes of a job, and the parent may still want to finish a step and save.
+The parent first sends (task, settings, observe), which is answered by the spaces of observations and actions, and then
+sends calls as (method, keyword arguments). Each answer is (failed, value). After a failure, value is the traceback and
+the worker exits. It also exits when the parent's end of the pipe closes, so it never outlives the parent. It ignores
+signals: Slurm sends them to all processes of a job, and the parent may still need the worker to finish a step and save.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from envs import make_env
 
 
 def serve(connection: Connection) -> None:
-    """Build the environment that is asked for, then answer calls until the pipe closes."""
+    """Build the requested environment, then answer calls until the pipe closes."""
     try:
         task, settings, observe = connection.recv()
         with contextlib.closing(make_env(task, settings, observe=observe)) as env:

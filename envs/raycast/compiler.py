@@ -1,4 +1,4 @@
-"""How the kernels of the ray caster are compiled: once, kept on disk, and anew when any of their sources changes."""
+"""Compilation of the ray caster's kernels: cached on disk, and repeated when any of their sources changes."""
 
 import hashlib
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 
 from numba import njit
 
-# No flag here may change which surface a ray meets: NaN and infinity keep their meaning, sums keep their order.
-# Without reference counts (_nrt) kernels cannot allocate, and do not count at each of millions of accesses to an array.
+# No flag here may change which surface a ray hits: NaN and infinity keep their meaning, sums keep their order.
+# Without reference counts (_nrt) kernels cannot allocate, and save a count at each of millions of array accesses.
 _FLAGS = {"fastmath": {"contract", "nsz"}, "error_model": "numpy", "_nrt": False}
 
 
@@ -18,15 +18,15 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Compiles a function into each kernel that calls it: for those called for each pixel with all of the world."""
+    """Compiles a function into each kernel that calls it; for functions that take the whole World for each pixel."""
     return njit(forceinline=True, **_FLAGS)(function)
 
 
 def entry(make: Callable[[str], Callable[..., Any]]) -> Any:
-    """Compiles the kernel that `make` returns, which Python calls; the machine code is kept in numba's cache.
+    """Compiles the kernel that `make` returns, which Python calls; numba caches the machine code on disk.
 
-    Numba's cache sees when the file of a function changes, but not when the file of a function it calls does. It does
-    look at the values a function closes over: so `make` receives a digest of all sources for its kernel to close over.
+    Numba's cache detects changes in a function's file, but not in the files of functions that it calls. It also depends
+    on the values in a function's closure, so `make` receives a digest of all sources and its kernel closes over it.
     """
     sources = sorted(Path(__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

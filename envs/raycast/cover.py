@@ -1,4 +1,4 @@
-"""Which shape each pixel sees: each is tried on the pixels within its projected bounds, and the nearest hit stays."""
+"""Visibility: finds the shape that each pixel sees, by testing each shape on the pixels within its projected bounds."""
 # mypy: disable-error-code="no-untyped-def"
 # The arguments of kernels have machine types, which numba infers.
 
@@ -9,12 +9,12 @@ import numpy as np
 from envs.raycast.compiler import kernel
 from envs.raycast.shapes import BOX, CAPSULE, CYLINDER, INFINITY, PLANE, contains, into, meet, out_of
 
-# Where rays pass through a pixel, right and down from its corner: OpenGL's usual pattern for four samples.
+# Positions of rays within a pixel, right and down from its corner: OpenGL's usual pattern for four samples.
 CENTRE = np.array([[0.5, 0.5]])
 SAMPLES = np.array([[0.375, 0.125], [0.875, 0.375], [0.125, 0.625], [0.625, 0.875]])
 
 
-# A camera; its rays have length one along its axis, so that a hit's t is its depth.
+# A camera; its rays have length 1 along its axis, so that t at a hit is the depth.
 CAMERA = np.dtype(
     [
         ("position", np.float64, 3),
@@ -29,7 +29,7 @@ CAMERA = np.dtype(
 
 @kernel
 def _span(x, z, radius, pixel, pixels):
-    """First and one past the last pixel that a disc around (x, depth z) covers along one axis of the picture."""
+    """First and one past the last pixel that a disc around (x, depth z) covers along one axis of the image."""
     if z <= radius:  # reaches the camera's plane
         return 0, pixels
     root = math.sqrt(x * x + z * z - radius * radius)
@@ -60,14 +60,14 @@ def _corner_bounds(shape, camera, height, width):
 
 @kernel
 def bounds(shape, camera, height, width):
-    """Rows and columns, from and to, outside which no pixel sees a shape."""
+    """First and one past the last row, and likewise columns, of the pixels that can see a shape."""
     if shape.reach == INFINITY:
         return 0, height, 0, width
     if shape.kind == PLANE or shape.kind == BOX:
         return _corner_bounds(shape, camera, height, width)
     half, radius = 0.0, shape.reach
     if shape.kind == CAPSULE or shape.kind == CYLINDER:
-        # The hull of the spheres around both ends holds the shape.
+        # The convex hull of the spheres around both ends contains the shape.
         half, radius = shape.size[2], shape.size[0]
     row0, row1, column0, column1 = height, 0, width, 0
     ahead = False
@@ -99,7 +99,7 @@ def eye_of(shape, camera):
 
 @kernel
 def rays_of(shape, camera):
-    """The camera's rays in the frame of a shape: ahead, and the steps from a pixel to the next right and down."""
+    """The camera's rays in the frame of a shape: ahead, and the steps to the next pixel right and down."""
     rotation, pixel = camera.rotation, camera.pixel
     ahead = into(shape, -rotation[0, 2], -rotation[1, 2], -rotation[2, 2])
     right = into(shape, pixel * rotation[0, 0], pixel * rotation[1, 0], pixel * rotation[2, 0])
@@ -109,25 +109,25 @@ def rays_of(shape, camera):
 
 @kernel
 def hidden(shape, camera):
-    """Whether the camera is inside a shape: only outsides are drawn."""
+    """Whether a shape is not drawn because the camera is inside it."""
     x, y, z = eye_of(shape, camera)
     return contains(shape, x, y, z)
 
 
 @kernel
 def cover(shape, i, faces, camera, samples, near, depth, seen, face):
-    """Marks the samples that see a shape in front of all shapes before it.
+    """Marks the samples that see a shape nearer than the shapes marked before.
 
     Args:
       shape: SHAPE.
-      i: its number.
+      i: its index.
       faces: Faces.
       camera: CAMERA.
-      samples: float64 (S, 2): places in a pixel.
-      near: float64 (H, W, S): depth from which on a sample sees.
-      depth: float64 (H, W, S): depth of what each sample sees, updated.
-      seen: int32 (H, W, S): what each sample sees, updated.
-      face: int32 (H, W, S): the triangle of it that each sample sees, updated.
+      samples: float64 (S, 2): positions in a pixel.
+      near: float64 (H, W, S): the smallest visible depth of each sample.
+      depth: float64 (H, W, S): depth of the shape that each sample sees, updated.
+      seen: int32 (H, W, S): index of the shape that each sample sees, updated.
+      face: int32 (H, W, S): index of the triangle that each sample sees, updated.
     """
     if shape.faces > 0:
         for triangle in range(shape.face, shape.face + shape.faces):
@@ -160,7 +160,7 @@ def _cover_face(shape, i, corner, triangle, camera, samples, near, depth, seen, 
     if min(z0, z1, z2) <= 0:
         return
     u0, v0, u1, v1, u2, v2 = x0 / z0, y0 / z0, x1 / z1, y1 / z1, x2 / z2, y2 / z2
-    # The triangle's volume with the eye tells front from back, in a mirror too.
+    # The sign of the volume of triangle and eye distinguishes front and back, also in a mirror.
     volume = x0 * (y1 * z2 - z1 * y2) + y0 * (z1 * x2 - x1 * z2) + z0 * (x1 * y2 - y1 * x2)
     area = (u1 - u0) * (v2 - v0) - (u2 - u0) * (v1 - v0)
     if area == 0 or volume * camera.handed >= 0:
@@ -176,7 +176,7 @@ def _cover_face(shape, i, corner, triangle, camera, samples, near, depth, seen, 
                 w2 = ((u1 - u0) * (v - v0) - (u - u0) * (v1 - v0)) / area
                 if w1 < 0 or w2 < 0 or w1 + w2 > 1:
                     continue
-                t = 1 / ((1 - w1 - w2) / z0 + w1 / z1 + w2 / z2)  # 1 / depth is linear in the picture
+                t = 1 / ((1 - w1 - w2) / z0 + w1 / z1 + w2 / z2)  # 1 / depth is linear in the image
                 if near[row, column, s] <= t < depth[row, column, s]:
                     depth[row, column, s] = t
                     seen[row, column, s] = i
@@ -185,7 +185,7 @@ def _cover_face(shape, i, corner, triangle, camera, samples, near, depth, seen, 
 
 @kernel
 def _project(shape, point, camera):
-    """A point of a shape's frame before the camera: pixels right and down of the middle, times depth, and depth."""
+    """Projects a point of a shape's frame: pixels right and down of the image's centre, times depth, and the depth."""
     x, y, z = out_of(shape, point[0], point[1], point[2])
     x, y, z = into(
         camera,

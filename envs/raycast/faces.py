@@ -1,6 +1,6 @@
 """Meshes, height fields and skins: surfaces of triangles.
 
-They are seen, also in mirrors, and lit; they are never transparent, and receive shadows but cast none.
+They are visible, also in mirrors, and lit. They are never transparent. They receive shadows but cast none.
 """
 # mypy: disable-error-code="no-untyped-def"
 # The arguments of kernels have machine types, which numba infers.
@@ -12,7 +12,7 @@ import numpy as np
 
 from envs.raycast.compiler import kernel
 
-# MuJoCo's renderer smooths a normal unless it is further from the triangle's own: the cosine of that angle.
+# Cosine of the largest angle to the triangle's normal at which MuJoCo's renderer uses a smoothed normal.
 _SMOOTH = 0.8
 
 
@@ -25,7 +25,7 @@ class Faces(NamedTuple):
 
 
 class Surfaces:
-    """The triangles of a model's meshes, height fields and skins, and where each one's begin."""
+    """The triangles of a model's meshes, height fields and skins, with the index of the first triangle of each."""
 
     def __init__(self, model: mujoco.MjModel):
         self._model = model
@@ -59,7 +59,7 @@ class Surfaces:
         return self._model.skin_face[begin : begin + self._model.skin_facenum[number]]
 
     def update(self, scene: mujoco.MjvScene) -> None:
-        """Takes the skins of an updated scene."""
+        """Copies the skins of an updated scene."""
         for number in range(self._model.nskin):
             first, count, _ = self.spans[int(mujoco.mjtGeom.mjGEOM_SKIN), number]
             vertex = self._model.skin_vertadr[number] + self._skin_face(number)
@@ -96,7 +96,7 @@ def _height_field(model: mujoco.MjModel, field: int) -> tuple[np.ndarray, np.nda
 
 @kernel
 def weights(corner, x, y, z):
-    """Barycentric coordinates of a point of a triangle's plane; outside the triangle, of a point at its edge."""
+    """Barycentric coordinates of a point in a triangle's plane; of a point on the edge if it is outside."""
     ax, ay, az = corner[1, 0] - corner[0, 0], corner[1, 1] - corner[0, 1], corner[1, 2] - corner[0, 2]
     bx, by, bz = corner[2, 0] - corner[0, 0], corner[2, 1] - corner[0, 1], corner[2, 2] - corner[0, 2]
     px, py, pz = x - corner[0, 0], y - corner[0, 1], z - corner[0, 2]

@@ -1,4 +1,4 @@
-"""Draws OpenGL's and the ray caster's pictures side by side: `python -m envs.raycast.gallery OUT.png`."""
+"""Draws images of OpenGL and the ray caster side by side: `python -m envs.raycast.gallery OUT.png`."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ _ZOOM, _COLUMNS, _MARGIN, _TITLE = 3, 3, 8, 16
 
 
 def draw_by_raycaster(size: int = 64) -> np.ndarray:
-    """Pictures of all SCENES, uint8 (scenes, size, size, 3)."""
+    """Images of all SCENES, uint8 (scenes, size, size, 3)."""
     pictures = []
     for domain, task, camera in SCENES:
         physics = pose(domain, task)
@@ -24,7 +24,7 @@ def draw_by_raycaster(size: int = 64) -> np.ndarray:
 
 
 def arrange(rows: Sequence[tuple[str, Sequence[np.ndarray]]]) -> Image.Image:
-    """One sheet of titled groups of pictures, each picture uint8 (H, W, 3) and enlarged."""
+    """One sheet of titled groups of images; each image is uint8 (H, W, 3), drawn enlarged."""
     height, width = (_ZOOM * length for length in rows[0][1][0].shape[:2])
     cell_width = len(rows[0][1]) * width + _MARGIN
     cell_height = height + _TITLE + _MARGIN
@@ -45,9 +45,9 @@ def arrange(rows: Sequence[tuple[str, Sequence[np.ndarray]]]) -> Image.Image:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the gallery and prints the mean absolute difference of each pair, in grey levels."""
     parser = argparse.ArgumentParser(prog="python -m envs.raycast.gallery", description=__doc__)
-    parser.add_argument("out", type=Path, metavar="OUT.png", help="picture to write")
+    parser.add_argument("out", type=Path, metavar="OUT.png", help="image to write")
     out = parser.parse_args(arguments).out
-    os.environ["MUJOCO_GL"] = "disable"  # for this process only; the reference has one of its own
+    os.environ["MUJOCO_GL"] = "disable"  # for this process only; the reference is drawn in another process
     ours, reference = draw_by_raycaster(), draw_by_opengl()
     if reference is None:
         print("OpenGL is not available here: the gallery shows the ray caster only")

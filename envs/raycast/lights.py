@@ -1,7 +1,7 @@
-"""How bright a surface looks: the lighting equation of fixed-function OpenGL, which MuJoCo's own renderer uses.
+"""Lighting of surfaces by the equation of fixed-function OpenGL, which MuJoCo's renderer uses.
 
 OpenGL 2.1 specification, section 2.14.1: colour = emission + sum over lights of attenuation * spot *
-(ambient + diffuse * max(N.L, 0) + specular * max(N.H, 0)^shininess), cut off at 1.
+(ambient + diffuse * max(N.L, 0) + specular * max(N.H, 0)^shininess), clipped at 1.
 """
 # mypy: disable-error-code="no-untyped-def"
 # The arguments of kernels have machine types, which numba infers.
@@ -13,7 +13,7 @@ import numpy as np
 
 from envs.raycast.compiler import kernel
 
-# `which` of `illuminate`, besides the number of a single light.
+# Values of `which` in `illuminate`, in addition to the index of a single light.
 ALL, SHADOWLESS = -2, -1
 
 
@@ -29,17 +29,17 @@ LIGHT = np.dtype(
         ("attenuation", np.float64, 3),  # constant, linear, quadratic
         ("cutoff", np.float64),  # cosine of the spot's half-angle
         ("exponent", np.float64),
-        ("extent", np.float64),  # half-width of the shadow map; for a spot, at distance 1
+        ("extent", np.float64),  # half-width of the shadow map; of a spotlight, at distance 1
     ]
 )
 
 
 def read_lights(model: mujoco.MjModel, scene: mujoco.MjvScene) -> np.ndarray:
-    """Copies the lights of an updated scene, the headlight among them: LIGHT (K)."""
+    """Copies the lights of an updated scene, including the headlight: LIGHT (K)."""
     lights = np.zeros(scene.nlight, LIGHT)
     for row, light in zip(lights, scene.lights[: scene.nlight], strict=True):
         directional = light.type == mujoco.mjtLightType.mjLIGHT_DIRECTIONAL
-        # mjr_render: a spot's shadow map covers shadowscale of its cone, that of a directional light a fixed square.
+        # As in mjr_render: a spotlight's shadow map covers shadowscale of its cone; a directional light's is fixed.
         half_angle = min(light.cutoff * model.vis.map.shadowscale, 80)
         row["directional"], row["casts"] = directional, light.castshadow
         row["position"], row["direction"] = light.pos, light.dir
@@ -53,7 +53,7 @@ def read_lights(model: mujoco.MjModel, scene: mujoco.MjvScene) -> np.ndarray:
 
 @kernel
 def towards(light, x, y, z):
-    """Unit vector from a point to a light and the strength of its light there; strength 0 outside a spot's cone."""
+    """Unit vector from a point to a light, and the light's strength there; 0 outside the cone of a spotlight."""
     if light.directional:
         return -light.direction[0], -light.direction[1], -light.direction[2], 1.0
     lx, ly, lz = light.position[0] - x, light.position[1] - y, light.position[2] - z
@@ -68,16 +68,16 @@ def towards(light, x, y, z):
 
 @kernel
 def illuminate(lights, which, point, n, v, tint, shape):
-    """The light that a point of a surface sends to the viewer, from the lights that `which` names.
+    """The light that a point of a surface sends to the viewer, from the lights selected by `which`.
 
     Args:
       lights: LIGHT (K).
-      which: a single light, ALL, or SHADOWLESS: those that cast no shadow.
-      point: where.
-      n: unit normal there.
-      v: unit vector from there to the viewer.
+      which: index of a single light, ALL, or SHADOWLESS: the lights that cast no shadow.
+      point: the point.
+      n: unit normal at the point.
+      v: unit vector from the point to the viewer.
       tint: factor on the colour of the surface.
-      shape: the shape, for its look; emission counts unless `which` is one light.
+      shape: the shape with its material; its emission is added unless `which` is a single light.
     """
     x, y, z = point
     nx, ny, nz = n
@@ -98,7 +98,7 @@ def illuminate(lights, which, point, n, v, tint, shape):
             hx, hy, hz = lx + vx, ly + vy, lz + vz
             cosine = (nx * hx + ny * hy + nz * hz) / math.sqrt(hx * hx + hy * hy + hz * hz)
             power = 128 * shape.shininess
-            # cosine^power <= exp(power (cosine - 1)): below exp(-10) no grey level changes.
+            # cosine^power <= exp(power (cosine - 1)), and below exp(-10) it changes no grey level.
             if cosine > 0 and power * (cosine - 1) > -10:
                 shine = strength * shape.specular * cosine**power
         else:

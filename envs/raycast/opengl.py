@@ -1,6 +1,6 @@
-"""Pictures and speed of dm_control's own renderer, for comparison, taken in a process of its own.
+"""Images and speed of dm_control's own renderer, for comparison, measured in a separate process.
 
-OpenGL's backend is chosen once a process, by MUJOCO_GL, and the ray caster's process must stay free of it.
+MUJOCO_GL selects the OpenGL backend once for each process, and the ray caster's process must not load OpenGL.
 """
 
 import functools
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-# dm_control's domain and task, and the camera: the tasks of Dream to Control's figure 6, and humanoid_walk.
+# Domain, task and camera: the tasks of Dream to Control's figure 6, and humanoid_walk.
 SCENES: tuple[tuple[str, str, int], ...] = (
     ("acrobot", "swingup", 0),
     ("cartpole", "balance", 0),
@@ -43,7 +43,7 @@ _BACKENDS = ("egl", "osmesa")
 
 
 def pose(domain: str, task: str, seed: int = 0, steps: int = 20) -> Any:
-    """dm_control's physics of a task after some random actions; the same in every process."""
+    """dm_control's physics of a task after some random actions; equal in every process."""
     from dm_control import suite  # reads MUJOCO_GL
 
     environment = suite.load(domain, task, task_kwargs={"random": seed})
@@ -55,7 +55,7 @@ def pose(domain: str, task: str, seed: int = 0, steps: int = 20) -> Any:
 
 
 def frames_per_second(draw: Callable[[], object], seconds: float = 0.5) -> float:
-    """How often a second `draw` runs; the first run is not counted."""
+    """Calls of `draw` per second; the first call is not counted."""
     draw()
     frames, start = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - start) < seconds:
@@ -65,11 +65,11 @@ def frames_per_second(draw: Callable[[], object], seconds: float = 0.5) -> float
 
 
 def draw_by_opengl(size: int = 64, seconds: float = 0.0) -> dict[str, np.ndarray] | None:
-    """Draws all SCENES by the first OpenGL backend that works.
+    """Draws all SCENES with the first OpenGL backend that works.
 
     Args:
-      size: rows and columns of the pictures.
-      seconds: time to measure the speed of each scene for; 0 leaves it out.
+      size: rows and columns of the images.
+      seconds: duration of the speed measurement of each scene; 0 skips it.
 
     Returns:
       "backend", its name; "pictures", uint8 (scenes, size, size, 3); "fps", float64 (scenes). None if none works.

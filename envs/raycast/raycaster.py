@@ -1,4 +1,4 @@
-"""The renderer: pictures of a MuJoCo model, drawn by casting rays on the CPU."""
+"""The renderer: images of a MuJoCo model, drawn by casting rays on the CPU."""
 
 import mujoco
 import numpy as np
@@ -13,10 +13,10 @@ class Raycaster:
 
     Args:
       model: compiled model; dm_control's is `physics.model.ptr`.
-      height: rows of the pictures.
-      width: columns of the pictures.
-      supersampling: pixels drawn for each pixel, along each side; their colours are averaged. Even at 1, four samples
-        of each pixel smooth the edges, as OpenGL's multisampling does.
+      height: rows of the images.
+      width: columns of the images.
+      supersampling: number of pixels drawn along each side of an image's pixel; their colours are averaged. Even at 1,
+        four samples of each pixel smooth the edges, as in OpenGL's multisampling.
     """
 
     def __init__(self, model: mujoco.MjModel, height: int = 64, width: int = 64, supersampling: int = 1):
@@ -27,11 +27,11 @@ class Raycaster:
         self._buffers = trace.make_buffers(height * supersampling, width * supersampling, MAX_SHAPES)
 
     def render(self, data: mujoco.MjData, camera: int = 0) -> np.ndarray:
-        """Draws a picture.
+        """Draws an image.
 
         Args:
-          data: the model's state, its kinematics computed; dm_control's is `physics.data.ptr`.
-          camera: number of a camera of the model.
+          data: the model's state with computed kinematics; dm_control's is `physics.data.ptr`.
+          camera: index of a camera of the model.
 
         Returns:
           uint8 (height, width, 3).
@@ -46,14 +46,14 @@ class Raycaster:
         return np.rint(255 * samples.mean((1, 3))).astype(np.uint8)
 
     def geoms(self, data: mujoco.MjData, camera: int = 0) -> np.ndarray:
-        """The geom that each pixel's middle sees, sites and tendons set aside.
+        """The geom that each pixel's centre sees, without sites and tendons.
 
         Args:
-          data: the model's state, its kinematics computed.
-          camera: number of a camera of the model.
+          data: the model's state with computed kinematics.
+          camera: index of a camera of the model.
 
         Returns:
-          int32 (height, width): geom, -1 for none.
+          int32 (height, width): index of the geom, -1 for none.
         """
         height, width = self._shape
         near, depth = np.zeros((height, width, 1)), np.full((height, width, 1), np.inf)
@@ -66,7 +66,7 @@ class Raycaster:
         """CAMERA (1)."""
         model = self._model
         if not 0 <= camera < model.ncam:
-            raise ValueError(f"camera {camera} is not there: the model has {model.ncam} camera(s), counted from 0")
+            raise ValueError(f"there is no camera {camera}: the model has {model.ncam} camera(s), counted from 0")
         view = np.zeros(1, CAMERA)
         view["position"], view["rotation"] = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
         view["pixel"] = 2 * np.tan(np.radians(model.cam_fovy[camera]) / 2) / rows

@@ -1,7 +1,7 @@
-"""What there is to draw in one frame, as arrays; MuJoCo's abstract visualisation decides what that is.
+"""The contents of one frame as arrays, read from MuJoCo's abstract visualisation.
 
-`mjv_updateScene` decides which geoms, sites and tendons are visible, their colours, and the path of a slack tendon. It
-needs no OpenGL: only the rendering that usually follows does.
+`mjv_updateScene` determines which geoms, sites and tendons are visible, their colours, and the path of a slack tendon.
+It needs no OpenGL; only the rendering that usually follows does.
 """
 
 import mujoco
@@ -42,11 +42,12 @@ class Scene:
         self._textures = load_textures(model)
         self._surfaces = Surfaces(model)
         self._grids = _load_grids(model)
-        vertices, passes = int(self._grids["count"].prod(1).sum()), model.nlight + 3  # the headlight, and two more
+        # The passes: each light of the model, the headlight, SHADOWLESS and ALL.
+        vertices, passes = int(self._grids["count"].prod(1).sum()), model.nlight + 3
         self._light, self._known = np.empty((vertices, passes, 3)), np.empty((vertices, passes), np.bool_)
 
     def _column(self, name: str) -> np.ndarray:
-        """One field of all geoms of the scene, in place: a read costs one copy instead of one call a geom."""
+        """A view of one field of all geoms of the scene: reading it takes one copy, not one call for each geom."""
         first, second = getattr(self._geoms[0], name), getattr(self._geoms[1], name)
         stride = second.__array_interface__["data"][0] - first.__array_interface__["data"][0]
         return np.lib.stride_tricks.as_strided(first, (MAX_SHAPES, *first.shape), (stride, *first.strides))
@@ -75,7 +76,7 @@ class Scene:
         return World(rows, lights, self._textures, self._surfaces.faces, self._grids, self._light, self._known)
 
     def _find_faces(self, row: np.ndarray, geom: mujoco.MjvGeom) -> None:
-        """Points a shape, SHAPE (1), to its triangles; a scene doubles the numbers of meshes."""
+        """Sets the triangles of a shape, SHAPE (1); a scene numbers a mesh by twice its index."""
         number = geom.dataid
         if geom.type == shapes.MESH:
             number //= 2
@@ -99,7 +100,7 @@ def _reach(rows: np.ndarray) -> np.ndarray:
 
 
 def _load_materials(model: mujoco.MjModel) -> np.ndarray:
-    """The materials' part of SHAPE, and last, hence at index -1, what mjv_initGeom gives a geom without material."""
+    """The materials' fields of SHAPE; the last row (index -1) has mjv_initGeom's values for a geom without material."""
     fields = ("emission", "specular", "shininess", "reflectance", "texture", "repeat", "uniform")
     table = np.zeros(model.nmat + 1, [field for field in SHAPE.descr if field[0] in fields])
     for field in ("emission", "specular", "shininess", "reflectance"):
@@ -112,7 +113,7 @@ def _load_materials(model: mujoco.MjModel) -> np.ndarray:
 
 
 def _load_grids(model: mujoco.MjModel) -> np.ndarray:
-    """The grids of all planes, numbered as the `dataid` of a scene's planes numbers them: GRID (planes)."""
+    """The grids of all planes, in the order of the `dataid` of a scene's planes: GRID (planes)."""
     planes = np.flatnonzero(model.geom_type == shapes.PLANE)
     table = np.zeros(len(planes), GRID)
     far = model.vis.map.zfar * model.stat.extent
@@ -131,7 +132,7 @@ def _load_grids(model: mujoco.MjModel) -> np.ndarray:
 
 
 def _finite_grid(half: float, spacing: float) -> np.ndarray:
-    """Grid lines from -half to half: an even number of cells 2 * spacing wide, and what is left at both ends."""
+    """Grid lines from -half to half: an even number of cells 2 * spacing wide, and the remainder at both ends."""
     step = max(spacing, half / (_MOST_CELLS - 2))
     cells = int(half / step) // 2 * 2
     inner = (np.arange(cells + 1) - cells / 2) * 2 * step

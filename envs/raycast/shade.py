@@ -13,28 +13,28 @@ from envs.raycast.lights import ALL, SHADOWLESS, illuminate
 from envs.raycast.shapes import PLANE, into, meet, normal, out_of
 from envs.raycast.textures import Textures, look_around, look_up
 
-# The most grid lines along a side of a plane: mjMAXPLANEGRID of MuJoCo, and those of both edges.
+# The most grid lines along a side of a plane: MuJoCo's mjMAXPLANEGRID, and one line for each edge.
 MOST_LINES = 203
 
-# The grid of vertices that MuJoCo's renderer divides a plane into: OpenGL lights vertices, not pixels.
+# The grid of vertices into which MuJoCo's renderer divides a plane: OpenGL computes light at vertices, not pixels.
 GRID = np.dtype(
     [
         ("count", np.int64, 2),  # grid lines along x and y
-        ("lines", np.float64, (2, MOST_LINES)),  # their places
-        ("vertex", np.int64),  # number of the first vertex, among those of all planes
+        ("lines", np.float64, (2, MOST_LINES)),  # their coordinates
+        ("vertex", np.int64),  # index of the first vertex among the vertices of all planes
     ]
 )
 
 
 class World(NamedTuple):
-    """What there is to see: N shapes, K lights, the grids of all planes with V vertices."""
+    """The contents of a frame: N shapes, K lights, the grids of all planes with V vertices."""
 
     shapes: np.ndarray  # SHAPE (N)
     lights: np.ndarray  # LIGHT (K)
     textures: Textures
     faces: Faces
     grids: np.ndarray  # GRID (planes)
-    light: np.ndarray  # float64 (V, K + 2, 3): the light on the vertices, computed when first asked for
+    light: np.ndarray  # float64 (V, K + 2, 3): the light on the vertices, computed on first use
     known: np.ndarray  # bool (V, K + 2): whether it has been computed
 
 
@@ -46,7 +46,7 @@ def _shadowed(shapes, light, skip, x, y, z):
     along = px * ax + py * ay + pz * az
     if along <= 0:
         return False
-    # A shadow map is a square, and around it all is lit. Its sides are across the light's direction.
+    # A shadow map is a square perpendicular to the light's direction; there is no shadow outside it.
     limit = light.extent * (1.0 if light.directional else along)
     if abs(ay) < abs(ax) and abs(ay) <= abs(az):
         bx, by, bz = -ay * ax, 1 - ay * ay, -ay * az
@@ -82,7 +82,7 @@ def _shadowed(shapes, light, skip, x, y, z):
 
 @kernel
 def _paint(textures, shape, point, step_x, step_y):
-    """The colour of a shape's texture at a local point; the steps lead to the same surface a pixel further."""
+    """The colour of a shape's texture at a local point; the steps lead to the surface at the neighbouring pixels."""
     size, uniform = shape.size, shape.uniform != 0
     texture = textures.table[shape.texture]
     cx = 1.0 if uniform or size[0] <= 0 else 1 / size[0]
@@ -99,7 +99,7 @@ def _paint(textures, shape, point, step_x, step_y):
         )
         return look_around(textures, texture, x, y, z, spread)
     height, width = texture.height[0], texture.width[0]
-    # The texture begins at the shape's corner: the left end of x and the far end of y.
+    # The texture starts at the shape's corner: the left end of x and the far end of y.
     cx, cy = 0.5 * shape.repeat[0] * cx, -0.5 * shape.repeat[1] * cy
     begin_x = cx * (size[0] if size[0] > 0 else 1.0)
     begin_y = cy * (size[1] if size[1] > 0 else 1.0)
@@ -114,7 +114,7 @@ def _paint(textures, shape, point, step_x, step_y):
 
 @kernel
 def _step(t, d, e, n):
-    """How far a hit at depth t moves along the surface of normal n when the ray d turns by e."""
+    """The displacement of a hit at depth t on the surface of normal n when the ray d changes by e."""
     facing = n[0] * d[0] + n[1] * d[1] + n[2] * d[2]
     if facing == 0:
         return 0.0, 0.0, 0.0
@@ -124,7 +124,7 @@ def _step(t, d, e, n):
 
 @kernel
 def _cell(lines, count, x):
-    """The cell of a grid that holds x, and how far x lies through it, in [0, 1]."""
+    """The cell of a grid that contains x, and the position of x within it, in [0, 1]."""
     low, high = 0, count - 1
     while high - low > 1:
         middle = (low + high) // 2
@@ -138,7 +138,7 @@ def _cell(lines, count, x):
 
 @inlined
 def _corners(grid, x, y):
-    """The three vertices (columns, rows) of the triangle of a plane's grid around local (x, y), and their weights."""
+    """The three vertices (columns, rows) of the triangle in a plane's grid around local (x, y), and their weights."""
     column, u = _cell(grid.lines[0], grid.count[0], x)
     row, v = _cell(grid.lines[1], grid.count[1], y)
     if u + v <= 1:  # a quadrilateral is two triangles
@@ -148,7 +148,7 @@ def _corners(grid, x, y):
 
 @inlined
 def _vertex_light(world, shape, which, column, row, eye):
-    """The light of one vertex of the grid of a plane; returns the vertex's number."""
+    """Computes the light on one vertex of a plane's grid, if not yet known; returns the vertex's index."""
     grid = world.grids[shape.grid]
     vertex = grid.vertex + row * grid.count[0] + column
     if not world.known[vertex, which + 1]:
@@ -168,7 +168,7 @@ def _vertex_light(world, shape, which, column, row, eye):
 
 @inlined
 def _plane_light(world, shape, which, corners, eye):
-    """The light on a plane: that of the vertices of a triangle, interpolated, as OpenGL does."""
+    """The light on a plane, interpolated between the vertices of a triangle as in OpenGL."""
     columns, rows, weights = corners
     r, g, b = 0.0, 0.0, 0.0
     for corner in range(3):
@@ -203,7 +203,7 @@ def _face_texcoord(faces, face, x, y, z):
 
 @kernel
 def _paint_face(world, shape, face, point, step_x, step_y):
-    """The colour of a texture whose coordinates the triangles carry, at a local point."""
+    """The colour at a local point of a texture whose coordinates are stored with the triangles."""
     texture = world.textures.table[shape.texture]
     u, v = _face_texcoord(world.faces, face, point[0], point[1], point[2])
     footprint = 0.0
@@ -220,15 +220,15 @@ def shade(world, i, face, single, tint, t, d, ex, ey, eye):
 
     Args:
       world: World.
-      i: the shape.
-      face: the triangle of it, if it has any.
-      single: light it by all lights at once and without shadows, as mirrored and transparent geoms are.
-      tint: factor on the surface's own colour; not 1 in a mirror.
+      i: index of the shape.
+      face: index of its triangle, if it has triangles.
+      single: apply all lights at once and without shadows, as for mirrored and transparent geoms.
+      tint: factor on the surface's colour; not 1 in a mirror.
       t: depth.
       d: direction of the ray.
-      ex: how d changes from a pixel to the next one right.
-      ey: how d changes from a pixel to the next one down.
-      eye: where the ray begins.
+      ex: change of d from a pixel to the next one right.
+      ey: change of d from a pixel to the next one down.
+      eye: origin of the ray.
     """
     shape = world.shapes[i]
     x, y, z = eye[0] + t * d[0], eye[1] + t * d[1], eye[2] + t * d[2]
@@ -242,7 +242,7 @@ def shade(world, i, face, single, tint, t, d, ex, ey, eye):
     if grid:
         corners = _corners(world.grids[shape.grid], local[0], local[1])
 
-    # Lights that cast shadows come one by one, after all others at once.
+    # First all lights without shadows at once, then each light that casts shadows.
     r, g, b = 0.0, 0.0, 0.0
     for k in range(SHADOWLESS, SHADOWLESS + 1 if single else len(world.lights)):
         if k >= 0 and world.lights[k].casts == 0:
@@ -268,7 +268,7 @@ def shade(world, i, face, single, tint, t, d, ex, ey, eye):
 
 @kernel
 def sky(textures, d, pixel):
-    """The colour of the sky; its texture is turned by 90 degrees around x."""
+    """The colour of the sky; its texture is rotated by 90 degrees around x."""
     if textures.sky < 0:
         return 0.0, 0.0, 0.0
     squared = d[0] * d[0] + d[1] * d[1] + d[2] * d[2]

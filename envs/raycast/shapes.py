@@ -1,4 +1,4 @@
-"""Where a ray meets one of MuJoCo's shapes, in the shape's own frame, and the surface's normal there.
+"""Intersections of rays with MuJoCo's shapes, in the shape's frame, and the surface normals.
 
 A ray is a point o and a direction d of any length; a hit is the smallest t >= 0 with o + t d on the surface, or
 infinity. The sizes are MuJoCo's: radius and half-length for a capsule (size 0 and 2), half-sizes for a box, and so on.
@@ -20,7 +20,7 @@ SKIN = int(mujoco.mjtGeom.mjGEOM_SKIN)
 INFINITY = math.inf
 
 
-# A shape in the world, and how it looks.
+# A shape in the world, with its material.
 SHAPE = np.dtype(
     [
         ("kind", np.int64),  # mjtGeom
@@ -36,11 +36,11 @@ SHAPE = np.dtype(
         ("reflectance", np.float64),
         ("texture", np.int64),  # -1 for none
         ("repeat", np.float64, 2),  # of the texture, along x and y
-        ("uniform", np.int64),  # texture measured in metres, not in sizes of the shape
-        ("grid", np.int64),  # of a plane
+        ("uniform", np.int64),  # whether the texture is scaled in metres, not relative to the shape's size
+        ("grid", np.int64),  # index of a plane's grid
         ("face", np.int64),  # first triangle of a mesh, height field or skin
         ("faces", np.int64),  # number of triangles
-        ("mapped", np.int64),  # whether its triangles carry texture coordinates
+        ("mapped", np.int64),  # whether its triangles have texture coordinates
     ]
 )
 
@@ -61,7 +61,7 @@ def _first(a, b, c):
 
 @kernel
 def _meet_plane(sx, sy, ox, oy, oz, dx, dy, dz):
-    if dz >= 0 or oz < 0:  # planes are seen from their front only
+    if dz >= 0 or oz < 0:  # planes are visible from the front only
         return INFINITY
     t = -oz / dz
     if (sx > 0 and abs(ox + t * dx) > sx) or (sy > 0 and abs(oy + t * dy) > sy):
@@ -82,7 +82,7 @@ def _meet_capsule(radius, half, ox, oy, oz, dx, dy, dz):
     b = ox * dx + oy * dy
     c = ox * ox + oy * oy - radius * radius
     discriminant = b * b - a * c
-    if discriminant < 0:  # misses the infinite cylinder, which holds the whole capsule
+    if discriminant < 0:  # misses the infinite cylinder, which contains the whole capsule
         return best
     if a > 0:
         root = math.sqrt(discriminant)
@@ -154,7 +154,7 @@ def _meet_box(sx, sy, sz, ox, oy, oz, dx, dy, dz):
 
 @kernel
 def meet(shape, ox, oy, oz, dx, dy, dz):
-    """The smallest t >= 0 at which the ray o + t d, in the shape's frame, meets the shape; infinity if it misses."""
+    """The smallest t >= 0 at which the ray o + t d, in the shape's frame, hits the shape; infinity if it misses."""
     kind, size = shape.kind, shape.size
     if kind == CAPSULE:
         return _meet_capsule(size[0], size[2], ox, oy, oz, dx, dy, dz)
@@ -196,7 +196,7 @@ def normal(shape, x, y, z):
 
 @kernel
 def contains(shape, x, y, z):
-    """Whether a point (x, y, z) of the shape's frame lies inside the shape."""
+    """Whether a point (x, y, z) of the shape's frame is inside the shape."""
     kind, size = shape.kind, shape.size
     if kind == CAPSULE:
         z = max(abs(z) - size[2], 0.0)
@@ -212,7 +212,7 @@ def contains(shape, x, y, z):
 
 @kernel
 def into(frame, x, y, z):
-    """A vector of the world in the frame of a shape or camera."""
+    """A vector from the world's frame to that of a shape or camera."""
     rotation = frame.rotation
     return (
         rotation[0, 0] * x + rotation[1, 0] * y + rotation[2, 0] * z,
@@ -223,7 +223,7 @@ def into(frame, x, y, z):
 
 @kernel
 def out_of(frame, x, y, z):
-    """A vector of the frame of a shape or camera in the world."""
+    """A vector from the frame of a shape or camera to that of the world."""
     rotation = frame.rotation
     return (
         rotation[0, 0] * x + rotation[0, 1] * y + rotation[0, 2] * z,

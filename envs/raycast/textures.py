@@ -1,7 +1,7 @@
-"""A model's textures as mipmaps, and how a kernel looks a colour up in them.
+"""A model's textures as mipmaps, and the kernels that look up colours in them.
 
-As in OpenGL, a look-up blends the four nearest texels of the two levels whose texels are nearest to a pixel's footprint
-(OpenGL 2.1 specification, section 3.8.8).
+As in OpenGL, a look-up blends the four nearest texels on each of the two levels whose texel size is nearest to the
+pixel's footprint (OpenGL 2.1 specification, section 3.8.8).
 """
 # mypy: disable-error-code="no-untyped-def"
 # The arguments of kernels have machine types, which numba infers.
@@ -14,10 +14,10 @@ import numpy as np
 
 from envs.raycast.compiler import kernel
 
-# The most levels of a mipmap: enough for images of 32768 texels a side.
+# The most levels of a mipmap: enough for images with sides of 32768 texels.
 _LEVELS = 16
 
-# A texture: one image, or the six sides of a cube; each image in levels of half the size each.
+# A texture: one image, or the six sides of a cube; each level of an image is half as large as the one before.
 TEXTURE = np.dtype(
     [
         ("cube", np.int64),
@@ -33,8 +33,8 @@ class Textures(NamedTuple):
     """All textures of a model."""
 
     table: np.ndarray  # TEXTURE (T)
-    texels: np.ndarray  # uint8 (texels, 3): of all levels of all images, row by row
-    sky: int  # texture of the sky, or -1
+    texels: np.ndarray  # uint8 (texels, 3): all levels of all images, row by row
+    sky: int  # index of the sky's texture, or -1
 
 
 def _halve(image: np.ndarray, axis: int) -> np.ndarray:
@@ -49,7 +49,7 @@ def _halve(image: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _pyramid(image: np.ndarray) -> list[np.ndarray]:
-    """The mipmap levels of a uint8 image (H, W, 3), the image first and one texel last."""
+    """The mipmap levels of a uint8 image (H, W, 3), from the image itself to a single texel."""
     levels = [image]
     while levels[-1].shape[:2] != (1, 1):
         smaller = _halve(_halve(levels[-1].astype(np.float32), 0), 1)
@@ -58,7 +58,7 @@ def _pyramid(image: np.ndarray) -> list[np.ndarray]:
 
 
 def load_textures(model: mujoco.MjModel) -> Textures:
-    """Takes a compiled model's textures and builds their mipmaps."""
+    """Reads a compiled model's textures and builds their mipmaps."""
     table = np.zeros(model.ntex, TEXTURE)
     texels = [np.zeros((1, 3), np.uint8)]
     total, sky = 1, -1
@@ -70,7 +70,7 @@ def load_textures(model: mujoco.MjModel) -> Textures:
         row["cube"] = model.tex_type[i] != mujoco.mjtTexture.mjTEXTURE_2D
         if model.tex_type[i] == mujoco.mjtTexture.mjTEXTURE_SKYBOX and sky < 0:
             sky = i
-        # A cube's sides lie one below the other, or are all the same.
+        # A cube's sides are stacked from top to bottom, or are all equal.
         sides = image.reshape(-1, width, width, 3) if row["cube"] else image[None]
         for side, pyramid in enumerate(_pyramid(side) for side in sides):
             row["levels"] = len(pyramid)
@@ -108,7 +108,7 @@ def _bilinear(textures, texture, side, level, u, v):
 
 @kernel
 def look_up(textures, texture, side, u, v, footprint):
-    """The colour in [0, 1] at (u, v) of an image of a texture, averaged over `footprint` texels of its finest level."""
+    """The colour in [0, 1] at (u, v) of a texture's image, averaged over `footprint` texels of the finest level."""
     level = math.log2(footprint) if footprint > 1 else 0.0
     last = texture.levels - 1
     if level >= last:
@@ -126,7 +126,7 @@ def look_up(textures, texture, side, u, v, footprint):
 def look_around(textures, texture, x, y, z, spread):
     """The colour in direction (x, y, z) of a cube texture, averaged over a cone of `spread` radians.
 
-    Sides and their axes are those of table 3.19 of the OpenGL 2.1 specification.
+    The sides and their axes follow table 3.19 of the OpenGL 2.1 specification.
     """
     ax, ay, az = abs(x), abs(y), abs(z)
     if ax >= ay and ax >= az:
@@ -136,6 +136,6 @@ def look_around(textures, texture, x, y, z, spread):
     else:
         side, major, s, t = (4, az, x, -y) if z > 0 else (5, az, -x, -y)
     length = math.sqrt(x * x + y * y + z * z)
-    # A cone of one radian covers half a face's width at its middle, and more towards its edges.
+    # A cone of one radian covers half a side's width at its centre, and more towards its edges.
     footprint = 0.5 * texture.width[0] * spread * (length / major)
     return look_up(textures, texture, side, 0.5 * (s / major + 1), 0.5 * (t / major + 1), footprint)

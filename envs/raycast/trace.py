@@ -1,4 +1,4 @@
-"""The kernels that Python calls: one draws a frame in the order of MuJoCo's renderer, one names its geoms."""
+"""The kernels that Python calls: one draws a frame in the order of MuJoCo's renderer, one finds its geoms."""
 # mypy: disable-error-code="no-untyped-def"
 # The arguments of kernels have machine types, which numba infers.
 
@@ -12,24 +12,25 @@ from envs.raycast.cover import CAMERA, CENTRE, SAMPLES, bounds, cover, eye_of, h
 from envs.raycast.shade import shade, sky
 from envs.raycast.shapes import BOX, INFINITY, PLANE, into, meet
 
-# mjr_render: a geom less opaque than this is drawn as transparent, and so is a plane seen from behind, at less opacity.
+# As in mjr_render: a geom with alpha below OPAQUE is drawn as transparent. So is a plane seen from behind, with its
+# alpha multiplied by BEHIND.
 OPAQUE, BEHIND = 0.995, 0.3
 
 
 class Buffers(NamedTuple):
-    """Room to draw in: H x W pixels of S samples."""
+    """Buffers of a drawing with H x W pixels of S samples."""
 
-    samples: np.ndarray  # float64 (S, 2): places of the samples in a pixel, right and down from its corner
+    samples: np.ndarray  # float64 (S, 2): positions of the samples in a pixel, right and down from its corner
     near: np.ndarray  # float64 (H, W, S)
     depth: np.ndarray  # float64 (H, W, S)
     seen: np.ndarray  # int32 (H, W, S): shape, -1 for none
-    face: np.ndarray  # int32 (H, W, S): triangle of the shape, if it has any
-    centre: np.ndarray  # float64 (1, 2): the same for what a mirror shows, one sample a pixel
+    face: np.ndarray  # int32 (H, W, S): triangle of the shape, if it has triangles
+    centre: np.ndarray  # float64 (1, 2): position of the one sample in a pixel of the mirror image
     mirror_near: np.ndarray  # float64 (H, W, 1)
     mirror_depth: np.ndarray  # float64 (H, W, 1)
     mirror_seen: np.ndarray  # int32 (H, W, 1)
     mirror_face: np.ndarray  # int32 (H, W, 1)
-    cameras: np.ndarray  # CAMERA (2): the camera, and the same behind the mirror
+    cameras: np.ndarray  # CAMERA (2): the camera, and its mirror image
     colour: np.ndarray  # float64 (H, W, 3) in [0, 1]
     opaque: np.ndarray  # bool (shapes)
     clear: np.ndarray  # int64 (shapes): transparent shapes, nearest first
@@ -37,7 +38,7 @@ class Buffers(NamedTuple):
 
 
 def make_buffers(height: int, width: int, shapes: int) -> Buffers:
-    """Allocates buffers for pictures of a size."""
+    """Allocates buffers for images of a size."""
     pixels = height, width
     return Buffers(
         samples=SAMPLES,
@@ -60,7 +61,7 @@ def make_buffers(height: int, width: int, shapes: int) -> Buffers:
 
 @kernel
 def _rays(camera):
-    """The camera's steps from a pixel to the next right and down, in the world."""
+    """The camera's steps to the next pixel right and down, in the world's frame."""
     rotation, pixel = camera.rotation, camera.pixel
     right = (pixel * rotation[0, 0], pixel * rotation[1, 0], pixel * rotation[2, 0])
     down = (-pixel * rotation[0, 1], -pixel * rotation[1, 1], -pixel * rotation[2, 1])
@@ -69,7 +70,7 @@ def _rays(camera):
 
 @kernel
 def _ray(camera, u, v):
-    """The camera's ray u pixels right and v pixels down of the picture's middle, in the world."""
+    """The camera's ray u pixels right and v pixels down of the image's centre, in the world's frame."""
     right, down = _rays(camera)
     return (
         u * right[0] + v * down[0] - camera.rotation[0, 2],
@@ -80,7 +81,7 @@ def _ray(camera, u, v):
 
 @kernel
 def _reflect(shapes, faces, mirror, buffers):
-    """Finds what a plane, or a box's upper side, mirrors at each pixel: what a camera behind it sees beyond it."""
+    """Finds what a plane or a box's upper side mirrors at each pixel: what the mirrored camera sees beyond it."""
     near, depth, seen = buffers.mirror_near, buffers.mirror_depth, buffers.mirror_seen
     camera, image, shape = buffers.cameras[0], buffers.cameras[1], shapes[mirror]
     nx, ny, nz = shape.rotation[0, 2], shape.rotation[1, 2], shape.rotation[2, 2]
@@ -119,10 +120,10 @@ def _reflect(shapes, faces, mirror, buffers):
 
 @kernel
 def _sort(shapes, faces, buffers):
-    """Covers the samples by the opaque shapes, and lists the transparent ones.
+    """Draws the opaque shapes into the samples, and lists the transparent ones.
 
     Returns:
-      The number of transparent shapes, and the mirror: the first opaque plane or box that reflects; -1 if none does.
+      The number of transparent shapes, and the mirror: index of the first opaque plane or box that reflects, or -1.
     """
     camera, opaque, clear, distance = buffers.cameras[0], buffers.opaque, buffers.clear, buffers.distance
     clears, mirror = 0, -1
@@ -151,7 +152,7 @@ def _sort(shapes, faces, buffers):
 
 @inlined
 def _see(world, i, face, camera, u, v, depth):
-    """The colour of shape i, -1 for the sky, on the ray (u, v); if the ray misses it, at the depth given."""
+    """The colour of shape i, -1 for the sky, on the ray (u, v); at the given depth if the ray misses the shape."""
     d = _ray(camera, u, v)
     if i < 0:
         return sky(world.textures, d, camera.pixel)
@@ -166,7 +167,7 @@ def _see(world, i, face, camera, u, v, depth):
 
 @inlined
 def _mirrored(world, i, face, camera, u, v, depth, reflectance):
-    """The colour that a mirror of some reflectance adds where it shows shape i to the camera behind it."""
+    """The colour that a mirror of a given reflectance adds where the mirrored camera sees shape i."""
     right, down = _rays(camera)
     eye = (camera.position[0], camera.position[1], camera.position[2])
     return shade(world, i, face, True, reflectance, depth, _ray(camera, u, v), right, down, eye)
@@ -174,7 +175,7 @@ def _mirrored(world, i, face, camera, u, v, depth, reflectance):
 
 @kernel
 def _resolve(world, mirror, buffers):
-    """Colours the pixels: each shape that some of a pixel's samples see is shaded once."""
+    """Colours the pixels: each shape that any sample of a pixel sees is shaded once."""
     seen, depth, colour = buffers.seen, buffers.depth, buffers.colour
     height, width, count = seen.shape
     for row in range(height):
@@ -256,7 +257,7 @@ def render(digest):
         if mirror >= 0:
             _reflect(world.shapes, world.faces, mirror, buffers)
         _resolve(world, mirror, buffers)
-        for place in range(clears):  # twice over, nearest first and nearest last, as MuJoCo's renderer does
+        for place in range(clears):  # twice, nearest first and nearest last, as in MuJoCo's renderer
             _blend(world, buffers.clear[place], buffers)
         for place in range(clears - 1, -1, -1):
             _blend(world, buffers.clear[place], buffers)
@@ -266,10 +267,10 @@ def render(digest):
 
 @entry
 def identify(digest):
-    """Makes the kernel that finds the geom of each pixel."""
+    """Makes the kernel that finds the geom of each sample."""
 
     def kernel(shapes, faces, cameras, samples, near, depth, seen, face):
-        """Writes what each sample of `cameras[0]` sees to `seen`, int32 (H, W, S): a geom, -1 for none."""
+        """Writes the geom that each sample of `cameras[0]` sees to `seen`, int32 (H, W, S); -1 for none."""
         digest  # noqa: B018  closed over, so that numba's cache sees it
         for i in range(len(shapes)):
             if shapes[i].geom >= 0 and shapes[i].rgba[3] > 0:

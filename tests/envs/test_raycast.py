@@ -262,7 +262,7 @@ def test_size_and_supersampling() -> None:
 
 def test_a_camera_that_is_not_there_is_named() -> None:
     model, data = compile_world("")
-    with pytest.raises(ValueError, match=r"camera 3 is not there.* 1 camera"):
+    with pytest.raises(ValueError, match=r"no camera 3: .* 1 camera"):
         Raycaster(model).render(data, 3)
 
 
