@@ -154,8 +154,9 @@ def test_make_targets_exist(page: Path) -> None:
 @every_page
 def test_named_files_exist(page: Path) -> None:
     text = "\n".join(code(page.read_text()))
+    made = set(re.findall(r"^ *# ((?:suites|tests)/\S+)$", text, re.MULTILINE))  # by the page itself
     named = re.findall(r"(?<![\w/])(?:suites|results/(?:published|showcase))/[\w/.-]+\.\w+", text)
-    assert [name for name in named if not (ROOT / name).exists()] == []
+    assert [name for name in named if not (ROOT / name).exists() and name not in made] == []
 
 
 @every_page

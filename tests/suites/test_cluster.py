@@ -36,7 +36,7 @@ def test_default_of_one_may_go_with_a_setting_of_the_other(suite: Suite) -> None
     write_defaults("notice: 10\n")
     assert slurm_settings(suite, ["hours=0.02"]).notice == 10
     user_file().unlink()
-    with pytest.raises(UserError, match=r"^--slurm hours=0.02: slurm settings: a notice of 90 s leaves nothing"):
+    with pytest.raises(UserError, match=r"^--slurm hours=0.02: slurm settings: a notice of 90 s must be shorter"):
         slurm_settings(suite, ["hours=0.02"])
 
 
