@@ -1,1 +1,1 @@
-"""What is run: the suite format, presets, named task lists, and the plan of a suite's runs."""
+"""The suites: their format, presets, named task lists, and the plan of a suite's runs."""

@@ -1,4 +1,4 @@
-"""The blocks of a suite, each read from its node; every mistake is an error at its place."""
+"""Readers for the blocks of a suite; every mistake is an error with its place."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,13 +15,13 @@ from suites.yaml_reader import Key, Node, Place, own, parse
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published"
 RESERVED = ("published", "sd2", "showcase")  # folders under results/ that belong to the repository
-SWEPT = ("of", "values")  # the keys of a setting that is swept for some variants
-MAX_SEED = 2**32 - 1  # numpy's
+SWEPT = ("of", "values")  # the keys of a setting that is swept for some variants only
+MAX_SEED = 2**32 - 1  # numpy's limit
 MAX_SEEDS = 100_000
 
 
 def read_name(node: Node) -> str:
-    """Returns the suite's name, safe as a folder's."""
+    """Returns the suite's name, which is safe as a folder name."""
     name = check_name(_text(node, "name"), "name", node.place)
     if name.casefold() in RESERVED:
         raise node.place.error(f"results/{name} does not hold runs; allowed: names other than {', '.join(RESERVED)}")
@@ -29,12 +29,12 @@ def read_name(node: Node) -> str:
 
 
 def read_description(node: Node) -> str:
-    """Returns the description, empty where there is none."""
+    """Returns the description, empty if there is none."""
     return "" if node.value is None else _text(node, "description")
 
 
 def read_tasks(node: Node) -> dict[str, Place]:
-    """Returns the suite's tasks with the places that named them."""
+    """Returns the suite's tasks, each with the place where it is named."""
     return expand_all(_entries(node, "tasks", "names of tasks or task lists"))
 
 
@@ -45,7 +45,7 @@ def _text(node: Node, key: str) -> str:
 
 
 def _entries(node: Node, key: str, what: str) -> list[Node]:
-    """Returns a list's entries; a single text is a list of one."""
+    """Returns a list's entries; a single text counts as a list of one entry."""
     entries = [node] if isinstance(node.value, str) else node.value
     if not isinstance(entries, list) or not entries:
         raise node.place.error(f"{key} is {node.described()}; allowed: a list of {what}")
@@ -53,7 +53,7 @@ def _entries(node: Node, key: str, what: str) -> list[Node]:
 
 
 def read_seeds(node: Node) -> tuple[int, ...]:
-    """Returns the seeds of a count or list; 0 alone where neither is given."""
+    """Returns the seeds of a count or list; only 0 if neither is given."""
     if node.value is None:
         return (0,)
     rule = f"allowed: a count from 1 to {MAX_SEEDS}, or a list of different integers from 0 to {MAX_SEED}"
@@ -90,7 +90,7 @@ def _mapping(node: Node, key: str, what: str) -> dict[Key, Node]:
 
 
 def read_variants(node: Node) -> dict[Key, Layer]:
-    """Returns the settings of each variant; nothing where none are given."""
+    """Returns the settings of each variant; empty if there is no such block."""
     variants: dict[Key, Layer] = {}
     for name, block in _mapping(node, "variants", "name: settings").items():
         check_name(name, "variant", name.place)
@@ -101,20 +101,20 @@ def read_variants(node: Node) -> dict[Key, Layer]:
 
 
 def read_sweep(node: Node, variants: Mapping[Key, Layer]) -> dict[Key, Sweep]:
-    """Returns the values of each swept setting with the variants that they are for, none of which may set it."""
+    """Returns the values of each swept setting and the variants that sweep it, which must not also set it."""
     sweep: dict[Key, Sweep] = {}
     for key, block in SETTINGS.flatten(node).items():
         sweep[key] = _read_swept(key, block, variants)
         for name, layer in variants.items():
             if name in sweep[key].of and (fixed := own(layer, key)):
                 raise key.place.error(
-                    f"{key!s} is swept, but variant {name!s} sets it at {fixed.place}; do one of the two"
+                    f"{key!s} is swept, but variant {name!s} sets it at {fixed.place}; remove one of the two"
                 )
     return sweep
 
 
 def _read_swept(key: Key, block: Node, variants: Mapping[Key, Layer]) -> Sweep:
-    """Returns what one setting is swept over: a list of values for all variants, or a mapping of `of` and `values`."""
+    """Returns the sweep of one setting: a list of values for all variants, or a mapping of `of` and `values`."""
     values_, of = block, frozenset(map(str, variants))
     if isinstance(block.value, dict):
         for part in block.value:
@@ -132,7 +132,7 @@ def _read_swept(key: Key, block: Node, variants: Mapping[Key, Layer]) -> Sweep:
 
 
 def _read_of(key: Key, node: Node, variants: Sequence[str]) -> frozenset[str]:
-    """Returns the variants that a setting is swept for."""
+    """Returns the variants that sweep a setting."""
     of: dict[str, Place] = {}
     for entry in _entries(node, f"of {key!s}", "variants"):
         name = _text(entry, "a swept variant")
@@ -145,7 +145,7 @@ def _read_of(key: Key, node: Node, variants: Sequence[str]) -> frozenset[str]:
 
 
 def read_comparisons(node: Node, names: Sequence[str]) -> dict[str, list[str]]:
-    """Returns the names of the grid in each comparison, in the grid's order; every entry must add one."""
+    """Returns the grid's names in each comparison, in the grid's order; every entry must add at least one."""
     comparisons: dict[str, list[str]] = {}
     seen: dict[str, Key] = {}
     for name, block in _mapping(node, "comparisons", "name: variants").items():
@@ -164,7 +164,7 @@ def read_comparisons(node: Node, names: Sequence[str]) -> dict[str, list[str]]:
 
 
 def read_by_task(node: Node, tasks: Mapping[str, Place]) -> dict[str, Layer]:
-    """Returns the settings of each task; those under its own name win over those under a list's."""
+    """Returns the settings of each task; those under the task's name override those under a task list's."""
     named = {canonical(task): task for task in tasks}
     lists: dict[str, dict[Key, Node]] = {}
     singles: dict[str, dict[Key, Node]] = {}
@@ -184,7 +184,7 @@ def read_by_task(node: Node, tasks: Mapping[str, Place]) -> dict[str, Layer]:
 
 
 def read_published(node: Node) -> tuple[str, ...]:
-    """Returns the names of published methods; the folder that holds them need not be there."""
+    """Returns the names of published methods; the folder that contains them may be missing."""
     if node.value is None or node.value == []:
         return ()
     methods: dict[str, Place] = {}
@@ -200,13 +200,13 @@ def read_published(node: Node) -> tuple[str, ...]:
 
 
 def read_overrides(items: Sequence[str], option: str = "--set", catalog: Catalog[Any] = SETTINGS) -> Layer:
-    """Reads the `key=value` settings of an option of the command line."""
+    """Reads the `key=value` settings of a command-line option."""
     block: dict[Key, Node] = {}
     for item in items:
         key, equals, value = item.partition("=")
         place = Place(f"{option} {item}")
         if not equals:
-            raise place.error(f"no value; needed is key=value (the suite's file goes before {option})")
+            raise place.error(f"no value; expected key=value (the suite's file goes before {option})")
         if key in block:
             raise place.error(f"{key} is set twice; set it once")
         block[Key(key.strip(), place)] = _at(parse(value or "null", place.source), place)
@@ -214,7 +214,7 @@ def read_overrides(items: Sequence[str], option: str = "--set", catalog: Catalog
 
 
 def _at(node: Node, place: Place) -> Node:
-    """Returns a node with all its parts at one place, since an option has no lines and columns."""
+    """Returns a node with all its parts at one place, because an option has no lines and columns."""
     value = node.value
     if isinstance(value, dict):
         value = {Key(key, place): _at(part, place) for key, part in value.items()}

@@ -1,4 +1,4 @@
-"""The settings of a model by dotted key: found, checked, and explained when they are wrong."""
+"""The settings of a pydantic model by dotted key: look-up, checks, and error messages."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from suites.yaml_reader import Key, Node, Place, own
 Model = TypeVar("Model", bound=BaseModel)
 # Dotted key -> checked value with its place, of one block of a suite. Later layers override earlier ones.
 Layer = Mapping[Key, Node]
-# JSON Schema's words, and ours in messages, for one and for several.
+# Type in JSON Schema -> its name in messages, singular and plural.
 _TYPES = {
     "integer": ("an integer", "integers"),
     "number": ("a number", "numbers"),
@@ -51,7 +51,7 @@ class Leaf:
         """Checks a value.
 
         Raises:
-            UserError: At the wrong part of the value, with what is allowed.
+            UserError: At the wrong part of the value; the message has what is allowed.
         """
         try:
             self._adapter.validate_python(node.plain())
@@ -64,7 +64,7 @@ class Leaf:
 
 
 class Catalog(Generic[Model]):
-    """All settings of a pydantic model, its nested models included.
+    """All settings of a pydantic model, including those of its nested models.
 
     Attributes:
         leaves: Dotted key -> setting.
@@ -83,7 +83,7 @@ class Catalog(Generic[Model]):
                 self.leaves[key] = Leaf(key, field)
 
     def layer(self, node: Node) -> dict[Key, Node]:
-        """Returns the checked settings of a mapping whose keys may be dotted, nested or both.
+        """Returns the checked settings of a mapping, whose keys may be dotted, nested or both.
 
         Raises:
             UserError: For an unknown or repeated key, or a value of the wrong type or out of bounds.
@@ -94,14 +94,14 @@ class Catalog(Generic[Model]):
         return layer
 
     def flatten(self, node: Node) -> dict[Key, Node]:
-        """Returns the same as `layer`, but with its values unchecked."""
+        """Returns the same as `layer`, without checking the values."""
         flat: dict[Key, Node] = {}
         self._flatten(node, "", flat)
         return flat
 
     def _flatten(self, node: Node, prefix: str, flat: dict[Key, Node]) -> None:
         if node.value is None:
-            return  # a block whose lines are all comments
+            return  # a block that contains only comments
         if not isinstance(node.value, dict):
             what = prefix.rstrip(".") or f"the block of {self._noun}s"
             raise node.place.error(f"{what} is {node.described()}; allowed: a mapping of {self._noun}s")
@@ -117,19 +117,19 @@ class Catalog(Generic[Model]):
                 flat[dotted] = value
 
     def _choices(self, wrong: str) -> str:
-        """Returns what is allowed in place of a wrong key, and the nearest key."""
+        """Returns the keys allowed in place of a wrong one, and the nearest key."""
         group = wrong.rpartition(".")[0]
         prefix = f"{group}." if group in self.groups else ""
-        beside = [key for key in self.leaves if key.startswith(prefix)]
-        names = dict.fromkeys(key.removeprefix(prefix).partition(".")[0] for key in beside)
+        siblings = [key for key in self.leaves if key.startswith(prefix)]
+        names = dict.fromkeys(key.removeprefix(prefix).partition(".")[0] for key in siblings)
         where = f" in {group}" if prefix else ""
-        return f"allowed{where}: {', '.join(names)}{hint(wrong, beside) or hint(wrong, self.leaves)}"
+        return f"allowed{where}: {', '.join(names)}{hint(wrong, siblings) or hint(wrong, self.leaves)}"
 
     def build(self, layer: Layer, place: Place) -> Model:
-        """Returns the model with the settings of a layer and defaults for the rest.
+        """Returns the model with the settings of a layer, and defaults for all others.
 
         Raises:
-            UserError: For settings that contradict each other, at one of them or else at `place`.
+            UserError: For settings that contradict each other, at the place of one of them or at `place`.
         """
         data: dict[str, Any] = {}
         for key, node in layer.items():
@@ -148,7 +148,7 @@ class Catalog(Generic[Model]):
 
 
 def overlay(*layers: Layer) -> dict[Key, Node]:
-    """Lays settings over each other; each keeps the place of the one that won."""
+    """Combines layers, where later ones override earlier ones; each setting keeps its place."""
     over: dict[Key, Node] = {}
     for layer in layers:
         for key, node in layer.items():
@@ -158,16 +158,16 @@ def overlay(*layers: Layer) -> dict[Key, Node]:
 
 
 def _descend(node: Node, location: tuple[int | str, ...]) -> tuple[int, Node]:
-    """Returns how deep a pydantic location leads into a value, and the part that it leads to."""
+    """Returns the depth of a pydantic location in a value, and the part of the value at this location."""
     depth = 0
-    for part in location:  # names in it are branches of a union, not keys: a setting's value holds no mappings
+    for part in location:  # names are branches of a union, not keys: a setting's value contains no mappings
         if isinstance(part, int) and isinstance(node.value, list):
             node, depth = node.value[part], depth + 1
     return depth, node
 
 
 def allowed(schema: Mapping[str, Any], several: bool = False) -> str:
-    """Returns in words what a JSON Schema of one setting allows, or of several, as the entries of a list are."""
+    """Returns in words what the JSON Schema of a setting allows; in the plural for the entries of a list."""
     if "anyOf" in schema:
         return " or ".join(allowed(option, several) for option in schema["anyOf"])
     if "const" in schema:
@@ -186,7 +186,7 @@ def _number(bound: float) -> str:
 
 
 def _meant(node: Node, schema: Mapping[str, Any]) -> str:
-    """Returns a hint at the right value for a text given in its place."""
+    """Returns a hint at the value that a wrong text may mean."""
     if not isinstance(node.value, str):
         return ""
     if schema.get("type") == "boolean":
@@ -197,5 +197,5 @@ def _meant(node: Node, schema: Mapping[str, Any]) -> str:
 
 
 def text(value: Any) -> str:
-    """Returns a plain value as the name of a sweep's variant shows it: `5`, `0.95`, `true`, `critic`, `[[0]]`."""
+    """Returns a plain value as it appears in a swept variant's name: `5`, `0.95`, `true`, `critic`, `[[0]]`."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

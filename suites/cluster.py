@@ -1,4 +1,4 @@
-"""What the jobs of a suite ask of a Slurm cluster: the user's defaults, the suite's section, the command line's."""
+"""The settings of a suite's Slurm jobs: the user's defaults, the suite's `slurm` block, and the command line."""
 
 import os
 from collections.abc import Sequence
@@ -13,31 +13,31 @@ from suites.yaml_reader import read
 
 
 def slurm_settings(suite: Suite, overrides: Sequence[str] = ()) -> SlurmSettings:
-    """Returns what a suite asks of a cluster; each layer wins over the one before.
+    """Returns the settings of a suite's Slurm jobs.
 
     Args:
-        suite: The suite, whose `slurm` section lies over the user's defaults.
-        overrides: Settings of the command line as `key=value`; they win over all others.
+        suite: The suite, whose `slurm` block overrides the user's defaults.
+        overrides: Settings of the command line as `key=value`; they override all others.
 
     Raises:
-        UserError: With the place of the first mistake in the defaults or on the command line.
+        UserError: At the first mistake in the defaults or on the command line.
     """
     layer = overlay(user_defaults(), suite.slurm, read_overrides(overrides, "--slurm", SLURM))
-    # A contradiction is reported at the last of its settings.
+    # A contradiction without a place of its own is reported at the last setting.
     return SLURM.build(layer, next((node.place for node in reversed(layer.values())), suite.place))
 
 
 def user_defaults() -> Layer:
-    """Returns the settings in the user's own file; none where there is no such file.
+    """Returns the settings in the user's file; empty if the file does not exist.
 
     Raises:
-        UserError: For a file that is there and wrong.
+        UserError: For a mistake in the file.
     """
     path = user_file()
     return SLURM.layer(read(path)) if path.exists() else {}
 
 
 def user_file() -> Path:
-    """Returns where a user's own defaults are, by the XDG base directory specification."""
+    """Returns the path of the user's defaults, by the XDG base directory specification."""
     base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return Path(base) / "dreamer-ablations" / "slurm.yaml"

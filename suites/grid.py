@@ -1,4 +1,4 @@
-"""Variants crossed with the sweep: every variant name of the plan, with its settings."""
+"""The grid of variants and swept settings: every variant name of the plan, with its settings."""
 
 import itertools
 import math
@@ -12,7 +12,7 @@ from suites.yaml_reader import Key, Node
 
 @dataclass(frozen=True)
 class Sweep:
-    """The values of a swept setting, and the variants that are crossed with them."""
+    """The values of a swept setting, and the variants with which they are crossed."""
 
     values: Sequence[Node]
     of: frozenset[str]
@@ -20,7 +20,7 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Entry:
-    """What a variant name of the grid means.
+    """A variant at a point of the sweep.
 
     Attributes:
         variant: Name of the variant.
@@ -34,13 +34,13 @@ class Entry:
 
 
 class Grid(Mapping[str, Entry]):
-    """Name -> entry, by variant and then by point of the sweep."""
+    """Name -> entry, ordered by variant and then by point of the sweep."""
 
     def __init__(self, variants: Mapping[Key, Layer], sweep: Mapping[Key, Sweep]) -> None:
         """Crosses each variant with the settings that are swept for it.
 
         Raises:
-            UserError: For a name that is no folder's, or two of one folder.
+            UserError: For a name that cannot be a folder's name, or two names of the same folder.
         """
         self.sweep = sweep
         self.short = _short(sweep)
@@ -57,9 +57,9 @@ class Grid(Mapping[str, Entry]):
                 self._entries[str(name)] = Entry(str(variant), swept, {**layer, **swept})
 
     def name(self, variant: str, swept: Layer) -> str:
-        """Returns the name of a variant at a point of the sweep, or of all its points that have some values in common.
+        """Returns the name of a variant at a point of the sweep, or of all its points that share some values.
 
-        The variant's own name is left out where there is only one, and something is swept.
+        If there is only one variant and a setting is swept, the variant's name is omitted.
         """
         parts = [variant] if self._named or not swept else []
         return "+".join([*parts, *(f"{self.short[key]}={text(node.plain())}" for key, node in swept.items())])
@@ -75,17 +75,17 @@ class Grid(Mapping[str, Entry]):
 
 
 def count(variants: Mapping[Key, Layer], sweep: Mapping[Key, Sweep]) -> int:
-    """Returns how many names the grid would have, without building it."""
+    """Returns the number of names in the grid, without building it."""
     return sum(math.prod(len(sweep[key].values) for key in _swept(variant, sweep)) for variant in variants)
 
 
 def _swept(variant: str, sweep: Mapping[Key, Sweep]) -> list[Key]:
-    """Returns the settings that a variant is crossed with."""
+    """Returns the settings that are swept for a variant."""
     return [key for key, of in sweep.items() if variant in of.of]
 
 
 def _short(keys: Mapping[Key, object]) -> dict[str, str]:
-    """Returns the shortest dotted suffix of each key that no other key ends with."""
+    """Returns the shortest dotted suffix of each key that is not a suffix of any other key."""
 
     def suffix(key: str, parts: int) -> str:
         return ".".join(key.split(".")[-parts:])

@@ -1,4 +1,4 @@
-"""The action groups of ED2 that a task may have by name, and whether given ones fit it."""
+"""The published action groups of ED2, and a check that a task's actions can be grouped as the settings require."""
 
 from functools import cache
 from pathlib import Path
@@ -18,16 +18,16 @@ def published_groups() -> dict[str, Groups]:
 
 
 def published(task: str) -> Groups | None:
-    """Returns the published groups of a task's domain, None where ED2 published none."""
+    """Returns the published groups of a task's domain, None if ED2 published none."""
     groups = published_groups().get(domain(task) or "")
     return None if groups is None else [list(group) for group in groups]
 
 
 def check(settings: AgentSettings, task: str) -> None:
-    """Checks that a task's actions can be grouped as the settings say.
+    """Checks that a task's actions can be grouped as the settings require.
 
     Raises:
-        ValueError: For a task of discrete actions, one without published groups, or lists that are no partition.
+        ValueError: For discrete actions, a task without published groups, or lists that are not a partition.
     """
     dynamics = settings.dynamics
     if not settings.grouped:

@@ -1,20 +1,20 @@
-"""What makes a run that run: its task, its seed, and what differs from the defaults among the settings that it reads.
+"""The identity of a run: its task, its seed, and those of the settings it reads that differ from the defaults.
 
-A run's hash is of nothing else, so a new setting whose default leaves everything as it was changes no hash. Which
-settings a run reads, their owners know: an agent (`agents.registry`), a task family (`envs.registry`) and the run
-itself (`runs.settings`).
+A run's hash covers nothing else, so a new setting with a neutral default, one that changes no behaviour, changes no
+hash. The settings that a run reads are declared by its agent (`agents.registry`), its task family (`envs.registry`) and
+the runs themselves (`runs.settings`).
 
 Rules for changes:
 
-- A new setting: give it the default that leaves everything as it was. Nothing else is needed.
-- A default that must change: enter the setting in `FIRST_DEFAULTS` with its first default. Hashes go on to be of what
-  differs from that, and files from before the setting existed are read with it. So runs with the old default keep
-  their hash, and those with the new one get another. No entry is ever removed.
-- A new setting whose default changes something: likewise; its first default is the value that changes nothing.
-- A setting that is read no longer: nothing is needed. Run folders whose hash does not match are compared by their
-  settings. Only what waits in a Slurm queue is compared by its hash alone, and may be refused once.
-- A setting that is read after all, or another rule for hashes: raise `VERSION`. Older hashes then prove nothing, and
-  their runs are compared by their settings, unless the old rule is kept, as in `suites.old_identity`.
+- To add a setting, give it a neutral default. Nothing else is needed.
+- To change a default, add the setting to `FIRST_DEFAULTS` with its first default. Hashes continue to cover the
+  difference from that value, and files written before the setting existed are read with it. So runs with the old
+  default keep their hash, and runs with the new one get another. Never remove an entry.
+- To add a setting whose default is not neutral, do the same; its first default is the neutral value.
+- If a setting is no longer read, nothing is needed. Run folders whose hash does not match are compared by their
+  settings. Only jobs in a Slurm queue are compared by their hash alone, and may be refused once.
+- If a setting is read that was not read before, or the rule for hashes changes, increase `VERSION`. Older hashes are
+  then ignored, and their runs are compared by their settings, unless the old rule is kept, as in `suites.old_identity`.
 """
 
 import hashlib
@@ -30,17 +30,17 @@ from suites import old_identity
 from suites.settings import Settings
 
 VERSION = 2
-# Dotted key -> first default of each setting that has another now.
+# Dotted key -> first default of each setting whose default has changed.
 FIRST_DEFAULTS: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Identity:
-    """An identity as files keep it.
+    """An identity as it is stored in files.
 
     Attributes:
         hash: 16 hexadecimal digits.
-        version: Of the rule that made the hash.
+        version: Version of the rule that made the hash.
     """
 
     hash: str
@@ -52,7 +52,7 @@ class Identity:
 
     @classmethod
     def from_json(cls, entries: Mapping[str, Any]) -> "Identity":
-        """The identity in the entries of a file; those of the first rule name no version."""
+        """The identity in the entries of a file; entries of the first rule have no version."""
         return cls(entries["hash"], entries.get("identity", old_identity.VERSION))
 
 
@@ -75,9 +75,9 @@ def identify(task: str, seed: int, settings: Settings) -> Identity:
 
 
 def is_same(recorded: Identity, task: str, seed: int, settings: Settings) -> bool:
-    """Whether what a file recorded is certainly a run with this task, seed and settings."""
+    """Whether the identity recorded in a file is certainly that of a run with this task, seed and settings."""
     if recorded.version == old_identity.VERSION:
-        # It knew nothing of later settings.
+        # The first rule does not cover later settings.
         known = changes(task, settings).keys() <= old_identity.KEYS
         return known and recorded.hash == old_identity.hash_of(task, seed, settings.flat)
     return recorded == identify(task, seed, settings)

@@ -1,7 +1,7 @@
-"""The first rule for hashes, by which runs and Slurm batches from before version 2 are recognised.
+"""The first rule for hashes, which recognises runs and Slurm batches from before version 2.
 
-It hashed the value of every setting that might be read, defaults included, and knew nothing of agents or of most tasks.
-Nothing here ever changes; it can go once no such results and no such jobs are left.
+It hashed every setting that might be read, defaults included, and ignored the agent and the task in most cases. Nothing
+here may change; it can be removed when no such results and jobs are left.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 VERSION = 1
-# Dotted keys of the settings that there were, by group.
+# Dotted keys of the settings of that time, by group.
 _SETTINGS = {
     "": "steps action_repeat envs time_limit renderer supersampling agent precision jit",
     "train.": "prefill pretrain every updates batch_size batch_length",
@@ -33,12 +33,12 @@ KEYS = frozenset(prefix + name for prefix, names in _SETTINGS.items() for name i
 
 
 def hash_of(task: str, seed: int, values: Mapping[str, Any]) -> str:
-    """Returns the 16 hexadecimal digits that the first rule gave a run.
+    """Returns the hash of a run by the first rule, 16 hexadecimal digits.
 
     Args:
-        task: Its task.
-        seed: Its seed.
-        values: Dotted key -> value of all its settings; later ones do not count.
+        task: The run's task.
+        seed: The run's seed.
+        values: Dotted key -> value of all its settings; settings added later are ignored.
     """
     unread = _unread(task, values)
     read = {key: values[key] for key in KEYS if not key.startswith(unread)}

@@ -1,4 +1,4 @@
-"""A suite as the list of its runs: plain frozen data that can be counted, compared and written down."""
+"""The plan of a suite: the list of its runs, as immutable data that can be counted, compared and stored."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from suites.suite import Suite
 from suites.yaml_reader import Key, Node, dump, parse
 
 SELECTORS = ("task", "variant", "seed")
-# Group and old name of a setting -> its new name, so that older runs can still be read.
+# Group and old name of a setting -> new name, for reading older runs.
 RENAMED = {("exploration", "noise"): "amount"}
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run: everything that decides what it learns.
+    """The specification of one run: everything that determines what it learns.
 
     Attributes:
         suite: Name of the suite.
         task: Name of the task.
-        variant: Name of the variant, the sweep's point included.
-        seed: Seed of everything random in the run.
+        variant: Name of the variant, including the point of the sweep.
+        seed: Seed of all random numbers in the run.
         settings: All settings, defaults included.
     """
 
@@ -40,16 +40,16 @@ class RunSpec:
 
     @property
     def name(self) -> str:
-        """What people call the run within its suite, and its folder within the suite's."""
+        """The run's name within its suite, which is also its folder within the suite's folder."""
         return f"{self.task}/{self.variant}/{self.seed}"
 
     @property
     def identity(self) -> Identity:
-        """What changes with the task, the seed, the agent and every setting that affects the result, and no more."""
+        """The identity, which depends only on the task, the seed, the agent and the settings that affect the result."""
         return identity.identify(self.task, self.seed, self.settings)
 
     def is_same(self, recorded: Identity) -> bool:
-        """Whether what a file recorded is certainly this run."""
+        """Whether the identity recorded in a file is certainly that of this run."""
         return identity.is_same(recorded, self.task, self.seed, self.settings)
 
     def folder(self, results: Path) -> Path:
@@ -64,12 +64,12 @@ class RunSpec:
 
     @classmethod
     def from_yaml(cls, text: str) -> "RunSpec":
-        """Returns the run of a spec.yaml, which an earlier version may have written.
+        """Returns the run of a spec.yaml, which an earlier version of the program may have written.
 
-        Settings that did not exist then get their first defaults; those that had another name keep their values.
+        Settings that did not exist then get their first defaults; renamed settings keep their values.
 
         Raises:
-            UserError: For a text that `to_yaml` could not have written.
+            UserError: For a text that `to_yaml` cannot have written.
         """
         root = parse(text, "spec.yaml")
         keys: dict[str, type] = {"suite": str, "task": str, "variant": str, "seed": int, "hash": str, "settings": dict}
@@ -79,7 +79,7 @@ class RunSpec:
             node: Node | None = root.value.get(key)
             if node is None or not isinstance(node.value, type_):
                 found = "missing" if node is None else node.described()
-                raise (node or root).place.error(f"{key} is {found}; it was not written by this program")
+                raise (node or root).place.error(f"{key} is {found}; this program did not write the file")
         missing = SETTINGS.layer(parse(dump(dict(identity.FIRST_DEFAULTS)), "first defaults"))
         settings = SETTINGS.build(overlay(missing, SETTINGS.layer(_renamed(root.value["settings"]))), root.place)
         return cls(
@@ -88,7 +88,7 @@ class RunSpec:
 
 
 def _renamed(settings: Node) -> Node:
-    """Returns a run's settings with the names of today."""
+    """Returns a run's settings by their present names."""
     for (group, old), new in RENAMED.items():
         block = settings.value.get(group)
         if block is not None and isinstance(block.value, dict) and old in block.value:
@@ -98,11 +98,11 @@ def _renamed(settings: Node) -> Node:
 
 
 def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}) -> list[RunSpec]:
-    """Returns the runs of a suite, by task, variant and seed.
+    """Returns the runs of a suite, ordered by task, variant and seed.
 
     Args:
         suite: The suite.
-        only: Selector (task, variant or seed) -> names or shell-style patterns of what to keep.
+        only: Selector (task, variant or seed) -> names or shell-style patterns of those to keep.
 
     Raises:
         UserError: For an unknown selector, or a pattern that matches nothing.
@@ -128,21 +128,21 @@ def selection(items: Iterable[str]) -> dict[str, list[str]]:
     """Reads the command line's selectors: `task=a,b`, `variant=horizon=*`, `seed=0`.
 
     Raises:
-        UserError: For one that is not of this form.
+        UserError: For a selector that does not have this form.
     """
     only: dict[str, list[str]] = {}
     for item in items:
         selector, equals, wanted = item.partition("=")
         if not equals:
             raise UserError(
-                f"--only {item}: no value; needed is one of {', '.join(f'{name}=NAME' for name in SELECTORS)}"
+                f"--only {item}: no value; expected one of {', '.join(f'{name}=NAME' for name in SELECTORS)}"
             )
         only.setdefault(selector, []).append(wanted)
     return only
 
 
 def difference(one: RunSpec, other: RunSpec) -> dict[str, tuple[Any, Any]]:
-    """Returns what sets two runs apart where it affects the result: dotted key -> both values."""
+    """Returns the differences between two runs that affect the result: dotted key -> both values."""
     left = {"task": one.task, "seed": one.seed, **one.settings.flat}
     right = {"task": other.task, "seed": other.seed, **other.settings.flat}
     read = {"task", "seed", *(key for run in (one, other) for key in identity.effective(run.task, run.settings))}
@@ -150,9 +150,9 @@ def difference(one: RunSpec, other: RunSpec) -> dict[str, tuple[Any, Any]]:
 
 
 def _select(names: Sequence[str], wanted: Sequence[str] | None, selector: str) -> list[str]:
-    """Returns the names that any pattern matches, in their own order.
+    """Returns the names that match any pattern, in their original order.
 
-    A pattern that is a name as it stands means that name; any other is a list of patterns with commas between.
+    An entry that equals a name selects that name; any other is a comma-separated list of patterns.
     """
     if wanted is None:
         return list(names)

@@ -1,4 +1,4 @@
-"""All settings of a run, composed from the rooms' own, and the presets that name some of them."""
+"""All settings of a run, composed from those of each package, and the presets."""
 
 from collections.abc import Mapping
 from functools import cache, cached_property
@@ -16,7 +16,7 @@ from suites.yaml_reader import read
 
 
 class Settings(AgentSettings, EnvSettings, RunSettings):
-    """All settings of one run: who learns, in which world, and how the run goes."""
+    """All settings of a run: agent, environment, and training."""
 
     @cached_property
     def flat(self) -> dict[str, Any]:
@@ -25,7 +25,7 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
 
     @cached_property
     def effective(self) -> dict[str, Any]:
-        """Dotted key -> value of the settings that affect the result, on one task or another."""
+        """Dotted key -> value of the settings that affect the result on at least one task."""
         of_agent, elsewhere = self.read, NO_EFFECT if AGENTS[self.agent].learns else NO_EFFECT + OF_BATCHES
         return {
             key: value
@@ -34,7 +34,7 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
         }
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with some settings changed, which knows nothing of what was found out about the original."""
+        """A copy with some settings changed, without the original's cached properties."""
         copy = super().model_copy(update=update, deep=deep)
         for name in ("flat", "effective"):
             copy.__dict__.pop(name, None)

@@ -1,4 +1,4 @@
-"""The suite format: a YAML file, validated against the settings of every room."""
+"""The suite format: a YAML file, validated against the settings of every package."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,41 +17,41 @@ from suites.yaml_reader import Key, Node, Place, read
 __all__ = ["Settings", "Suite", "load_suite"]
 
 KEYS = {
-    "name": "Name of the suite, and of its folder under results/",
-    "description": "What the suite shows, in a sentence",
-    "tasks": "Tasks, or names of task lists",
-    "seeds": "How many seeds (0, 1, ...), or a list of them",
+    "name": "Name of the suite and of its folder under results/",
+    "description": "What the suite shows, in one sentence",
+    "tasks": "Tasks or names of task lists",
+    "seeds": "Number of seeds (0, 1, ...), or a list of seeds",
     "preset": "Named block of settings that the suite starts from",
-    "settings": "Settings of all runs, over the preset's",
-    "variants": "What is compared: name -> settings, over the suite's own",
-    "sweep": "Setting -> list of values, crossed with the variants or with those named in `of`",
+    "settings": "Settings of all runs, which override the preset's",
+    "variants": "Variants to compare: name -> settings, which override the suite's",
+    "sweep": "Setting -> list of values, crossed with all variants or with those named in `of`",
     "by_task": "Task or task list -> settings of its runs",
-    "comparisons": "Name -> variants to draw in figures of their own, by name or pattern",
-    "published": "Methods of results/published to draw with the runs",
-    "slurm": "What the suite's jobs ask of a Slurm cluster, over your own defaults",
-    "analysis": "How returns become scores, and scores statistics",
+    "comparisons": "Name -> variants to draw in separate figures, by name or pattern",
+    "published": "Methods in results/published to draw with the runs",
+    "slurm": "Settings of the suite's Slurm jobs, which override your own defaults",
+    "analysis": "Settings for scores and statistics",
 }
 MAX_RUNS = 100_000
 
 
 @dataclass(frozen=True)
 class Suite:
-    """A validated suite. Settings are layers, and a run's are those of its task and variant laid over each other.
+    """A validated suite. Settings are layers; those of a run combine the layers of its task and variant.
 
     Attributes:
         name: Name of the suite and of its results folder.
-        description: What it shows.
-        tasks: Names of tasks, lists resolved.
-        seeds: Seeds of the runs of a task and variant.
+        description: What the suite shows.
+        tasks: Names of tasks, with task lists expanded.
+        seeds: Seeds of the runs of each task and variant.
         preset: Name of the preset, or None.
-        settings: Settings of all runs, over the preset's.
+        settings: Settings of all runs, which override the preset's.
         grid: Variants crossed with the sweep.
         by_task: Task -> settings.
         comparisons: Name -> names of the grid, in its order.
-        published: Names of published baselines.
-        slurm: The suite's block of settings for jobs on a Slurm cluster; `suites.cluster` completes it.
-        analysis: How scores are computed.
-        overrides: Settings of the command line; they win over all others.
+        published: Names of published methods.
+        slurm: The suite's settings for Slurm jobs; `suites.cluster` adds the user's defaults.
+        analysis: Settings for scores and statistics.
+        overrides: Settings of the command line, which override all others.
         place: The suite's file.
     """
 
@@ -72,7 +72,7 @@ class Suite:
     _resolved: dict[tuple[str | None, str], Settings] = field(default_factory=dict, repr=False, compare=False)
 
     def resolve(self, task: str, variant: str) -> Settings:
-        """Returns the settings of the runs of a task and variant of the grid; the same object for equal layers."""
+        """Returns the settings of the runs of a task and variant of the grid; equal layers give the same object."""
         which = (task if task in self.by_task else None, variant)
         if which not in self._resolved:
             layer = self.layer(task, variant)
@@ -82,7 +82,7 @@ class Suite:
         return self._resolved[which]
 
     def layer(self, task: str, variant: str) -> Layer:
-        """Returns the settings that the suite gives to the runs of a task and variant of the grid."""
+        """Returns the settings that the suite gives for a task and variant of the grid."""
         preset = presets()[self.preset] if self.preset else {}
         return overlay(preset, self.settings, self.by_task.get(task, {}), self.grid[variant].settings, self.overrides)
 
@@ -92,10 +92,10 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
 
     Args:
         path: The suite's YAML file.
-        overrides: Settings as `key=value`; they win over all of the suite's.
+        overrides: Settings as `key=value`, which override those of the suite.
 
     Raises:
-        UserError: With the place of the first mistake, what is allowed, and the nearest right name.
+        UserError: At the first mistake; the message has the place, what is allowed, and the nearest valid name.
     """
     root = read(path)
     given = _top_level(root)
@@ -143,7 +143,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
 
 
 def _top_level(root: Node) -> dict[str, Node]:
-    """Returns the suite's blocks; one without a value counts as absent."""
+    """Returns the suite's blocks; a key without a value counts as absent."""
     for key in root.value:
         if key not in KEYS:
             leaf = key in SETTINGS.leaves or key in SETTINGS.groups
@@ -161,7 +161,7 @@ def _check_choices(suite: Suite, task: str, variant: str) -> None:
 
 
 def _check_groups(suite: Suite, task: str, variant: str) -> None:
-    """Checks that a task's actions can be grouped as a variant wants."""
+    """Checks that a task's actions can be grouped as a variant requires."""
     try:
         groups.check(suite.resolve(task, variant), task)
     except ValueError as error:
@@ -172,7 +172,7 @@ def _check_groups(suite: Suite, task: str, variant: str) -> None:
 
 
 def _check_length(settings: Settings, layer: Layer, task: str, variant: str) -> None:
-    """Checks that a sequence fits into an episode, or else no batch could ever be drawn."""
+    """Checks that a sequence fits into an episode; otherwise no batch could be sampled."""
     episode = math.ceil(settings.time_limit / settings.action_repeat)
     if settings.train.batch_length > episode:
         guilty = ("train.batch_length", "action_repeat", "time_limit")

@@ -23,7 +23,7 @@ def task_lists() -> dict[str, tuple[str, ...]]:
 
 
 def expand(node: Node) -> tuple[str, ...]:
-    """Returns the tasks that the name of a task or task list stands for.
+    """Returns the task of a name, or the tasks if the name is that of a task list.
 
     Raises:
         UserError: For an unknown name.
@@ -33,10 +33,12 @@ def expand(node: Node) -> tuple[str, ...]:
 
 
 def expand_all(entries: Collection[Node]) -> dict[str, Place]:
-    """Returns the tasks of a suite with the places that named them. Lists may overlap, but each entry must add a task.
+    """Returns the tasks of a suite with the places where they are named.
+
+    Task lists may overlap, but each entry must add a task.
 
     Raises:
-        UserError: For an unknown name, or one that adds nothing.
+        UserError: For an unknown name, or a name that adds no task.
     """
     tasks: dict[str, Place] = {}
     seen: dict[str, Place] = {}
@@ -51,7 +53,7 @@ def expand_all(entries: Collection[Node]) -> dict[str, Place]:
 
 
 def _known(node: Node, lists: Sequence[str]) -> str:
-    """Returns a task's name; `lists` are the other names allowed where it stands."""
+    """Returns a task's name; `lists` are the other names allowed at its place."""
     if not isinstance(node.value, str):
         raise node.place.error(f"a task is {node.described()}; allowed: the name of a task or task list")
     if node.value not in TASKS:

@@ -1,8 +1,8 @@
-"""YAML read with the place of every key and value, and nothing in it that could run, explode or surprise.
+"""A YAML reader that keeps the place of every key and value, runs no code, and bounds size and depth.
 
-Plain values are read as in JSON, not as in YAML 1.1: `1e6`, `1_000` and `5e-4` are numbers, a number with an integral
-value is an integer, `yes`, `no`, `on`, `off` and dates are strings, and no number is octal or sexagesimal. Anchors,
-aliases and merge keys (`<<`) work; tags are refused.
+Unquoted values are read as in JSON, not as in YAML 1.1: `1e6`, `1_000` and `5e-4` are numbers, a number with an
+integral value is an integer, `yes`, `no`, `on`, `off` and dates are strings, and no number is octal or sexagesimal.
+Anchors, aliases and merge keys (`<<`) work; tags are errors.
 """
 
 import math
@@ -22,9 +22,9 @@ MAX_BYTES = 10_000_000
 MAX_DEPTH = 50
 MAX_VALUES = 200_000  # after aliases are expanded
 MERGE = "<<"
-_FAST_LOADER = getattr(yaml, "CSafeLoader", None)  # 20 times as fast, where PyYAML has been built with libyaml
+_FAST_LOADER = getattr(yaml, "CSafeLoader", None)  # 20 times as fast; exists if PyYAML was built with libyaml
 
-# YAML's printable characters; everything else is refused before the parser sees it.
+# All characters but YAML's printable ones; they are errors before parsing.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INTEGER = re.compile(r"[-+]?[0-9][0-9_]*")
 _FLOAT = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9_]*)?|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?")
@@ -37,7 +37,7 @@ _WORDS: dict[str, bool | None] = {
 
 
 class Place(NamedTuple):
-    """Where something is: a file with line and column, counted from 1, or an option of the command line."""
+    """The place of a key or value: a file with line and column, counted from 1, or a command-line option."""
 
     source: str
     line: int = 0
@@ -47,12 +47,12 @@ class Place(NamedTuple):
         return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
 
     def error(self, message: str) -> UserError:
-        """Returns the error to raise about what is here."""
+        """Returns an error whose message starts with the place."""
         return UserError(f"{self}: {message}")
 
 
 class Key(str):
-    """A mapping's key that knows its place."""
+    """A mapping's key with its place."""
 
     place: Place
 
@@ -69,7 +69,7 @@ class Node:
 
     value: Any
     place: Place
-    size: int = 1  # values in it, aliases expanded
+    size: int = 1  # number of values in it, with aliases expanded
 
     def plain(self) -> Any:
         """Returns the value without places, as a YAML library would."""
@@ -80,7 +80,7 @@ class Node:
         return self.value
 
     def described(self) -> str:
-        """Returns the value in words, short enough for a message."""
+        """Returns a short description of the value for messages."""
         if self.value is None:
             return "empty"
         if isinstance(self.value, dict | list):
@@ -91,21 +91,21 @@ class Node:
 
 
 def own(mapping: Mapping[Key, Any], key: str) -> Key | None:
-    """Returns the mapping's own key, which has its place, or None."""
+    """Returns the mapping's Key object for a key, which has its place, or None."""
     return next(known for known in mapping if known == key) if key in mapping else None
 
 
 def read(path: Path) -> Node:
-    """Reads a YAML file that holds one mapping.
+    """Reads a YAML file that contains one mapping.
 
     Raises:
-        UserError: With file, line and column, for anything but that.
+        UserError: For any other content, with file, line and column.
     """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except IsADirectoryError:
-        raise UserError(f"{path}: a folder; needed is a YAML file") from None
+        raise UserError(f"{path}: is a folder; expected a YAML file") from None
     except FileNotFoundError:
         raise UserError(f"{path}: no such file{_neighbour(path)}") from None
     except (OSError, ValueError) as error:
@@ -136,7 +136,7 @@ def parse(text: str, source: str) -> Node:
             f"the character U+{ord(bad.group()):04X} is not printable; remove it"
         )
     if _FAST_LOADER:
-        with suppress(yaml.YAMLError):  # the other parser explains better what is wrong
+        with suppress(yaml.YAMLError):  # the other parser has better error messages
             return _Composer(text, source, _FAST_LOADER).document()
     try:
         return _Composer(text, source, yaml.SafeLoader).document()
@@ -150,13 +150,13 @@ def parse(text: str, source: str) -> Node:
 
 
 def dump(data: Any) -> str:
-    """Writes plain data as YAML that `parse` reads back as it was."""
+    """Writes plain data as YAML from which `parse` reads equal data."""
     text: str = yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
     return text
 
 
 def scalar(text: str) -> Any:
-    """Returns what an unquoted YAML value means: None, a bool, an int, a float or the text itself.
+    """Returns the value of an unquoted YAML text: None, a bool, an int, a float or the text itself.
 
     Raises:
         ValueError: For a number that is not finite, or an integer of more than 64 bits.
@@ -172,7 +172,7 @@ def scalar(text: str) -> Any:
         if not math.isfinite(number):
             raise ValueError("the number is too large")
         return int(number) if number.is_integer() and abs(number) < 2**63 else number
-    if abs(number) > 2**64 or abs(integer := int(text)) >= 2**63:  # the first spares Python a number of many digits
+    if abs(number) > 2**64 or abs(integer := int(text)) >= 2**63:  # the first test avoids parsing very long integers
         raise ValueError("the number is too large")
     return integer
 
@@ -187,15 +187,15 @@ class _Composer:
 
     def document(self) -> Node:
         """Returns the one document of the text."""
-        next(self._events)  # the stream's start
+        next(self._events)  # start of the stream
         event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
-            raise self._place(event).error("nothing in it; allowed: a mapping (key: value)")
+            raise self._place(event).error("no content; allowed: a mapping (key: value)")
         root = self._node(next(self._events), 0)
-        next(self._events)  # the document's end
+        next(self._events)  # end of the document
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
-            raise self._place(event).error("a second document begins; allowed: one document a file")
+            raise self._place(event).error("a second document starts here; allowed: one document in a file")
         return root
 
     def _place(self, event: yaml.Event) -> Place:
@@ -282,7 +282,7 @@ class _Composer:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes whatever `scalar` would not read back as the same text."""
+    """Quotes every text that `scalar` would not read back as the same text."""
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
@@ -303,6 +303,6 @@ def _place(source: str, text: str, index: int) -> Place:
 
 
 def _neighbour(path: Path) -> str:
-    """Returns a hint at the YAML file in the same folder with the nearest name."""
-    beside = [str(other) for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-    return hint(str(path), beside)
+    """Returns a hint at the YAML file with the nearest name in the same folder."""
+    siblings = [str(other) for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+    return hint(str(path), siblings)

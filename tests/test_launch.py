@@ -281,10 +281,10 @@ def test_eval_prints_returns(
     ("arguments", "message"),
     [
         (["validate", "smal.yaml"], "error: smal.yaml: no such file; did you mean small.yaml?"),
-        (["validate", "."], "error: .: a folder; needed is a YAML file"),
+        (["validate", "."], "error: .: is a folder; expected a YAML file"),
         (["run", "small.yaml", "--only", "variant=c"], "error: --only variant=c: no such variant; allowed: a, b"),
         (["run", "small.yaml", "--set", "stpes=5"], "did you mean steps?"),
-        (["run", "small.yaml", "--set", "x.yaml"], "error: --set x.yaml: no value; needed is key=value"),
+        (["run", "small.yaml", "--set", "x.yaml"], "error: --set x.yaml: no value; expected key=value"),
         (["run", "small.yaml", "--results", "small.yaml"], "error: small.yaml: results cannot be written there"),
         (["schema", "--write", "nowhere/schema.json"], "error: nowhere/schema.json: cannot be written: No such file"),
         (["eval", "results/small"], "error: results/small: no such run folder"),

@@ -133,7 +133,7 @@ def test_lists_of_tasks_may_overlap(tmp_path: Path) -> None:
             "is not a regular expression: the repetition number is too",
         ),
         ("steps=", "--set steps=: steps is empty; allowed: an integer"),
-        ("steps", "--set steps: no value; needed is key=value"),
+        ("steps", "--set steps: no value; expected key=value"),
         ("steps=[", "--set steps=[:1:2: not YAML"),
         ("steps=!!python/name:os.system ''", "the tag"),
     ],

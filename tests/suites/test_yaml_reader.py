@@ -85,7 +85,7 @@ def test_merge_keys_give_way_to_own_keys_and_earlier_ones_to_none() -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", ":1:1: nothing in it"),
+        (b"", ":1:1: no content"),
         (b"a: 1\nb: caf\xe9\n", ":2:7: byte 0xe9 is not UTF-8"),
         ("a: 1".encode("utf-16"), ":1:1: byte 0xff is not UTF-8"),
         (b"a: 1\nb: \x00\n", ":2:4: the character U+0000 is not printable"),
@@ -112,7 +112,7 @@ def test_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "demo.yaml").touch()
     with pytest.raises(UserError, match=r"no such file; did you mean .*/demo\.yaml\?"):
         read(tmp_path / "demi.yaml")
-    with pytest.raises(UserError, match="a folder; needed is a YAML file"):
+    with pytest.raises(UserError, match="is a folder; expected a YAML file"):
         read(tmp_path)
     with pytest.raises(UserError, match="cannot be read"):
         read(tmp_path / "demo.yaml" / "below")
