@@ -1,1 +1,1 @@
-"""How fast: each claim of speed as a command, with the machine's floor measured in the same run."""
+"""Benchmarks: one command for each claim of speed, which also measures the machine's lower bound in the same run."""

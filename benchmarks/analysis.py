@@ -1,9 +1,10 @@
-"""How long a whole analysis takes, against the work that it cannot avoid.
+"""The time of a whole analysis, compared with the work that it cannot avoid.
 
     python -m benchmarks.analysis [--runs 2000] [--points 500] [--repetitions 2000]
 
-The runs are synthetic, of 20 tasks and 10 variants, in folders as ours leave them: a line of training metrics for each
-evaluation, too. The floor is to read and parse all lines, to import the libraries, and to bootstrap by rliable.
+The runs are synthetic, of 20 tasks and 10 variants, in folders like those of real runs, with one line of training
+metrics for each evaluation. The floor is the time to read and parse all lines, to import the libraries, and to
+bootstrap with rliable.
 """
 
 import argparse
@@ -23,7 +24,7 @@ IMPORTS = "import pandas, pyarrow, rliable.library, seaborn, jinja2"
 
 
 def curves(runs: int, points: int) -> NDArray[np.float64]:
-    """Returns that rise by an exponential, with noise: tasks x variants x seeds x points."""
+    """Synthetic returns that rise exponentially to a limit, with noise: tasks x variants x seeds x points."""
     rng = np.random.default_rng(0)
     shape = (TASKS, VARIANTS, runs // (TASKS * VARIANTS), 1)
     rise = 1 - np.exp(-np.linspace(0, rng.uniform(3, 8, shape).squeeze(-1), points, axis=-1))
@@ -32,7 +33,7 @@ def curves(runs: int, points: int) -> NDArray[np.float64]:
 
 
 def write(returns: NDArray[np.float64], root: Path) -> None:
-    """Writes one run folder a curve."""
+    """Writes a run folder for each curve."""
     for task, variant, seed in np.ndindex(returns.shape[:3]):
         folder = root / f"dmc_task_{task}" / f"variant_{variant}" / str(seed)
         folder.mkdir(parents=True)
@@ -51,14 +52,14 @@ def write(returns: NDArray[np.float64], root: Path) -> None:
 
 
 def seconds(*command: str) -> float:
-    """How long a command takes, which must succeed."""
+    """Duration of a command in seconds; an exception if it fails."""
     start = time.perf_counter()
     subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
 def parse(root: Path) -> float:
-    """How long it takes to read and parse all metrics."""
+    """Seconds to read and parse all metrics."""
     start = time.perf_counter()
     for path in root.glob("*/*/*/metrics.jsonl"):
         for line in path.read_bytes().splitlines():
@@ -67,7 +68,7 @@ def parse(root: Path) -> float:
 
 
 def bootstrap(finals: NDArray[np.float64], repetitions: int) -> float:
-    """How long rliable takes to draw the resamples of each variant once, and to average them."""
+    """Seconds that rliable takes to resample each variant once and to average the resamples."""
     from rliable import library, metrics
 
     start = time.perf_counter()
@@ -79,10 +80,10 @@ def bootstrap(finals: NDArray[np.float64], repetitions: int) -> float:
 
 
 def main() -> None:
-    """Measure an analysis of some size and print it."""
+    """Measure an analysis and print the times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=2000, help=f"runs, a multiple of {TASKS * VARIANTS}")
-    parser.add_argument("--points", type=int, default=500, help="evaluations of a run")
+    parser.add_argument("--runs", type=int, default=2000, help=f"number of runs, a multiple of {TASKS * VARIANTS}")
+    parser.add_argument("--points", type=int, default=500, help="evaluations in each run")
     parser.add_argument("--repetitions", type=int, default=2000, help="bootstrap repetitions")
     arguments = parser.parse_args()
     returns = curves(arguments.runs, arguments.points)
@@ -95,7 +96,7 @@ def main() -> None:
         print(f"  floor         {parse(root):.1f} s to read and parse all metrics")
         print(f"                {seconds('-c', IMPORTS):.1f} s to import the libraries")
         means = bootstrap(returns[..., -1] / 1000, arguments.repetitions)
-        print(f"                {means:.1f} s to bootstrap means by rliable")
+        print(f"                {means:.1f} s to bootstrap means with rliable")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How fast environment steps are collected: the ray caster once an agent step against OpenGL at each environment step.
+"""The speed of collection: the ray caster once for each agent step, compared with OpenGL at each environment step.
 
     python -m benchmarks.collection
 
-Dreamer's TensorFlow 2 reference draws every environment step with OpenGL, although action repeat shows the agent only
-every second picture. The floor is the physics without any picture. Each rate is the median over rounds that take turns,
-each in a process of its own, since dm_control loads one OpenGL library for good. Atari's games have no other renderer:
-their floor is the emulator.
+Dreamer's TensorFlow 2 reference draws every environment step with OpenGL, although with action repeat the agent sees
+only every second image. The floor is the physics without any image. Each rate is the median over alternating rounds.
+Each measurement has its own process, because dm_control loads one OpenGL library for the lifetime of a process. Atari's
+games have no other renderer; their floor is the emulator.
 """
 
 import statistics
@@ -23,21 +23,21 @@ TASKS = ("dmc_walker_walk", "dmc_cheetah_run", "dmc_humanoid_walk")
 GAMES = ("atari_pong", "atari_breakout", "atari_montezuma_revenge")
 GOAL = 8.0
 ACTION_REPEAT = 2
-FRAMES = 4  # that an action is held in a game
+FRAMES = 4  # action repeat of the games
 ROUNDS = 3
 SECONDS = 3.0
 OPENGL = ("egl", "osmesa")
 
 
 def rate(task: str, renderer: str, action_repeat: int, draw: bool) -> float:
-    """Environment steps a second under random actions, resets left out."""
+    """Environment steps per second with random actions, without resets."""
     env = make_env(task, EnvSettings(action_repeat=action_repeat, renderer=renderer))
     if not draw:
         blank = np.zeros_like(env.reset(seed=0)[0]["image"])
         env._draw = lambda: blank  # type: ignore[method-assign]
     env.action_space.seed(0)
     env.reset(seed=0)
-    env.step(env.action_space.sample())  # the first drawing sets up
+    env.step(env.action_space.sample())  # the first drawing includes the set-up
     steps, spent, over = 0, 0.0, False
     while spent < SECONDS:
         if over:
@@ -52,7 +52,7 @@ def rate(task: str, renderer: str, action_repeat: int, draw: bool) -> float:
 
 
 def rate_apart(task: str, renderer: str, action_repeat: int, draw: bool = True) -> float:
-    """`rate` in a fresh process."""
+    """`rate` in a new process."""
     call = f"from benchmarks.collection import rate; print(rate({task!r}, {renderer!r}, {action_repeat}, {draw}))"
     return float(subprocess.run([sys.executable, "-c", call], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
@@ -74,7 +74,7 @@ def main() -> None:
         reference, ours, floor = (statistics.median(column) for column in zip(*rounds, strict=True))
         ratio = statistics.median(cast / drawn for drawn, cast, _ in rounds)
         print(f"{task:20} {reference:13.1f} {ours:14.1f} {floor:8.1f} {ratio:7.1f}  (goal: at least {GOAL:.0f})")
-    print(f"{'frames/s':24} {'with pictures':>13} {'floor':>8}")
+    print(f"{'frames/s':24} {'with images':>13} {'floor':>8}")
     for game in GAMES:
         pictures, floor = (
             statistics.median(rate_apart(game, "auto", FRAMES, draw) for _ in range(ROUNDS)) for draw in (True, False)

@@ -1,8 +1,9 @@
-"""How much longer a training step takes with ED2's sub-models than with the plain recurrent model.
+"""The time of a training step with ED2's sub-models, relative to the plain recurrent model.
 
     python -m benchmarks.decomposition [--size paper|cpu] [--repeats 10]
 
-Both learn from the same batch in turns, in one process, since a machine's speed drifts; the fastest of each counts.
+Both train on the same batch alternately in one process, because a machine's speed drifts; the fastest step of each
+counts.
 """
 
 import argparse
@@ -14,15 +15,15 @@ from agents.cost import step_flops
 from benchmarks.train_step import OBSERVATIONS, load_size, make_agent, matmul_rate, random_batch, seconds
 from suites import groups
 
-TASK = "dmc_humanoid_walk"  # the task of ED2 with the most groups
-GOALS = {"paper": 1.4, "cpu": 1.5}  # times the plain model's step
+TASK = "dmc_humanoid_walk"  # the task with the most groups in ED2
+GOALS = {"paper": 1.4, "cpu": 1.5}  # multiples of the plain model's time
 
 
 def main() -> None:
     """Measure both kinds at one size and print their ratio."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=tuple(GOALS), default="cpu")
-    parser.add_argument("--repeats", type=int, default=10, help="timed steps of each, after the first")
+    parser.add_argument("--repeats", type=int, default=10, help="timed steps of each kind, after the first")
     arguments = parser.parse_args()
     tf.config.experimental.enable_op_determinism()
     partition = groups.published(TASK)

@@ -1,8 +1,8 @@
-"""How long a launcher takes over thousands of runs, against only reading and writing the same files.
+"""The launcher's time for thousands of runs, compared with only reading and writing the same files.
 
     python -m benchmarks.launching [--runs 10000]
 
-Slurm is a stand-in that answers at once: what is measured is ours.
+Slurm is replaced by a fake that answers at once, so only this project's code is measured.
 """
 
 import argparse
@@ -37,10 +37,10 @@ LAUNCH = Path(__file__).parent.parent / "launch.py"
 
 
 class Slurm:
-    """A cluster that accepts everything, and writes as many files as submitit does."""
+    """A fake cluster that accepts every job and writes as many files as submitit does."""
 
     def __init__(self) -> None:
-        """Has no jobs yet."""
+        """Starts without jobs."""
         self.entries: list[Entry] = []
         self.calls = 0
 
@@ -49,11 +49,11 @@ class Slurm:
         return self.entries
 
     def max_array_size(self) -> int:
-        """Slurm's default."""
+        """Slurm's default limit."""
         return 1001
 
     def submit(self, jobs: Sequence[SlurmJob], folder: Path, snapshot: Path, settings: SlurmSettings) -> str:
-        """Pickles jobs, one file each."""
+        """Writes each job to a pickle file."""
         import cloudpickle
 
         self.calls += 1
@@ -63,14 +63,14 @@ class Slurm:
         return str(self.calls)
 
     def withdraw(self, name: str) -> None:
-        """Is never asked to."""
+        """Not used here."""
 
     def cancel(self, ids: Sequence[str]) -> None:
-        """Is never asked to."""
+        """Not used here."""
 
 
 def seconds(call: Callable[[], object]) -> float:
-    """How long a call takes, the best of three."""
+    """Duration of a call in seconds, the shortest of three."""
     times = []
     for _ in range(3):
         start = time.perf_counter()
@@ -85,18 +85,18 @@ def python(folder: Path, *arguments: str | Path) -> None:
 
 
 def begin(specs: Sequence[RunSpec], results: Path) -> list[Path]:
-    """Makes run folders as they are while their runs go on elsewhere."""
+    """Makes run folders like those of runs in progress on another machine."""
     folders = [spec.folder(results) for spec in specs]
     for folder in folders:
         folder.mkdir(parents=True)
         (folder / ".lock").touch()
-        told = {"state": "running", "step": 10, "fps": 3.5, "host": "node7", "job": "7", "heartbeat": time.time()}
-        (folder / state.NAME).write_text(json.dumps(told))
+        recorded = {"state": "running", "step": 10, "fps": 3.5, "host": "node7", "job": "7", "heartbeat": time.time()}
+        (folder / state.NAME).write_text(json.dumps(recorded))
     return folders
 
 
 def read_all(folders: Sequence[Path]) -> None:
-    """Reads each folder's state and tries its lock."""
+    """Reads each folder's state and tests its lock."""
     for folder in folders:
         json.loads((folder / state.NAME).read_bytes())
         descriptor = os.open(folder / ".lock", os.O_RDONLY)
@@ -105,9 +105,9 @@ def read_all(folders: Sequence[Path]) -> None:
 
 
 def main() -> None:
-    """Measure a plan of some size and print it."""
+    """Measure a plan and print the times."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=10_000, help=f"runs, a multiple of {POINTS:,}")
+    parser.add_argument("--runs", type=int, default=10_000, help=f"number of runs, a multiple of {POINTS:,}")
     count = parser.parse_args().runs // POINTS * POINTS
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
@@ -121,7 +121,7 @@ def main() -> None:
         cluster, results = Slurm(), home / "results"
         start = time.perf_counter()
         submit(specs, results, SlurmSettings(), cluster, lambda _: None)
-        print(f"submission    {time.perf_counter() - start:.2f} s, in {cluster.calls} arrays")
+        print(f"submission    {time.perf_counter() - start:.2f} s for {cluster.calls} arrays")
         start = time.perf_counter()
         for path in results.rglob("*.pkl"):
             path.with_suffix(".copy").write_bytes(path.read_bytes())
@@ -129,13 +129,13 @@ def main() -> None:
         look = batches.queue(results, ["large"], cluster.queue())
         found = seconds(lambda: batches.queue(results, ["large"], cluster.queue()))
         print(f"queue         {found:.2f} s to find the runs")
-        print(f"difference    {seconds(lambda: statuses(specs, results, look, 10.0)):.2f} s, nothing begun")
+        print(f"difference    {seconds(lambda: statuses(specs, results, look, 10.0)):.2f} s, no run started")
         folders = begin(specs[: count // 2], results)
         half = specs[: count // 2]
         taken = seconds(lambda: statuses(half, results, look, 10.0))
         floor = seconds(lambda: read_all(folders))
         print(f"status        {taken:.2f} s for {len(half):,} run folders, {taken / floor:.1f} times")
-        print(f"  floor       {floor:.2f} s to read their states and try their locks")
+        print(f"  floor       {floor:.2f} s to read their states and test their locks")
 
 
 if __name__ == "__main__":

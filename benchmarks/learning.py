@@ -1,7 +1,9 @@
-"""How fast Dreamer learns: its return on a toy task over random actions', after a suite that two cores end in minutes.
+"""How fast Dreamer learns: its return on a toy task relative to random actions, in minutes on two CPU cores.
 
-Run as `python -m benchmarks.learning`. Suite, schedule and records are the project's own. Dreamer's last evaluation is
-compared with the mean of all evaluations of random actions, which differ by chance only.
+    python -m benchmarks.learning
+
+It runs suites/toy.yaml through the launcher. Dreamer's last evaluation is compared with the mean of all evaluations of
+random actions, which differ only by chance.
 """
 
 import json
@@ -14,12 +16,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SUITE = ROOT / "suites" / "toy.yaml"
-GOAL = 3.0  # times the random policy's return
+GOAL = 3.0  # multiples of the return of random actions
 LIMIT = 10.0  # minutes
 
 
 def main() -> None:
-    """Train the suite from nothing; print returns, ratios and minutes."""
+    """Run the suite from scratch; print returns, ratios and minutes."""
     with tempfile.TemporaryDirectory() as results:
         start = time.monotonic()
         launch = [sys.executable, "launch.py", "run", str(SUITE), "--workers", "2", "--results", results]

@@ -1,8 +1,8 @@
-"""How long PlaNet's planner takes for an action, against this machine's rate for matrix products.
+"""The time of PlaNet's planner for an action, compared with this machine's rate for matrix products.
 
     python -m benchmarks.planning [--size paper|cpu] [--horizon 12] [--envs 1] [--actions 6]
 
-Times whole agent steps, observations to actions. Nearly all of their arithmetic is the candidates' imagination.
+It times whole agent steps, from observations to actions. Imagining the candidates takes nearly all of their arithmetic.
 """
 
 import argparse
@@ -20,8 +20,8 @@ def main() -> None:
     """Measure one size and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=("paper", "cpu"), default="cpu")
-    parser.add_argument("--horizon", type=int, default=12, help="steps that a plan looks ahead; PlaNet's by default")
-    parser.add_argument("--envs", type=int, default=1, help="environments that are planned for at once")
+    parser.add_argument("--horizon", type=int, default=12, help="imagination horizon in steps; PlaNet's by default")
+    parser.add_argument("--envs", type=int, default=1, help="environments planned for at once")
     parser.add_argument("--actions", type=int, default=6, help="action dimensions")
     parser.add_argument("--repeats", type=int, default=5, help="timed steps, after the first")
     arguments = parser.parse_args()
@@ -36,7 +36,7 @@ def main() -> None:
     rate, flops = matmul_rate(), arguments.envs * plan_flops(settings, OBSERVATIONS, arguments.actions)
     (first,) = seconds(lambda: agent.policy(observations, state, training=True), 1)
     step = median(seconds(lambda: agent.policy(observations, state, training=True), arguments.repeats))
-    # The machine's speed may drift while we measure: take the better of before and after.
+    # The machine's speed may drift during the measurement: take the better rate of before and after.
     rate = max(rate, matmul_rate())
     sizes = f"{planner.candidates} candidates, {planner.iterations} iterations, horizon {planner.horizon}"
     print(f"size             {arguments.size}: {sizes}, {arguments.envs} environments")

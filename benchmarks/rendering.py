@@ -1,4 +1,4 @@
-"""How many pictures of 64x64 pixels a second: the ray caster against OpenGL. `python -m benchmarks.rendering`."""
+"""Images of 64x64 pixels per second: the ray caster compared with OpenGL. `python -m benchmarks.rendering`."""
 
 import argparse
 import functools
@@ -9,14 +9,14 @@ from envs.raycast.opengl import SCENES, draw_by_opengl, frames_per_second, pose
 
 
 def main() -> None:
-    """Prints frames a second for each task."""
+    """Print the frames per second of each task."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rendering", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=0.5, help="time to measure each task for")
+    parser.add_argument("--seconds", type=float, default=0.5, help="duration of each task's measurement")
     seconds = parser.parse_args().seconds
-    os.environ["MUJOCO_GL"] = "disable"  # for this process only; the reference has one of its own
+    os.environ["MUJOCO_GL"] = "disable"  # for this process only; the reference is drawn in another process
     reference = draw_by_opengl(seconds=seconds)
     backend = "no OpenGL" if reference is None else str(reference["backend"])
-    print(f"{'frames a second':24} {'raycast':>9} {backend:>9} {'ratio':>7}")
+    print(f"{'frames per second':24} {'raycast':>9} {backend:>9} {'ratio':>7}")
     for i, (domain, task, camera) in enumerate(SCENES):
         physics = pose(domain, task)
         draw = functools.partial(Raycaster(physics.model.ptr).render, physics.data.ptr, camera)

@@ -1,4 +1,4 @@
-"""How fast batches are drawn from the replay, in memory and from disk, against copying as many bytes.
+"""The speed of sampling replay batches, from memory and from disk, compared with copying as many bytes.
 
 python -m benchmarks.replay
 """
@@ -52,12 +52,12 @@ def milliseconds(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Print the size of an episode, and the milliseconds of a batch for each size and place."""
+    """Print the size of an episode, and the milliseconds for each batch by size and storage."""
     episode = play()
     spec = {name: ArraySpec(array.shape[1:], array.dtype) for name, array in episode.items()}
     raw, packed = sum(array.nbytes for array in episode.values()), len(encode(episode))
     print(f"an episode of {TASK}: {raw / 1e6:.1f} MB, on disk {packed / 1e6:.1f} MB")
-    print(f"written in {milliseconds(lambda: encode(episode)):.0f} ms before the file system")
+    print(f"encoded in {milliseconds(lambda: encode(episode)):.0f} ms, without writing the file")
     for count, length in SIZES:
         batch = np.ones((count, length, *spec["image"].shape), np.uint8)
         floor = milliseconds(batch.copy)

@@ -1,9 +1,9 @@
-"""How fast a training step is, against this machine's rate for matrix products.
+"""The time of a training step, compared with this machine's rate for matrix products.
 
     python -m benchmarks.train_step [--size paper|cpu] [--kind rssm|ed2] [--actions 6] [--precision float32]
 
-Prints the arithmetic of one step, counted from the sizes of the layers, the seconds that it takes, and the share of the
-rate that a 2048^3 matrix product reaches in the same process.
+Prints the FLOPs of one step, counted from the sizes of the layers, its time in seconds, and its rate relative to a
+2048^3 matrix product in the same process.
 """
 
 import argparse
@@ -31,7 +31,7 @@ PRESETS = Path(__file__).parents[1] / "suites" / "presets.yaml"
 
 @dataclass(frozen=True)
 class Size:
-    """What is measured: an agent, the number of sequences and steps of a batch, and the number of actions."""
+    """The size of a measurement: an agent, the sequences and steps of a batch, and the number of action dimensions."""
 
     settings: AgentSettings
     sequences: int
@@ -40,7 +40,7 @@ class Size:
 
 
 def load_size(preset: str, dynamics: dict[str, Any], actions: int, precision: str = "float32") -> Size:
-    """The agent and batch of a preset, whose dynamics differ in some settings."""
+    """The agent and batch of a preset, with some settings of the dynamics changed."""
     block: dict[str, Any] = yaml.safe_load(PRESETS.read_text())[preset]
     batch = {"batch_size": 50, "batch_length": 50, **block.get("train", {})}
     agent = {name: value for name, value in block.items() if name in AgentSettings.model_fields}
@@ -50,7 +50,7 @@ def load_size(preset: str, dynamics: dict[str, Any], actions: int, precision: st
 
 
 def make_agent(size: Size) -> Dreamer:
-    """A fresh agent."""
+    """An agent with initial weights."""
     return Dreamer(size.settings, OBSERVATIONS, ActionSpec(size.actions), seed=0)
 
 
@@ -66,14 +66,14 @@ def random_batch(size: Size) -> dict[str, NDArray[Any]]:
 
 
 def matmul_rate(size: int = 2048, repeats: int = 10) -> float:
-    """Floating-point operations a second of a square float32 matrix product: the best of some, after a warm-up."""
+    """Floating-point operations per second of a square float32 matrix product: the best of several, after a warm-up."""
     x = tf.random.stateless_uniform((size, size), (0, 0))
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(x, x)))
     return 2 * size**3 / min(seconds(lambda: product().numpy(), repeats + 1)[1:])
 
 
 def seconds(call: Callable[[], Any], repeats: int) -> list[float]:
-    """How long each of some calls takes."""
+    """Duration of each of several calls in seconds."""
     times = []
     for _ in range(repeats):
         start = time.perf_counter()
@@ -87,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", choices=("paper", "cpu"), default="cpu")
     parser.add_argument("--kind", choices=("rssm", "ed2"), default="rssm")
-    parser.add_argument("--actions", type=int, default=6, help="action dimensions; ed2 makes a group of each")
+    parser.add_argument("--actions", type=int, default=6, help="action dimensions; ed2 has one group for each")
     parser.add_argument("--precision", choices=("float32", "mixed_float16", "mixed_bfloat16"), default="float32")
     parser.add_argument("--repeats", type=int, default=5, help="timed steps, after the first")
     arguments = parser.parse_args()
@@ -99,7 +99,7 @@ def main() -> None:
     agent, batch = make_agent(size), random_batch(size)
     (first,) = seconds(lambda: agent.train(batch), 1)
     step = median(seconds(lambda: agent.train(batch), arguments.repeats))
-    # The machine's speed may drift while we measure: take the better of before and after.
+    # The machine's speed may drift during the measurement: take the better rate of before and after.
     rate = max(rate, matmul_rate())
     shape = f"{size.sequences}x{size.length}"
     print(f"size             {arguments.size}, {arguments.kind}, {arguments.precision}, batch {shape}")
