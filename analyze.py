@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What came out? The command line over analysis/: statistics, figures, tables and a report of scores from anywhere."""
+"""Command line of analysis/: statistics, figures, tables and a report of scores from any source."""
 
 import argparse
 import sys
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 EPILOG = """\
 A SOURCE is the YAML file of a suite; a folder of runs, <task>/<variant>/<seed> with metrics.jsonl or TensorBoard
 events; a score file, a JSON list of {task, method, seed, xs, ys}, plain or gzip; a table of published scores (.json);
-a .csv or .parquet of task, variant, seed, step, value; or a folder of SD2's discoveries, drawn beside the scores.
-Options override a suite's own `analysis` settings."""
+a .csv or .parquet of task, variant, seed, step, value; or a folder of SD2's discoveries, shown with the scores.
+Options override the `analysis` settings of a suite."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one analysis and returns the exit code: 0, or 2 for a mistake that was explained, or 130 interrupted."""
+    """Runs one analysis and returns the exit code: 0, 2 after a reported error, 130 if interrupted."""
     arguments = _parse(argv)
     try:
         _analyze(arguments, ["analyze.py", *(sys.argv[1:] if argv is None else argv)])
@@ -40,26 +40,26 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="analyze.py",
-        description="Statistics, figures, tables and a report of suites' runs, or of scores from elsewhere.",
+        description="Statistics, figures, tables and a report of suites' runs or of scores from other sources.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="where scores come from, see below")
+    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="source of scores, see below")
     parser.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="where suites' runs are (default: results)"
+        "--results", type=Path, default=Path("results"), metavar="DIR", help="folder of suites' runs (default: results)"
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
-        help="where the analysis goes (default: the folder `analysis` beside the runs of the one suite or folder)",
+        help="folder of the analysis (default, for one suite or folder: `analysis` next to its runs)",
     )  # fmt: skip
     parser.add_argument(
         "--only", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
-        help="keep some: task=..., variant=..., seed=...; commas and * allowed",
+        help="select runs by task=..., variant=..., seed=...; commas and * are allowed",
     )  # fmt: skip
     parser.add_argument(
         "--published", nargs="+", action="extend", metavar="NAME",
-        help="published scores to show beside: methods of results/published, or own .json or .csv files "
-        "(default: those that the suites name)",
+        help="published scores to show: methods of results/published, or your own .json or .csv files "
+        "(default: those of the suites)",
     )  # fmt: skip
     parser.add_argument(
         "--export", nargs="+", action="extend", default=[], type=Path, metavar="FILE",
@@ -103,7 +103,7 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         )
         scores = select(scores, selection(arguments.only))
     if scores.runs.empty and any(discoveries.values()):
-        raise AnalysisError("there are only discoveries of SD2, which are drawn beside scores: name the scores, too")
+        raise AnalysisError("the sources have only discoveries of SD2, which are shown with scores: add scores")
     for path in arguments.export:
         export.write(scores, settings.metric, path)
     relations = joined({each.name: renamed(_relations(each), each.name, scores.renamed) for each in suites.values()})
@@ -118,7 +118,7 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
 
 
 def _suites(sources: Sequence[Path]) -> dict[Path, "Suite"]:
-    """The suites among the sources."""
+    """Path -> suite, for the sources that are suites."""
     suites: dict[Path, Suite] = {}
     for path in sources:
         if path.suffix in (".yaml", ".yml"):
@@ -129,28 +129,28 @@ def _suites(sources: Sequence[Path]) -> dict[Path, "Suite"]:
 
 
 def _out(arguments: argparse.Namespace, suites: Mapping[Path, "Suite"]) -> Path:
-    """Where the analysis goes.
+    """The folder of the analysis.
 
     Raises:
-        UserError: Nobody said, and it does not follow from the sources.
+        UserError: `--out` is missing, and the sources imply no folder.
     """
     if arguments.out:
         return arguments.out
     places = [arguments.results / suites[path].name if path in suites else path for path in arguments.sources]
     if len(places) > 1 or not (places[0].is_dir() or suites):
-        raise UserError("--out DIR is missing: say where the analysis of these sources goes")
+        raise UserError("--out DIR is missing: these sources imply no folder for the analysis")
     return places[0] / "analysis"
 
 
 def _read_suite(suite: "Suite", results: Path, metric: str) -> "Scores":
-    """The scores of a suite's planned runs, which lie under its folder."""
+    """The scores of a suite's planned runs."""
     from analysis import sources
     from analysis.scores import ExpectedRun
     from suites.plan import plan
 
     root = results / suite.name
     if not root.is_dir():
-        raise UserError(f"{root}: no results of suite {suite.name}; first run it: launch.py run {suite.place.source}")
+        raise UserError(f"{root}: no results of suite {suite.name}; run it first: launch.py run {suite.place.source}")
     expected = [
         ExpectedRun(spec.task, spec.variant, spec.seed, spec.folder(results), spec.settings.steps)
         for spec in plan(suite)
@@ -159,7 +159,7 @@ def _read_suite(suite: "Suite", results: Path, metric: str) -> "Scores":
 
 
 def _relations(suite: "Suite") -> "Relations":
-    """How the suite's variants relate, in the words of the analysis, which knows nothing of suites."""
+    """How the suite's variants relate, in types of the analysis, which does not import suites."""
     from analysis.relations import Point, Relations
 
     grid = suite.grid
@@ -178,10 +178,10 @@ def _relations(suite: "Suite") -> "Relations":
 
 
 def _settings(suites: Collection["Suite"], arguments: argparse.Namespace) -> AnalysisSettings:
-    """The suites' settings with those of the command line over them.
+    """The suites' settings, overridden by the command line.
 
     Raises:
-        AnalysisError: Suites disagree where the command line says nothing, or a value is not allowed.
+        AnalysisError: Suites differ in a setting that the command line does not set, or a value is not allowed.
     """
     from pydantic import ValidationError
 
@@ -192,7 +192,7 @@ def _settings(suites: Collection["Suite"], arguments: argparse.Namespace) -> Ana
         for name, value in suite.analysis.model_dump().items():
             if own.setdefault(name, value) != value and name not in given:
                 flag = f"--{name.replace('_', '-')}"
-                raise AnalysisError(f"suites differ in analysis.{name}, {own[name]} and {value}: choose one by {flag}")
+                raise AnalysisError(f"suites differ in analysis.{name}, {own[name]} and {value}: choose with {flag}")
     try:
         return AnalysisSettings.model_validate(own | given)
     except ValidationError as error:

@@ -1,1 +1,1 @@
-"""What it means: scores, statistics, figures and tables."""
+"""From runs to scores, statistics, figures, tables and a report."""

@@ -1,6 +1,6 @@
-"""rliable's stratified bootstrap (Agarwal et al. 2021), from a seed of its own each time.
+"""rliable's stratified bootstrap (Agarwal et al. 2021), reseeded at each call.
 
-Whoever calls it once a variant gets equal numbers for equal scores, and another variant moves none of them.
+Called once for each variant, it gives equal numbers for equal scores, whatever other variants there are.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,17 +15,17 @@ from analysis.settings import AnalysisSettings
 
 Array = NDArray[np.float64]
 
-BAND_REPETITIONS = 2000  # enough for a drawn band, which has many intervals and not one; rliable's own for profiles
+BAND_REPETITIONS = 2000  # for bands, which consist of many intervals; rliable's default for profiles
 
 
 def interval(
     scores: Sequence[NDArray[Any]], function: Callable[..., Array], settings: AnalysisSettings
 ) -> tuple[Array, Array]:
-    """A statistic and its percentile interval, runs being drawn anew within each task.
+    """A statistic and its percentile bootstrap interval; runs are resampled within each task.
 
     Args:
-        scores: Runs x tasks; several such arrays are resampled independently of each other.
-        function: From arrays of these shapes to K values.
+        scores: Runs x tasks; several such arrays are resampled independently.
+        function: Maps arrays of these shapes to K values.
         settings: `repetitions`, `confidence` and `seed`.
 
     Returns:
@@ -46,13 +46,13 @@ def interval(
 
 
 def for_bands(settings: AnalysisSettings) -> AnalysisSettings:
-    """The same with no more repetitions than a band needs."""
+    """The settings with at most `BAND_REPETITIONS` repetitions."""
     return settings.model_copy(update={"repetitions": min(settings.repetitions, BAND_REPETITIONS)})
 
 
 @contextmanager
 def global_seed(seed: int) -> Iterator[None]:
-    """Seeds numpy's global generator for a while: rliable 1.2.0 draws from it, whatever its `random_state`."""
+    """Seeds numpy's global generator within the context: rliable 1.2.0 draws from it and ignores `random_state`."""
     state = np.random.get_state()  # noqa: NPY002
     np.random.seed(seed)  # noqa: NPY002
     try:

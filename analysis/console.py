@@ -1,4 +1,4 @@
-"""What a person is told on the terminal: what is wrong with the data, the tables, and where the files are."""
+"""Terminal output: problems of the data, the tables, and where the files are."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,34 +10,34 @@ from rich.table import Table as RichTable
 from analysis.checks import Finding
 from analysis.tables import Table
 
-COLUMN = 11  # characters of the narrowest column that is still worth reading
+COLUMN = 11  # characters of the narrowest readable column
 SHOWN = 5  # items of a finding; checks.md has all
 
 
 def show(findings: Iterable[Finding], tables: Iterable[Table], paths: Sequence[Path], console: Console) -> None:
-    """Prints findings, tables and where the files are; a note that several tables share only once."""
+    """Prints findings, tables and the paths of the files; prints a note that several tables share once."""
     for finding in findings:
         if finding.warning:
             _show_finding(finding, console)
     printed: set[str] = set()
     for table in tables:
         if len(table.columns) * COLUMN > console.width:
-            _say(console, f"{escape(table.heading)}: too wide for this terminal, see tables.md")
+            _print(console, f"{escape(table.heading)}: too wide for this terminal, see tables.md")
             continue
         console.print(_rich(table))
         if notes := [note for note in table.notes if note not in printed]:
-            _say(console, escape(" ".join(notes)))
+            _print(console, escape(" ".join(notes)))
         printed.update(notes)
-    _say(console, f"Figures, tables, checks and the report are in [bold]{escape(str(paths[0].parent))}[/]:")
-    _say(console, "  " + escape("  ".join(path.name for path in paths)))
+    _print(console, f"Figures, tables, checks and the report are in [bold]{escape(str(paths[0].parent))}[/]:")
+    _print(console, "  " + escape("  ".join(path.name for path in paths)))
 
 
 def _show_finding(finding: Finding, console: Console) -> None:
-    _say(console, f"[bold yellow]Warning:[/] {escape(finding.title)}; {escape(finding.rule)}")
+    _print(console, f"[bold yellow]Warning:[/] {escape(finding.title)}; {escape(finding.rule)}")
     for item in finding.items[:SHOWN]:
-        _say(console, f"  {escape(item)}")
+        _print(console, f"  {escape(item)}")
     if len(finding.items) > SHOWN:
-        _say(console, f"  and {len(finding.items) - SHOWN} more, see checks.md")
+        _print(console, f"  and {len(finding.items) - SHOWN} more, see checks.md")
 
 
 def _rich(table: Table) -> RichTable:
@@ -50,5 +50,5 @@ def _rich(table: Table) -> RichTable:
     return rich
 
 
-def _say(console: Console, text: str) -> None:
+def _print(console: Console, text: str) -> None:
     console.print(text, highlight=False, soft_wrap=True)

@@ -1,5 +1,5 @@
-"""What goes wrong with the data, told to the user without a traceback."""
+"""Errors that are reported to the user without a traceback."""
 
 
 class AnalysisError(Exception):
-    """Data that cannot be analysed; the message says what, where and what was expected."""
+    """Data that cannot be analysed; the message names the problem, its place and what was expected."""

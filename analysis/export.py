@@ -1,4 +1,4 @@
-"""What was read, written for others: the tidy table, and score files of the Dreamer family."""
+"""Export of scores: the tidy table, and score files of the Dreamer family."""
 
 import gzip
 import json
@@ -11,10 +11,10 @@ from analysis.scores import RUN, Scores
 
 
 def write(scores: Scores, metric: str, path: Path) -> None:
-    """Writes the scores to a file, in the form that its ending asks for.
+    """Writes the scores to a file in the format of its ending.
 
     Raises:
-        AnalysisError: For another ending than .parquet, .csv, .csv.gz, .json and .json.gz.
+        AnalysisError: The ending is not .parquet, .csv, .csv.gz, .json or .json.gz.
     """
     name = path.name.lower()
     plain = name.removesuffix(".gz")
@@ -25,7 +25,7 @@ def write(scores: Scores, metric: str, path: Path) -> None:
     elif plain.endswith(".json"):
         content = to_score_file(scores, metric)
     else:
-        raise AnalysisError(f"{path}: scores are written to .parquet, .csv or .json, the latter two also with .gz")
+        raise AnalysisError(f"{path}: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz")
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write(path, content if plain == name else gzip.compress(content, mtime=0))
 
@@ -36,7 +36,7 @@ def to_parquet(scores: Scores) -> bytes:
 
 
 def to_csv(scores: Scores) -> bytes:
-    """The tidy table as CSV, every number in full."""
+    """The tidy table as CSV, with all digits."""
     return scores.table.to_csv(index=False, lineterminator="\n").encode()
 
 

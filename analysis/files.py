@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writes of files."""
 
 import os
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ LISTING = "files.txt"
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Replaces a file in one step, so that a reader or a crash never meets half of it."""
+    """Replaces a file in one step, so that neither a reader nor a crash leaves half of it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with temporary.open("wb") as file:
         file.write(content.encode() if isinstance(content, str) else content)
@@ -18,9 +18,10 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def write_all(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
-    """Writes the files of one analysis and a list of their names, and returns their paths.
+    """Writes the files of one analysis and a list of their names; returns their paths.
 
-    What the list of an earlier analysis names and this one does not have is removed: a folder tells of one analysis.
+    Removes the files of an earlier analysis that this one does not make, by the earlier list: a folder holds one
+    analysis.
     """
     folder.mkdir(parents=True, exist_ok=True)
     listing = folder / LISTING

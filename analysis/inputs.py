@@ -1,4 +1,4 @@
-"""What all results are made from: scores and settings, and what follows from them for more than one result."""
+"""Inputs of all results: scores, settings, and values derived from them that several results share."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,15 +21,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What an analysis is made from.
+    """Inputs of an analysis.
 
     Attributes:
-        scores: What was read.
+        scores: The scores as read.
         settings: How scores, statistics and figures are made.
         relations: How the variants relate.
-        published: Methods whose printed scores are shown beside the measured ones.
-        discoveries: Figures of what SD2 found.
-        command: The command line that asks for this analysis.
+        published: Methods whose published scores are shown with the measured ones.
+        discoveries: Figures of SD2's discoveries.
+        command: The command line of this analysis.
     """
 
     scores: Scores
@@ -42,15 +42,15 @@ class Inputs:
 
     @cached_property
     def variants(self) -> Sequence[str]:
-        """All variants in the order of the suites or files, those without a score too."""
+        """All variants, including those without a score, in the order of the suites or files."""
         return list(dict.fromkeys(self.scores.runs["variant"]))
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """The usable evaluations, as `scores.usable` gives them, by task and then in the order of the variants.
+        """The usable evaluations, from `scores.usable`, by task and then in the order of the variants.
 
         Raises:
-            AnalysisError: There is none.
+            AnalysisError: No evaluation is usable.
         """
         table = self.ordered(usable(self.scores, self.settings.metric))
         if table.empty:
@@ -62,17 +62,17 @@ class Inputs:
 
     @cached_property
     def finals(self) -> pd.DataFrame:
-        """The final score of each run; raw."""
+        """The final score of each run, not normalised."""
         return scoring.final_scores(self.evaluations, self.settings)
 
     @cached_property
     def normalized(self) -> pd.DataFrame:
-        """The final score of each run; normalised."""
+        """The normalised final score of each run."""
         return scoring.normalize(self.finals, self.settings)
 
     @cached_property
     def scoring(self) -> str:
-        """What a score and an interval are, in words."""
+        """How scores and intervals are computed, as text."""
         return scoring.describe(self.settings, self.evaluations, self.finals)
 
     @cached_property
@@ -92,7 +92,7 @@ class Inputs:
 
 
 def shared(compute: Callable[[Inputs], T]) -> Callable[[Inputs], T]:
-    """Computes a statistic of some inputs once, whichever results ask for it."""
+    """Caches a statistic, so that it is computed once for each inputs."""
 
     @wraps(compute)
     def once(inputs: Inputs) -> T:

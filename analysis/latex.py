@@ -1,4 +1,4 @@
-"""Tables in LaTeX: floats to copy into a paper, and a document of them that compiles as it is."""
+"""Tables in LaTeX: floats to copy into a paper, and a complete document of them."""
 
 import math
 import re
@@ -16,20 +16,20 @@ SPECIAL = {
     "|": r"\textbar{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
-DETAIL = re.compile(r"(?: (?=[\[(])|, (?=n=))")  # between a number and what stands behind it
+DETAIL = re.compile(r"(?: (?=[\[(])|, (?=n=))")  # between a number and its detail
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
-PIECE = re.compile(r"[^ +,/_]+[ +,/_]*|[ +,/_]+")  # of a heading, that stays in one line
+PIECE = re.compile(r"[^ +,/_]+[ +,/_]*|[ +,/_]+")  # of a heading that is not broken
 GAP = 2  # characters between columns
-WIDE = 90  # characters of a row that a page of a paper has room for
-HIGH = 48  # lines of a table that a page has room for
-HEADING = 14  # characters of a heading that are not broken up over narrow cells
+WIDE = 90  # characters of a row that fit on a page of a paper
+HIGH = 48  # lines of a table that fit on a page
+HEADING = 14  # characters of a heading that stay in one line over narrow cells
 
 
 def to_latex(table: Table) -> str:
-    """A floating table, or several with a part of the rows each if they are too many for a page.
+    """A floating table, or several with a part of the rows each if the rows do not fit on a page.
 
-    What stands behind a number is in smaller type: beside it, or under it where the table would be too wide. What is
-    still larger than the page is shrunk to it. A paper that they are copied into needs booktabs and graphicx.
+    The detail of a number is in smaller type: next to it, or under it if the table would be too wide. A table that is
+    still larger than the page is scaled to it. A paper that includes the tables needs booktabs and graphicx.
     """
     below = [[row[j] for row in table.rows] for j in range(len(table.columns))]
     widths = [max(map(len, cells), default=0) for cells in below]
@@ -56,7 +56,7 @@ def to_latex(table: Table) -> str:
 
 
 def latex_document(tables: Sequence[Table]) -> str:
-    """All tables as a document that compiles as it is."""
+    """All tables as a complete document."""
     head = [
         r"\documentclass{article}",
         r"\usepackage[utf8]{inputenc}",
@@ -70,14 +70,14 @@ def latex_document(tables: Sequence[Table]) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Text that LaTeX prints as it stands; a letter that its common fonts lack by its number, as U+03BB."""
+    """Text that LaTeX prints literally; a letter that its common fonts lack becomes its code point, such as U+03BB."""
     return "".join(
         SPECIAL.get(character, character) if character in LATIN else f"U+{ord(character):04X}" for character in text
     )
 
 
 def _float(caption: str, spec: str, lines: Sequence[str]) -> str:
-    """A table under its caption, shrunk to the page if need be."""
+    """A table under its caption, scaled to the page if it is larger."""
     return "\n".join([
         r"\begin{table}[htbp]", r"\centering\small", rf"\caption{{{caption}}}", r"\smallskip",
         r"\resizebox*{!}{\ifdim\totalheight>.8\textheight .8\textheight\else\totalheight\fi}{%",
@@ -99,7 +99,7 @@ def _heading(text: str, width: int, beside: bool, name: bool) -> str:
 
 
 def _row(table: Table, index: int, beside: Sequence[bool], stacked: bool) -> str:
-    """A row of the table; if stacked, in two lines of which the second has the details of the numbers."""
+    """A row of the table; if stacked, two lines, the second with the details of the numbers."""
     upper = [escape_latex(cell) for cell in table.rows[index][: table.names]]
     lower = [""] * table.names
     for j, cell in enumerate(table.rows[index][table.names :], start=table.names):
@@ -118,10 +118,10 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _number(text: str) -> str:
-    """A number, or what stands behind one, with minus signs for hyphens and a dash for what is absent."""
+    """A number or its detail, with minus signs for hyphens and a dash for an absent value."""
     return "--" if text == ABSENT else MINUS.sub("$-$", escape_latex(text))
 
 
 def _guarded(line: str) -> str:
-    """A line that does not read as an option of the line break before it."""
+    """A line that LaTeX does not take for an option of the line break before it."""
     return "{}" + line if line.startswith(("[", "*")) else line

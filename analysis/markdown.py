@@ -4,7 +4,7 @@ import re
 
 from analysis.tables import Table
 
-# What Markdown would read as a sign of its own; an underscore within a word is none.
+# Characters with a meaning in Markdown; an underscore within a word has none.
 SPECIAL = re.compile(r"[\\`*<>~&$|]|(?<![^\W_])_|_(?![^\W_])")
 
 

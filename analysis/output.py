@@ -1,4 +1,4 @@
-"""From results to the files of their folder: numbers, tables, figures and the report that shows them."""
+"""Files of an analysis: numbers, tables, figures and the report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from analysis.result import Result
 
 
 def write(inputs: Inputs, results: Sequence[Result], folder: Path) -> list[Path]:
-    """Writes the files of all results in place of those of an earlier analysis; returns their paths."""
+    """Writes the files of all results, replacing those of an earlier analysis; returns their paths."""
     plots = [plot for result in results for plot in result.plots]
     tables = [table for result in results for table in result.tables]
     rendered = {plot.name: plot.render() for plot in plots}
@@ -35,7 +35,7 @@ def _csv(table: pd.DataFrame) -> str:
 
 
 def _sources(published: Sequence[Published]) -> Sequence[str]:
-    """Where the drawn baselines come from, and what to know of them, as a section of Markdown."""
+    """The sources of the published scores, with notes, as a section of Markdown."""
     return ["## Published scores\n", *map(_source, published), ""] if published else []
 
 

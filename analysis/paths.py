@@ -1,4 +1,4 @@
-"""Paths as they may stand in files that others read: without the folders of the machine that wrote them."""
+"""Paths for files that are shared: without the folders of the machine that wrote them."""
 
 import shlex
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def shown(path: str | Path, parts: int = 1) -> str:
-    """A path relative to the working directory; of an absolute one elsewhere only the last parts, behind `...`."""
+    """A path relative to the working directory; for an absolute path elsewhere, `...` and its last parts."""
     path, here = Path(path), Path.cwd()
     if not path.is_absolute():
         return str(path)
@@ -14,7 +14,7 @@ def shown(path: str | Path, parts: int = 1) -> str:
 
 
 def shown_command(words: Sequence[str]) -> str:
-    """A command line with its paths so shown."""
+    """A command line with its paths shown by `shown`."""
     return shlex.join(map(_word, words))
 
 

@@ -1,4 +1,4 @@
-"""Scores that papers printed, to draw beside one's own."""
+"""Published scores, shown with measured ones."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -15,16 +15,16 @@ FOLDER = Path(__file__).parents[1] / "results" / "published"
 
 @dataclass(frozen=True)
 class Published:
-    """One method's scores: a point a task, without seeds or intervals.
+    """The scores of one method: one number per task, without seeds or intervals.
 
     Attributes:
-        method: The method's name in print.
-        source: The paper, and the table in it.
+        method: The method's display name.
+        source: The paper and its table.
         unit: What a score is.
-        scores: Task -> score, tasks that were not measured absent.
+        scores: Task -> score; a task that was not measured is absent.
         steps: Environment steps of training behind a score; None if unknown.
-        observations: What the agent saw; nothing if unknown.
-        note: What to know before comparing.
+        observations: What the agent observed; empty if unknown.
+        note: Caveats of a comparison.
     """
 
     method: str
@@ -36,19 +36,19 @@ class Published:
     note: str = ""
 
     def score(self, task: str) -> float | None:
-        """The method's score on a task, by either of the names of dm_control's ball in cup."""
+        """The method's score on a task; both names of dm_control's ball in cup are accepted."""
         return self.scores.get(task.replace("_ball_in_cup_", "_cup_"))
 
     @property
     def label(self) -> str:
-        """How a legend names it."""
+        """The name in a legend."""
         steps = "" if self.steps is None else f"{self.steps:.0e} steps".replace("e+0", "e")
         known = ", ".join(filter(None, (self.observations, steps)))
         return f"{self.method}, published ({known})" if known else f"{self.method}, published"
 
 
 def published_names() -> list[str]:
-    """All methods with published scores here."""
+    """All methods in results/published."""
     return sorted(path.stem for path in FOLDER.glob("*.json"))
 
 
@@ -56,11 +56,11 @@ def read_published(names: Sequence[str]) -> list[Published]:
     """The published scores of methods, in the order of their names.
 
     Args:
-        names: Each is a method of results/published, or a file of one's own: a .json of their form, or a .csv table
-            with a row a task, a column `task` and a column a method, empty where a method was not measured.
+        names: Methods of results/published, or files: a .json of the same format, or a .csv with one row per task, the
+            column `task` and one column per method, empty where a method was not measured.
 
     Raises:
-        AnalysisError: There are none under a name, or a file does not hold what it should.
+        AnalysisError: A name is unknown, or a file is malformed.
     """
     methods: list[Published] = []
     for name in names:
@@ -73,8 +73,8 @@ def read_published(names: Sequence[str]) -> list[Published]:
         else:
             near = difflib.get_close_matches(name, known, n=1)
             raise AnalysisError(
-                f"no published scores named {name!r} in {FOLDER}; there are {', '.join(known) or 'none'}, and any "
-                f".json or .csv file can be named." + (f" Did you mean {near[0]!r}?" if near else "")
+                f"no published scores named {name!r} in {FOLDER}; there are {', '.join(known) or 'none'}; a "
+                f".json or .csv file is also accepted." + (f" Did you mean {near[0]!r}?" if near else "")
             )
     return methods
 
@@ -91,27 +91,27 @@ def _read_object(path: Path) -> Published:
 
 
 def _read_table(path: Path) -> list[Published]:
-    expected = "a table of published scores has a column task, and a column of numbers for each method"
+    expected = "a table of published scores has the column task and a column of numbers for each method"
     try:
         table = pd.read_csv(path)
     except OSError as error:
         raise AnalysisError(f"{path}: cannot be read: {error.strerror}; {expected}") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise AnalysisError(f"{path}: no CSV ({error}); {expected}") from None
+        raise AnalysisError(f"{path}: not CSV ({error}); {expected}") from None
     if "task" not in table or len(table.columns) < 2:
         raise AnalysisError(f"{path}: has the columns {', '.join(map(str, table.columns))}; {expected}")
     if doubled := sorted(set(table["task"][table["task"].duplicated()])):
-        raise AnalysisError(f"{path}: two rows of {doubled[0]}; a task is one row")
+        raise AnalysisError(f"{path}: two rows of {doubled[0]}; each task has one row")
     methods = []
     for method in table.columns.drop("task"):
         if not pd.api.types.is_numeric_dtype(table[method]):
-            raise AnalysisError(f"{path}: the column {method} holds other things than numbers; {expected}")
+            raise AnalysisError(f"{path}: the column {method} has values that are not numbers; {expected}")
         scores = table.set_index("task")[method].dropna()
         methods.append(
             Published(
                 str(method),
                 path.name,
-                "score as the table has it",
+                "score as in the table",
                 {str(task): float(score) for task, score in scores.items()},
             )
         )

@@ -1,4 +1,4 @@
-"""The ends of the scales that agents are compared on: random play and a human on Atari, or what a file says."""
+"""Scales of normalisation: random play and a human on Atari, or a file of scales."""
 
 import csv
 import math
@@ -31,10 +31,10 @@ class References:
     """Two scores a game.
 
     Attributes:
-        source: Where they are printed.
-        unit: What a score is.
+        source: Where they are published.
+        unit: The unit of a score.
         random: Task -> score of uniformly random actions.
-        human: Task -> score of a human who had practised.
+        human: Task -> score of a practised human.
     """
 
     source: str
@@ -50,11 +50,11 @@ def references() -> References:
 
 
 def read_scales(path: Path) -> dict[str, Scale]:
-    """Task -> its scale, from a CSV file with the columns task, low and high; others are not read.
+    """Task -> scale, from a CSV file with the columns task, low and high; other columns are ignored.
 
     Raises:
-        AnalysisError: The file cannot be read or lacks a column; a task stands twice; its ends are equal or no finite
-            numbers.
+        AnalysisError: The file cannot be read or lacks a column; a task has two lines; low and high are equal or not
+            finite.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -79,12 +79,12 @@ def read_scales(path: Path) -> dict[str, Scale]:
     for number, line in enumerate(lines, 2):
         where, task = f"normalization {path}, line {number}", (line["task"] or "").strip()
         if task in scales:
-            raise AnalysisError(f"{where}: {task} stands there a second time; each task has one line")
+            raise AnalysisError(f"{where}: second line of {task}; each task has one line")
         scales[task] = Scale(_number(line, "low", where), _number(line, "high", where))
         if scales[task].low == scales[task].high:
             raise AnalysisError(
-                f"{where}: low and high of {task} are both {scales[task].low:g}; they are the returns that count as 0 "
-                "and as 1, and so differ"
+                f"{where}: low and high of {task} are both {scales[task].low:g}; the returns that count as 0 "
+                "and as 1 must differ"
             )
     return scales
 

@@ -1,4 +1,4 @@
-"""How the variants of suites relate: as points of a sweep, and in comparisons."""
+"""How the variants of suites relate: points of a sweep, and comparisons."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Point:
-    """A variant's place among those that differ from it in one swept setting.
+    """The position of a variant in a sweep of one setting.
 
     Attributes:
-        line: What they have in common: the name of the variant that was swept, and other settings swept with it.
-        value: Its value of the setting.
+        line: What the points of one line share: the swept variant, and the values of other swept settings.
+        value: The variant's value of the setting.
     """
 
     line: str
@@ -19,13 +19,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Relations:
-    """What results have to know of a suite; variants go by their full names, the point of the sweep included.
+    """What results need from a suite; variants have their full names, including the point of the sweep.
 
     Attributes:
-        families: Variant, or line of a sweep -> the variant that was swept; those that share one share a colour. One
-            that is absent is a family of its own.
-        sweeps: Swept setting whose values are numbers -> variant -> its point.
-        comparisons: Name -> variants that have figures of their own.
+        families: Variant, or line of a sweep -> the variant that was swept; a family shares one colour. An
+            absent variant is its own family.
+        sweeps: Swept setting with numeric values -> variant -> its point.
+        comparisons: Name -> variants that are compared in separate figures.
     """
 
     families: Mapping[str, str] = field(default_factory=dict)
@@ -34,7 +34,7 @@ class Relations:
 
 
 def renamed(relations: Relations, suite: str, names: Collection[str]) -> Relations:
-    """The relations in one suite where some variants go by `suite/variant`, since another suite has their names."""
+    """The relations of one suite, with the variants in `names`, which another suite also has, as `suite/variant`."""
 
     def name(variant: str) -> str:
         return f"{suite}/{variant}" if variant in names else variant
@@ -47,10 +47,10 @@ def renamed(relations: Relations, suite: str, names: Collection[str]) -> Relatio
 
 
 def joined(relations: Mapping[str, Relations]) -> Relations:
-    """The relations of several suites together; of more than one suite, comparisons are named by their suite.
+    """The relations of several suites; with more than one, the names of comparisons begin with their suite.
 
     Args:
-        relations: Suite -> the relations in it, its variants called as in the scores.
+        relations: Suite -> its relations, with the variant names of the scores.
     """
     sweeps: dict[str, dict[str, Point]] = {}
     for each in relations.values():

@@ -1,4 +1,4 @@
-"""The report of an analysis: what is on its page, in which order."""
+"""The report of an analysis: the content of its page, in order."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -16,15 +16,15 @@ from analysis.sources.events import last_video
 
 NAMED = 3  # variants in a sentence
 FOLDER = 4  # last parts of a run's folder: suite, task, variant, seed
-VIDEOS, VIDEO_BYTES = 40, 15_000_000  # that a page can hold and still open at once
+VIDEOS, VIDEO_BYTES = 40, 15_000_000  # limits of a page that opens without delay
 
 
 def page(inputs: Inputs, results: Sequence[Result], svgs: Mapping[str, bytes]) -> Page:
     """Puts figures, tables and single runs on one page.
 
     Args:
-        inputs: What the results are made from.
-        results: What the page shows.
+        inputs: The inputs of the results.
+        results: The results on the page.
         svgs: Name of a figure -> its SVG file.
     """
     sections = []
@@ -41,24 +41,24 @@ def page(inputs: Inputs, results: Sequence[Result], svgs: Mapping[str, bytes]) -
 
 
 def _lead(inputs: Inputs) -> str:
-    """The answer in one or two sentences, in numbers."""
+    """The main result in one to three sentences."""
     statistics, probabilities = aggregates.numbers(inputs), improvement.numbers(inputs)
     iqm = statistics[statistics["statistic"] == "iqm"].sort_values("value", ascending=False, kind="stable")
     ranked = ", ".join(f"{row['variant']} {_interval(row)}" for row in iqm.head(3).to_dict("records"))
-    lead = f"Interquartile mean of normalised scores{', highest first' if len(iqm) > 1 else ''}: {ranked}."
+    lead = f"Interquartile mean (IQM) of normalised scores{', highest first' if len(iqm) > 1 else ''}: {ranked}."
     if not probabilities.empty:
         reference = probabilities["reference"].iloc[0]
         better = probabilities[probabilities["low"] > 0.5]
         worse = probabilities[probabilities["high"] < 0.5]
-        said = [
-            f"{_several(list(rows['variant']))} {word} {reference}"
-            for rows, word in ((better, "probably improve on"), (worse, "probably fall behind"))
+        sides = [
+            f"{side} 0.5 for {_several(list(rows['variant']))}"
+            for rows, side in ((better, "above"), (worse, "below"))
             if not rows.empty
         ]
-        undecided = f"no variant differs from {reference}"
-        lead += f" By the interval of the probability of improvement, {'; '.join(said) or undecided}."
+        where = " and ".join(sides) or "neither above nor below 0.5 for any variant"
+        lead += f" The interval of the probability of improvement over {reference} is {where}."
         if inputs.finals.groupby(["task", "variant"]).size().min() < FEW_SEEDS:
-            lead += " With so few seeds that is a hint, not a proof."
+            lead += f" With fewer than {FEW_SEEDS} seeds, this is weak evidence."
     return lead
 
 
@@ -85,7 +85,7 @@ def _facts(inputs: Inputs) -> list[tuple[str, str]]:
 
 
 def _runs(inputs: Inputs) -> Iterator[RunCurve]:
-    """Every run's curve, with its last evaluation's video as long as the page can hold them: lowest seeds first."""
+    """The curve of every run, and the last video of the runs with the lowest seeds, up to the limits of the page."""
     table = inputs.evaluations
     curves = {
         name: (run["step"].tolist(), run["score"].tolist()) for name, run in table.groupby(["task", "variant", "seed"])

@@ -1,4 +1,4 @@
-"""A result: the numbers of one statistic with the figures, captions and tables that show them."""
+"""A result: the numbers of one statistic with its figures, captions and tables."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +11,13 @@ from analysis.figures.style import KINDS, render
 from analysis.tables import Table
 
 Section = Literal["overview", "tasks", "ablations", "predictions", "compute", "discovery", "quality", "provenance"]
-HEADINGS: Mapping[Section, str] = {  # of the report, in order
+HEADINGS: Mapping[Section, str] = {  # in the order of the report
     "overview": "Over all tasks",
-    "tasks": "Task by task",
+    "tasks": "Results by task",
     "ablations": "Ablations",
-    "predictions": "Predictions of the world models",
-    "compute": "What it costs",
-    "discovery": "Groups of actions",
+    "predictions": "Prediction errors of the world models",
+    "compute": "Computational cost",
+    "discovery": "Discovered action groups",
     "quality": "Data quality",
     "provenance": "Provenance",
 }
@@ -25,13 +25,13 @@ HEADINGS: Mapping[Section, str] = {  # of the report, in order
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure that can be drawn, in another process too.
+    """A figure that can be drawn, also in another process.
 
     Attributes:
-        name: Of its files.
+        name: The stem of its files.
         title: What it shows.
-        caption: In full: what is to be seen, and what it rests on.
-        brief: The caption in two or three lines, for a PNG that travels alone.
+        caption: The full caption: marks, intervals, data, scoring and command.
+        brief: A caption of at most three lines, for the PNG.
         draw: Draws it.
     """
 
@@ -49,16 +49,16 @@ class Plot:
 
 @dataclass(frozen=True)
 class Result:
-    """What one question gives.
+    """The numbers, figures and tables of one statistic.
 
     Attributes:
-        section: Where it belongs in the report.
-        numbers: Name of a CSV file -> the numbers in full; an empty table has no file.
+        section: Its section of the report.
+        numbers: Name of a CSV file -> its numbers; an empty table has no file.
         plots: Its figures.
-        tables: Its tables, which all outputs have.
-        report_tables: Tables that only the report has.
-        documents: Name of any other file -> its text.
-        intro: What to know before reading its section of the report.
+        tables: Tables of all outputs.
+        report_tables: Tables of the report only.
+        documents: Name of another file -> its text.
+        intro: Introduction of its section of the report.
     """
 
     section: Section

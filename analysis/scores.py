@@ -1,4 +1,4 @@
-"""All that was measured in many runs, as one tidy table beside a table of the runs, whatever it was read from."""
+"""Measurements of many runs as one tidy table, with a table of the runs, whatever their source."""
 
 import difflib
 import fnmatch
@@ -20,12 +20,12 @@ from pandas.api.types import union_categoricals
 from analysis.errors import AnalysisError
 
 Array = NDArray[np.float64]
-RUN = ["task", "variant", "seed"]  # what names a run
-ERROR = [*RUN, "measure", "horizon"]  # what names a model error of a run
+RUN = ["task", "variant", "seed"]  # the name of a run
+ERROR = [*RUN, "measure", "horizon"]  # the name of a model error of a run
 TABLE = ["suite", *RUN, "step", "metric", "value", "episodes"]
 CATEGORICAL = ["suite", "task", "variant", "metric"]
 MODEL_ERRORS = [*RUN, "step", "measure", "horizon", "value", "sequences"]
-# Column of the table of runs -> what stands there if nothing is known.
+# Column of the table of runs -> its value if unknown.
 RUNS: Mapping[str, Any] = {
     "suite": "",
     "task": "",
@@ -52,7 +52,7 @@ MODEL_ERROR = re.compile(r"model_error/(image|reward|kl)/([1-9][0-9]{0,8})")
 
 @dataclass(frozen=True)
 class ExpectedRun:
-    """A run that a suite plans, whether or not its folder exists."""
+    """A planned run of a suite; its folder may be absent."""
 
     task: str
     variant: str
@@ -62,38 +62,38 @@ class ExpectedRun:
 
 
 class Points(NamedTuple):
-    """What a run measured of one metric, in the order of reading: arrays of one length."""
+    """The values of one metric of a run, in the order of reading: arrays of equal length."""
 
     steps: Array  # environment steps
-    values: Array  # NaN where a file has none
-    episodes: Array  # that a value is averaged over, NaN if unknown
+    values: Array  # NaN if absent
+    episodes: Array  # behind each value, NaN if unknown
 
 
 class Run(NamedTuple):
-    """One run as a reader finds it."""
+    """One run as read."""
 
-    about: Mapping[str, Any]  # its row of `Scores.runs`; what is absent is unknown
-    values: Mapping[str, Points]  # metric -> what was measured of it
+    about: Mapping[str, Any]  # its row of `Scores.runs`; absent columns are unknown
+    values: Mapping[str, Points]  # metric -> its values
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What was read, before anything is left out.
+    """All data as read, nothing left out.
 
-    A run's name is its task, variant and seed. Variants of one name from several suites are one variant, unless two of
-    them have a run of the same task and seed: then every variant of that name is called `suite/variant`.
+    A run is named by its task, variant and seed. Variants with one name in several suites are one variant, unless two
+    of them have a run of the same task and seed: then every variant of that name is called `suite/variant`.
 
     Attributes:
-        table: One row a value: suite, task, variant, seed, step (environment steps), metric, value (NaN where the file
-            has none), episodes (that the value is averaged over, NaN if unknown). Suite, task, variant and metric are
-            categorical. All metrics of a run are there, each in the order of reading: what was measured twice, and NaN.
-        runs: One row a run: suite, task, variant, seed, folder (empty if none), planned (environment steps, NaN if
+        table: One row per value: suite, task, variant, seed, step (environment steps), metric, value (NaN if absent),
+            episodes (that the value is averaged over, NaN if unknown). Suite, task, variant and metric are categorical.
+            It has all metrics of a run in the order of reading, including repeated steps and NaN.
+        runs: One row per run: suite, task, variant, seed, folder (empty if none), planned (environment steps, NaN if
             unknown), state (`missing` if there is no folder, empty if unknown), renderer, action_repeat (NaN if
             unknown), settings (JSON object: dotted key -> value), commit, dirty (`clean` or `dirty`), device, versions
-            (JSON object: package -> version), attempts (NaN if unknown), torn (lines that are no JSON object, and
-            event files that end within an event). What is text is empty if unknown.
-        source: Where the scores come from, for captions.
-        unplanned: Run folders that were found beside the planned ones, and were not read.
+            (JSON object: package -> version), attempts (NaN if unknown), torn (number of lines that are not a JSON
+            object, or of event files that end within an event). Unknown text is empty.
+        source: The name of the source, for captions.
+        unplanned: Run folders that the suite does not plan; they are not read.
         renamed: Variants that are called `suite/variant`.
     """
 
@@ -105,7 +105,7 @@ class Scores:
 
 
 def by_metric(rows: Iterable[tuple[float, str, float, float]]) -> dict[str, Points]:
-    """Metric -> its points, from rows step, metric, value, episodes."""
+    """Metric -> its values, from rows step, metric, value, episodes."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for step, metric, value, episodes in rows:
         found.setdefault(metric, []).append((step, value, episodes))
@@ -113,7 +113,7 @@ def by_metric(rows: Iterable[tuple[float, str, float, float]]) -> dict[str, Poin
 
 
 def from_runs(runs: Sequence[Run], source: str, unplanned: Iterable[Path] = ()) -> Scores:
-    """Runs that were read one by one, as scores; no two of a suite have the same name."""
+    """Scores from runs that were read one by one; names are unique within a suite."""
     about = runs_frame(pd.DataFrame([run.about for run in runs]))
     found = [(i, metric, points) for i, run in enumerate(runs) for metric, points in run.values.items()]
     sizes = [len(points.steps) for *_, points in found]
@@ -136,7 +136,7 @@ def from_runs(runs: Sequence[Run], source: str, unplanned: Iterable[Path] = ()) 
 
 
 def from_table(table: pd.DataFrame, source: str) -> Scores:
-    """A tidy table that was read as a whole, as scores; its columns are those of `Scores.table`."""
+    """Scores from a tidy table with the columns of `Scores.table`."""
     categories = {name: table[name].astype(object).astype("category") for name in CATEGORICAL}
     table = table.assign(**categories).astype({"seed": int, "step": float, "value": float, "episodes": float})[TABLE]
     runs = table[["suite", *RUN]].drop_duplicates(ignore_index=True).astype(dict.fromkeys(CATEGORICAL[:3], object))
@@ -144,7 +144,7 @@ def from_table(table: pd.DataFrame, source: str) -> Scores:
 
 
 def runs_frame(known: pd.DataFrame) -> pd.DataFrame:
-    """The table of runs, from some of its columns; what is absent or NaN is unknown."""
+    """The table of runs from some of its columns; absent columns and NaN are unknown."""
     frame = known.reindex(columns=list(RUNS)).fillna(
         {name: default for name, default in RUNS.items() if default == default}
     )
@@ -152,9 +152,9 @@ def runs_frame(known: pd.DataFrame) -> pd.DataFrame:
 
 
 def join(parts: Iterable[Scores]) -> Scores:
-    """Several scores as one, their variants named by the rule of `Scores`.
+    """Joins several scores; variants are named by the rule of `Scores`.
 
-    Runs of one suite, task, variant and seed in two parts are two runs: the later part's suite is then called
+    A run with the same suite, task, variant and seed in two parts is two runs: the suite of the later part is renamed
     `<suite> (2)`, and so on.
     """
     plain = [_plain(part) for part in parts]
@@ -165,7 +165,7 @@ def join(parts: Iterable[Scores]) -> Scores:
     tables, runs = [], []
     before: dict[str, set[Any]] = {}
     for part in plain:
-        names = _told_apart(part.runs, before)
+        names = _distinct_suites(part.runs, before)
         tables.append(part.table.assign(suite=part.table["suite"].cat.rename_categories(names)))
         runs.append(part.runs.assign(suite=part.runs["suite"].map(names)))
     table = pd.concat([table.drop(columns=CATEGORICAL) for table in tables], ignore_index=True)
@@ -177,14 +177,14 @@ def join(parts: Iterable[Scores]) -> Scores:
 
 
 def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
-    """Some of the runs.
+    """Selects runs.
 
     Args:
-        scores: All of them.
-        only: `task`, `variant` or `seed` -> names, or shell-style patterns with commas between, of what is kept.
+        scores: All runs.
+        only: `task`, `variant` or `seed` -> names or comma-separated shell patterns of the runs to keep.
 
     Raises:
-        AnalysisError: For another selector, or a pattern that matches nothing.
+        AnalysisError: A selector is unknown, or a pattern matches nothing.
     """
     kept = {"table": scores.table, "runs": scores.runs}
     for selector, wanted in only.items():
@@ -199,13 +199,13 @@ def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
 
 
 def usable(scores: Scores, metric: str) -> pd.DataFrame:
-    """The evaluations that statistics are made from.
+    """The evaluations that statistics use.
 
-    The rule: an evaluation without a finite value is left out; of several at one step of a run, the last counts.
+    An evaluation without a finite value is left out; of several at one step of a run, the last counts.
 
     Returns:
-        Rows task, variant, seed, step, score (the metric's value), episodes, hours (that the run had taken, on the
-        line through the times before and after, NaN after the last), sorted by task, variant, seed and step.
+        Rows task, variant, seed, step, score (the metric's value), episodes, hours (of training, interpolated linearly
+        between logged times, NaN after the last), sorted by task, variant, seed and step.
     """
     found = _sorted(last(scores.table, lambda name: name == metric), [*RUN, "step"])
     times = _sorted(last(scores.table, lambda name: name == HOURS), [*RUN, "step"])
@@ -219,12 +219,12 @@ def usable(scores: Scores, metric: str) -> pd.DataFrame:
 
 
 def usable_model_errors(scores: Scores) -> pd.DataFrame:
-    """The model errors that statistics are made from, by the same rule.
+    """The model errors that statistics use, by the same rule.
 
     Returns:
         Rows task, variant, seed, step, measure (`image`, `reward` or `kl`), horizon (agent steps ahead), value,
-        sequences (that it is averaged over, NaN if unknown), sorted by run, measure, horizon and step. None if no run
-        has a world model that was measured.
+        sequences (that it is averaged over, NaN if unknown), sorted by run, measure, horizon and step. No rows if no
+        run measured a world model.
     """
     errors = last(scores.table, lambda name: MODEL_ERROR.fullmatch(name) is not None)
     sequences = last(scores.table, lambda name: name == SEQUENCES).rename(columns={"value": "sequences"})
@@ -239,12 +239,12 @@ def usable_model_errors(scores: Scores) -> pd.DataFrame:
 
 @lru_cache(maxsize=4096)
 def values_of(text: str) -> Mapping[str, str]:
-    """The names and values of a run's settings or versions, from their JSON object; nothing if the run has none."""
+    """The names and values of a run's settings or versions, from their JSON object; empty if unknown."""
     return {name: _text(value) for name, value in (json.loads(text) if text else {}).items()}
 
 
 def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
-    """The names that an entry of the command line means: itself, or what matches its patterns."""
+    """The names that an entry of the command line selects: the entry itself, or matches of its patterns."""
     found = []
     for pattern in [entry] if entry in names else entry.split(","):
         matches = [pattern] if pattern in names else fnmatch.filter(names, pattern)
@@ -257,21 +257,21 @@ def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
 
 
 def last(table: pd.DataFrame, wanted: Callable[[str], bool]) -> pd.DataFrame:
-    """The finite values of some metrics, the last of each run, metric and step."""
+    """The finite values of the wanted metrics; of several for one run, metric and step, the last."""
     codes = np.flatnonzero([wanted(name) for name in table["metric"].cat.categories])
     rows = table[np.isin(table["metric"].cat.codes, codes) & np.isfinite(table["value"])]
     return rows.drop_duplicates([*RUN, "metric", "step"], keep="last")
 
 
 def _sorted(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Sorted by names, which are plain text from then on."""
+    """The table sorted by the keys; task and variant become plain text."""
     names = {name: table[name].cat.reorder_categories(sorted(table[name].cat.categories)) for name in RUN[:2]}
     ordered = table.assign(**names).sort_values(keys, ignore_index=True)
     return ordered.astype(dict.fromkeys(RUN[:2], object))
 
 
 def _named(scores: Scores) -> Scores:
-    """The scores with variants named by the rule, from scores in which they have their plain names."""
+    """Names the variants by the rule of `Scores`, from their plain names."""
     runs = scores.runs
     shared = runs[runs.duplicated(RUN, keep=False)]
     renamed = tuple(dict.fromkeys(shared["variant"]))
@@ -281,7 +281,7 @@ def _named(scores: Scores) -> Scores:
 
 
 def _plain(scores: Scores) -> Scores:
-    """The scores with the names that variants had before the rule."""
+    """The scores with the plain names of the variants."""
 
     def label(suite: str, variant: str) -> str:
         name = variant.removeprefix(f"{suite}/")
@@ -310,8 +310,8 @@ def _relabelled(scores: Scores, label: Callable[[str, str], str], renamed: tuple
     )
 
 
-def _told_apart(runs: pd.DataFrame, before: dict[str, set[Any]]) -> dict[str, str]:
-    """Suite -> its name, another one if it has runs of the same names as `before`, to which they are added."""
+def _distinct_suites(runs: pd.DataFrame, before: dict[str, set[Any]]) -> dict[str, str]:
+    """Suite -> its name, with a number if `before` has a run of the same name; adds the runs to `before`."""
     names = {}
     for suite, rows in runs.groupby("suite", sort=False):
         found = set(rows[RUN].itertuples(index=False, name=None))

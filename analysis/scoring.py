@@ -15,14 +15,14 @@ from analysis.settings import AnalysisSettings
 from envs.registry import best_return
 
 NORMALIZATIONS = (
-    "`normalization: dmc` is for dm_control and toy_reach, `atari` for Atari, `none` for anything, "
-    "a .csv file with the columns task, low, high for tasks of your own"
+    "use `normalization: dmc` for dm_control and toy_reach, `atari` for Atari, `none` for any task, "
+    "or a .csv file with the columns task, low, high for your own tasks"
 )
 FEW_SEEDS = 5
-# All of n seeds lie on one side of a symmetric mean in 2 of 2^n cases, and with up to three of them the bootstrap's
-# 95 % interval reaches from the lowest to the highest; the figure for four is simulated.
+# All n seeds are on one side of the mean of a symmetric distribution with probability 2 / 2^n. With two or three seeds,
+# the 95 % bootstrap interval is their range. The value for four seeds is simulated.
 CAUTION = (
-    "With so few seeds an interval holds the true mean in about 50 % (2 seeds), 75 % (3) or 80 % (4) of cases only."
+    "With few seeds, an interval contains the true mean in only about 50 % (2 seeds), 75 % (3) or 80 % (4) of cases."
 )
 
 
@@ -32,10 +32,10 @@ def final_scores(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[s
     Args:
         table: Evaluations: task, variant, seed, step, score; finite.
         settings: `final` and `final_window`.
-        by: The columns that name what has one score: a run, or one of several quantities of a run.
+        by: The columns that name a run, or one of several quantities of a run.
 
     Returns:
-        One row a run (or quantity): the columns `by`, score, evaluations (the number averaged).
+        One row per run (or quantity): the columns `by`, score, evaluations (number of averaged evaluations).
     """
     window = final_evaluations(table, settings, by)
     finals = window.groupby([*by], as_index=False, sort=False)["score"].agg(["mean", "size"])
@@ -43,10 +43,10 @@ def final_scores(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[s
 
 
 def final_evaluations(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = RUN) -> pd.DataFrame:
-    """The evaluations of each run in the last share of its own steps, or, with `final: last`, its last one.
+    """The evaluations in the final window of each run's own steps, or, with `final: last`, its last evaluation.
 
-    With w the window and T the step of the run's last evaluation, these are the evaluations after step (1 - w) T, so
-    that 100 evenly spaced evaluations and a window of 10 % make 10, not 11.
+    With window w and last evaluation at step T, these are the evaluations after step (1 - w) T: of 100 evenly spaced
+    evaluations, a window of 10 % has 10, not 11.
 
     Args:
         table: Evaluations, with a column step.
@@ -60,10 +60,10 @@ def final_evaluations(table: pd.DataFrame, settings: AnalysisSettings, by: Seque
 
 
 def scale(task: str, settings: AnalysisSettings) -> Scale | None:
-    """From 0 to the most that a task allows, from random play to a human, or as a file says; None if not known.
+    """The scale of a task: 0 to its best return, random play to a human, or from a file; None if unknown.
 
     Raises:
-        AnalysisError: The file of scales is not as it should be.
+        AnalysisError: The file of scales is malformed.
     """
     if settings.normalization.endswith(".csv"):
         return read_scales(Path(settings.normalization)).get(task)
@@ -75,15 +75,15 @@ def scale(task: str, settings: AnalysisSettings) -> Scale | None:
 
 
 def lacking(settings: AnalysisSettings) -> str:
-    """What a task without a scale lacks."""
+    """What is missing for a task without a scale."""
     return {"dmc": "best return", "atari": "scores of random play and a human"}.get(settings.normalization, "line")
 
 
 def normalize(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    """The rows with returns on the scale of the statistics; tasks that the normalisation knows nothing of are left out.
+    """The rows with normalised returns; tasks without a known scale are left out.
 
     Raises:
-        AnalysisError: It knows none of the tasks, or its file is not as it should be.
+        AnalysisError: No task has a known scale, or the file of scales is malformed.
     """
     if settings.normalization == "none":
         return finals
@@ -104,77 +104,78 @@ def _unknown(tasks: Sequence[str], settings: AnalysisSettings) -> str:
         found = get_close_matches(tasks[0], read_scales(Path(settings.normalization)), n=1, cutoff=0)
         nearest = "".join(f" (the nearest is {name})" for name in found)
     return (
-        f"`normalization: {settings.normalization}` knows no {lacking(settings)} of {tasks[0]}{others}{nearest}; "
+        f"`normalization: {settings.normalization}` has no {lacking(settings)} of {tasks[0]}{others}{nearest}; "
         f"{NORMALIZATIONS}"
     )
 
 
 def describe(settings: AnalysisSettings, table: pd.DataFrame, finals: pd.DataFrame) -> str:
-    """The text below every table and figure: what a score is, and what its interval rests on.
+    """The note under tables and figures: how scores, normalisation and intervals are computed.
 
     Args:
         settings: The settings of the statistics.
         table: Evaluations, with a column episodes.
-        finals: One row a run: task, variant, seed, evaluations.
+        finals: One row per run: task, variant, seed, evaluations.
     """
     if settings.normalization == "none":
-        normalization = "none (so the optimality gap, the distance to 1, says nothing)"
+        normalization = "the return itself, so the optimality gap (the distance to 1) has no meaning"
     elif settings.normalization == "atari":
         normalization = (
-            "(return - random play's) / (a human's - random play's), so that 1 is no upper bound; "
-            f"both from {references().source}"
+            "(return - random) / (human - random), with the returns of random play and of a human "
+            f"from {references().source}; it may exceed 1"
         )
     elif settings.normalization == "dmc":
         best = sorted({ends.high for task in set(finals["task"]) if (ends := scale(task, settings))})
         normalization = "return / " + " or ".join(f"{high:g}" for high in best)
     else:
-        normalization = f"(return - low) / (high - low), both by task from {shown(settings.normalization)}"
+        normalization = f"(return - low) / (high - low), with low and high from {shown(settings.normalization)}"
     episodes = span(table["episodes"].dropna())
     return (
-        f"Final score: {_final(settings, finals, f'episodes of an evaluation: {episodes}' if episodes else '')} "
-        f"Normalisation: {normalization}. {intervals(settings, finals)}"
+        f"Final score: {_final(settings, finals, f'episodes per evaluation: {episodes}' if episodes else '')} "
+        f"Normalised score: {normalization}. {intervals(settings, finals)}"
     )
 
 
 def describe_model_errors(settings: AnalysisSettings, finals: pd.DataFrame) -> str:
-    """The same for model errors.
+    """The note for model errors.
 
     Args:
         settings: The settings of the statistics.
-        finals: One row a task, variant, seed, measure and horizon, with evaluations and sequences (averaged over).
+        finals: One row per task, variant, seed, measure and horizon, with evaluations and sequences (averaged over).
     """
     sequences = span((finals["sequences"] / finals["evaluations"]).dropna())
-    behind = f"sequences of an evaluation: {sequences}" if sequences else ""
+    behind = f"sequences per evaluation: {sequences}" if sequences else ""
     return f"Final error: {_final(settings, finals, behind)} {intervals(settings, finals)}"
 
 
 def seeds(finals: pd.DataFrame) -> str:
-    """How many seeds a task and variant have, as `5` or `3 to 5`."""
+    """The number of seeds per task and variant, such as `5` or `3 to 5`."""
     return span(finals.groupby(["task", "variant"])["seed"].nunique())
 
 
 def _final(settings: AnalysisSettings, finals: pd.DataFrame, behind: str) -> str:
-    """What is averaged over the evaluations of a run, and over how many seeds."""
+    """What a final score is, and how many evaluations it averages."""
     if settings.final == "last":
-        score, details = "a run's last evaluation", behind
+        score, details = "last evaluation of a run", behind
     else:
         score = f"mean of the evaluations in the last {100 * settings.final_window:g} % of a run's environment steps"
-        details = f"evaluations of a run: {span(finals['evaluations'])}" + (f"; {behind}" if behind else "")
-    return score + (f" ({details})" if details else "") + f". Seeds: {seeds(finals)}."
+        details = f"evaluations per run: {span(finals['evaluations'])}" + (f"; {behind}" if behind else "")
+    return score + (f" ({details})" if details else "") + "."
 
 
 def intervals(settings: AnalysisSettings, finals: pd.DataFrame) -> str:
-    """What an interval rests on, with a word of caution where seeds are few."""
+    """How intervals are computed and over how many seeds, with a caution if seeds are few."""
     few = finals.groupby(["task", "variant"])["seed"].nunique().between(2, FEW_SEEDS - 1).any()
     bands = f" ({BAND_REPETITIONS:,} for bands)" if settings.repetitions > BAND_REPETITIONS else ""
     return (
+        f"Seeds per task and variant: {seeds(finals)}. "
         f"Intervals: {100 * settings.confidence:g} % percentile bootstrap over seeds, stratified by task, "
         f"{settings.repetitions:,} repetitions{bands}, bootstrap seed {settings.seed}." + (f" {CAUTION}" if few else "")
     )
 
 
 def span(values: pd.Series) -> str:
-    """Numbers as `5` or `3 to 5`; nothing where there are none."""
+    """The range of numbers, such as `5` or `3 to 5`; empty without any."""
     if values.empty:
         return ""
     low, high = values.min(), values.max()

@@ -1,4 +1,4 @@
-"""What each run measured in the course of training, as arrays: split from a table, binned, thinned."""
+"""The evaluations of each run over training as arrays: split from a table, binned, thinned."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -11,19 +11,19 @@ Array = NDArray[np.float64]
 
 
 class Series(NamedTuple):
-    """One run's evaluations, ascending."""
+    """One run's evaluations, in ascending order."""
 
     places: Array  # environment steps, or hours
     values: Array
 
 
 def groups(table: pd.DataFrame, by: Sequence[str], x: str = "step") -> Iterator[tuple[tuple[Any, ...], list[Series]]]:
-    """The runs of each group, by seed; groups in the order in which they first appear.
+    """The runs of each group, sorted by seed; groups in order of first appearance.
 
     Args:
         table: Evaluations: the columns `by`, seed, score and `x`, finite.
         by: The columns that name a group.
-        x: The column that a run's evaluations are ordered by.
+        x: The column that orders a run's evaluations.
     """
     names = table[[*by]].drop_duplicates().itertuples(index=False, name=None)
     runs: dict[tuple[Any, ...], list[Series]] = {name: [] for name in names}
@@ -34,10 +34,10 @@ def groups(table: pd.DataFrame, by: Sequence[str], x: str = "step") -> Iterator[
 
 
 def binned(table: pd.DataFrame, width: float, by: Sequence[str]) -> pd.DataFrame:
-    """Each run's evaluations as one mean a bin, which stands at the bin's middle.
+    """The mean of each run's evaluations in each bin, at the middle of the bin.
 
-    Bin k holds the steps from k times the width, without it, to (k + 1) times the width, so that evaluations after
-    every 10,000 steps make ten to a bin of 100,000; step 0 belongs to the first.
+    With width w, bin k holds the steps in (k w, (k + 1) w]: with an evaluation every 10,000 steps, a bin of 100,000 has
+    ten. Step 0 is in the first bin.
 
     Args:
         table: Evaluations: the columns `by`, seed, step, score, hours.
@@ -50,7 +50,7 @@ def binned(table: pd.DataFrame, width: float, by: Sequence[str]) -> pd.DataFrame
 
 
 def thinned(places_N: Array, most: int) -> Array:
-    """Distinct places, ascending; of more than `most`, those that are nearest to so many evenly spaced ones."""
+    """Distinct places, ascending; if more than `most`, those nearest to `most` evenly spaced ones."""
     distinct_N = np.unique(places_N)
     if len(distinct_N) <= most:
         return distinct_N

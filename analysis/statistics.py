@@ -1,7 +1,7 @@
-"""Statistics over seeds and tasks, with intervals that say how far the seeds can be trusted (Agarwal et al. 2021).
+"""Statistics over seeds and tasks with bootstrap intervals (Agarwal et al. 2021).
 
-Every function reseeds the bootstrap for each group that it resamples: equal input gives equal numbers, and another
-variant or task in the table does not move the intervals of the rest.
+The bootstrap is reseeded for each group: equal input gives equal numbers, and the interval of a variant or task does
+not depend on other variants or tasks.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,26 +16,26 @@ from analysis.settings import AnalysisSettings
 Array = NDArray[np.float64]
 
 PAIR = ("task", "variant")
-RESAMPLED = 2**20  # means that are held at once
+RESAMPLED = 2**20  # resampled means in memory at once
 
 
 def interquartile_mean(scores: Array) -> Array:
-    """The mean along the last axis without the lowest and the highest quarter, rounded down, of the scores."""
+    """The mean along the last axis without the lowest and highest quarter of the scores; a quarter is rounded down."""
     cut = scores.shape[-1] // 4
     kept = np.sort(scores, axis=-1)[..., cut : scores.shape[-1] - cut]
     return kept.sum(axis=-1) / kept.shape[-1]
 
 
 def compared_tasks(finals: pd.DataFrame) -> list[str]:
-    """The tasks that every variant has a score on, sorted: averages over other tasks could not be compared."""
+    """The tasks on which every variant has a score, sorted; averages over other tasks are not comparable."""
     return sorted(set.intersection(*(set(runs["task"]) for _, runs in finals.groupby("variant"))))
 
 
 def score_matrices(finals: pd.DataFrame) -> Iterator[tuple[str, Array]]:
-    """Each variant's scores on the compared tasks, or on its own where there are none that all variants have.
+    """Each variant's scores (runs x tasks) on the tasks that all variants have, or on its own tasks if there are none.
 
     Args:
-        finals: One row a run: task, variant, seed, score.
+        finals: One row per run: task, variant, seed, score.
     """
     tasks = compared_tasks(finals)
     for variant, runs in finals.groupby("variant", sort=False):
@@ -43,13 +43,13 @@ def score_matrices(finals: pd.DataFrame) -> Iterator[tuple[str, Array]]:
 
 
 def score_matrix(runs: pd.DataFrame, tasks: Sequence[str]) -> Array:
-    """One variant's scores as rliable wants them: runs x tasks.
+    """One variant's scores as a matrix for rliable: runs x tasks.
 
-    Where tasks have unequal numbers of seeds, each gives its lowest seeds, as many as the poorest task has.
+    If tasks differ in their number of seeds, each gives its lowest seeds, as many as the task with the fewest has.
 
     Args:
-        runs: One row a run of one variant: task, seed, score.
-        tasks: The columns.
+        runs: One row per run of one variant: task, seed, score.
+        tasks: The columns of the matrix.
     """
     by_task = [runs[runs["task"] == task].sort_values("seed")["score"].to_numpy(float) for task in tasks]
     fewest = min(map(len, by_task))
@@ -60,9 +60,9 @@ def task_means(finals: pd.DataFrame, settings: AnalysisSettings, by: Sequence[st
     """The mean over seeds of each task and variant, with its interval.
 
     Args:
-        finals: One row a run: task, variant, seed, score; finite.
+        finals: One row per run: task, variant, seed, score; finite.
         settings: `repetitions`, `confidence` and `seed` of the bootstrap.
-        by: The columns that name what has one mean: task and variant, and what else tells scores apart.
+        by: The columns that name the group of one mean: task, variant, and others if any.
 
     Returns:
         Rows of the columns `by`, mean, low, high, seeds.
@@ -81,9 +81,9 @@ def task_means(finals: pd.DataFrame, settings: AnalysisSettings, by: Sequence[st
 
 
 def mean_interval(values_RP: Array, settings: AnalysisSettings) -> tuple[Array, Array]:
-    """Percentile bootstrap interval of the mean over runs, for many points at once.
+    """Percentile bootstrap intervals of the mean over runs, for many points at once.
 
-    Drawing R runs with replacement is drawing how often each appears, so all resampled means are one product.
+    A resample of R runs is a vector of how often each run appears, so all resampled means are one matrix product.
 
     Args:
         values_RP: Runs x points.
@@ -107,14 +107,14 @@ def mean_interval(values_RP: Array, settings: AnalysisSettings) -> tuple[Array, 
 
 
 def _quantile(sorted_PB: Array, share: float) -> Array:
-    """The quantile along the last axis, as numpy interpolates it, of values that are sorted already."""
+    """The quantile along the last axis of sorted values, interpolated as in numpy."""
     place = share * (sorted_PB.shape[1] - 1)
     below = int(place)
     above = min(below + 1, sorted_PB.shape[1] - 1)
     return sorted_PB[:, below] + (place - below) * (sorted_PB[:, above] - sorted_PB[:, below])
 
 
-@lru_cache(maxsize=8)  # most groups have equally many runs, and drawing takes longer than the rest of the bootstrap
+@lru_cache(maxsize=8)  # most groups have the same number of runs, and sampling is the slowest part of the bootstrap
 def _resamples(runs: int, repetitions: int, seed: int) -> Array:
     """The share of each of the runs in each resample: runs x repetitions."""
     counts_BR = np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), repetitions)

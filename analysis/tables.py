@@ -1,4 +1,4 @@
-"""Tables for people: cells of text, and which of them are in bold; the CSV files hold the same numbers in full."""
+"""Tables for readers: cells of text, some in bold; the CSV files have the same numbers with all digits."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from analysis import families
 
 ABSENT = "-"
-RULE = "values in its interval and values whose interval holds it, wherever there are two or more to compare."
+RULE = "and each value that is inside its interval or whose interval contains it, if there are two or more values."
 
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows and columns, under a heading and over notes.
+    """Rows and columns of text with a heading and notes.
 
     Attributes:
         heading: What the table shows.
-        notes: Sentences to stand under it.
-        columns: The columns' headings.
-        rows: Their cells. A number may have a detail behind it: `812.3 [790.1, 830.2], n=5`.
-        names: How many of the first columns hold names; the rest hold numbers.
+        notes: Sentences under the table.
+        columns: The headings of the columns.
+        rows: The cells. A number may be followed by a detail: `812.3 [790.1, 830.2], n=5`.
+        names: Number of leading columns with names; the others have numbers.
         bold: (row, column) of the cells in bold.
-        averages: How many of the last rows are averages of those above.
+        averages: Number of last rows that are averages of the rows above.
     """
 
     heading: str
@@ -37,12 +37,12 @@ class Table:
 
     @property
     def note(self) -> str:
-        """All notes in one line."""
+        """All notes on one line."""
         return " ".join(self.notes)
 
 
 class Grid:
-    """The rows of a long frame as cells: rows and columns by its values, in the order in which they come first."""
+    """A long frame as a grid of cells; rows and columns are in order of first appearance."""
 
     def __init__(
         self,
@@ -71,12 +71,12 @@ class Grid:
     def bold(
         self, by: list[str], lowest: pd.Series | None = None, among: pd.Series | None = None
     ) -> frozenset[tuple[int, int]]:
-        """The places of the leaders among the values that agree in the columns `by`.
+        """The places of the best values within each group.
 
         Args:
-            by: The columns that name what is compared with each other.
-            lowest: Whether the lowest is best, for each row of the frame; by default the highest is.
-            among: Which rows of the frame are compared, by default all.
+            by: The columns that name a group of compared values.
+            lowest: For each row of the frame, whether the lowest value is best; default: the highest.
+            among: Which rows of the frame are compared; default: all.
         """
         low = pd.Series(False, self._frame.index) if lowest is None else lowest
         numbers = self._frame.assign(_row=self._row_N, _column=self._column_N + self._names, _lowest=low)
@@ -91,16 +91,16 @@ class Grid:
 def leaders(
     values_N: NDArray[np.float64], low_N: NDArray[np.float64], high_N: NDArray[np.float64], lowest: bool = False
 ) -> NDArray[np.bool_]:
-    """Which values are best, or not told apart from a best one by its interval or by their own.
+    """Which values are best, or not separated from a best value by its interval or their own.
 
     Args:
-        values_N: What is compared, NaN where there is none.
-        low_N: The lower bounds of their intervals, NaN where there is none.
+        values_N: The compared values, NaN if absent.
+        low_N: The lower bounds of their intervals, NaN if absent.
         high_N: The upper bounds.
-        lowest: Whether the lowest is best.
+        lowest: Whether the lowest value is best.
 
     Returns:
-        A flag a value; none is set if there are fewer than two values.
+        One flag per value; all are False if there are fewer than two values.
     """
     if np.isfinite(values_N).sum() < 2:
         return np.zeros(len(values_N), bool)
@@ -111,7 +111,7 @@ def leaders(
 
 
 def printed(tasks: Iterable[str]) -> dict[str, str]:
-    """The tasks' names in print, as they are where two would be printed alike; averages too."""
+    """Task -> its display name, or the task itself if two display names are equal."""
     names = list(dict.fromkeys(tasks))
     printed = {name: families.title(name) for name in names}
     titles = list(printed.values())
@@ -119,7 +119,7 @@ def printed(tasks: Iterable[str]) -> dict[str, str]:
 
 
 def with_rule(notes: Sequence[str], bold: frozenset[tuple[int, int]], best: str) -> list[str]:
-    """The notes, and what bold means if anything is in bold."""
+    """The notes, followed by the meaning of bold if any value is bold."""
     return [*notes, f"Bold: {best}, {RULE}"] if bold else list(notes)
 
 

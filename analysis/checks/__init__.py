@@ -1,4 +1,4 @@
-"""What is wrong with the data, said before any statistic is shown, with the rule that was applied."""
+"""Checks of the data: each finding with the rule that the analysis applies, reported before the statistics."""
 
 from collections.abc import Collection
 
@@ -12,15 +12,15 @@ __all__ = ["Finding", "check"]
 
 
 def check(scores: Scores, settings: AnalysisSettings, swept: Collection[str] = ()) -> list[Finding]:
-    """Looks for everything that makes a comparison weaker than it seems.
+    """Runs all checks for problems that weaken a comparison.
 
     Args:
-        scores: What was read, before anything is left out.
-        settings: How it is analysed.
+        scores: All scores as read.
+        settings: The settings of the analysis.
         swept: Settings that variants are meant to differ in.
 
     Returns:
-        What every check found, worst first; then the checks that found nothing, whose count is 0.
+        The finding of every check, most severe first; then the checks without findings, with count 0.
     """
     data = Data.of(scores, settings, swept)
     findings = [finding for part in (runs, evaluations, comparison, origin) for finding in part.check(data)]

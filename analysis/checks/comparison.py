@@ -1,4 +1,4 @@
-"""What makes variants hard to compare: too few seeds, other seeds, other tasks, unknown scales, names in common."""
+"""Problems of comparing variants: few or different seeds, different tasks, unknown scales, shared names."""
 
 from collections.abc import Iterator
 
@@ -20,14 +20,14 @@ def check(data: Data) -> Iterator[Finding]:
 
 
 def _seeds(data: Data) -> Iterator[Finding]:
-    """Seeds that are too few, or not the same."""
+    """Seeds that are single, missing or different."""
     runs = data.compared
     seeds = {f"{task}, {variant}": frozenset(group) for (task, variant), group in runs.groupby([*PAIR])["seed"]}
     single = tuple(f"{pair}: seed {next(iter(found))}" for pair, found in seeds.items() if len(found) == 1)
     yield Finding(
         "single seeds", "serious", len(single),
         f"a single seed on {len(single):,} of {plural(len(seeds), 'pair')} of task and variant",
-        "no interval is given (nan): one seed does not show how much seeds differ", single,
+        "no interval (nan): one seed does not show the variation between seeds", single,
     )  # fmt: skip
     every = frozenset().union(*seeds.values())
     missing = sum(len(every - found) for found in seeds.values())
@@ -39,15 +39,15 @@ def _seeds(data: Data) -> Iterator[Finding]:
     yield Finding(
         "missing seeds", "serious", missing,
         f"seeds are missing or differ between variants or tasks: {missing:,} of "
-        f"{len(every) * len(seeds):,} are not there",
-        "means by task use all seeds; an aggregate takes equally many of each task, the lowest, as many as the "
-        "variant's poorest task has",
+        f"{len(every) * len(seeds):,} are missing",
+        "means by task use all seeds; aggregates use the lowest seeds of each task, as many as the variant's task "
+        "with the fewest seeds has",
         (*_left_out(runs), *items),
     )  # fmt: skip
 
 
 def _left_out(runs: pd.DataFrame) -> Iterator[str]:
-    """How many runs of each variant do not fit into the matrix of its aggregates."""
+    """The number of runs of each variant that its aggregates leave out."""
     if runs.empty:
         return
     for variant, group in runs[runs["task"].isin(compared_tasks(runs))].groupby("variant", sort=False):
@@ -57,16 +57,15 @@ def _left_out(runs: pd.DataFrame) -> Iterator[str]:
 
 
 def _absent_pairs(data: Data) -> Finding:
-    """Tasks that a variant has no score on."""
+    """Tasks on which a variant has no score."""
     runs, variants = data.compared, list(dict.fromkeys(data.runs["variant"]))
     present = set(zip(runs["task"], runs["variant"], strict=True))
     absent = [[variant for variant in variants if (task, variant) not in present] for task in data.tasks]
     common = compared_tasks(runs) if present else []
     rule = (
-        f"aggregates are over the tasks that every variant with a score has, {len(common)} of {len(data.tasks)}"
+        f"aggregates use the tasks that every variant with a score has, {len(common)} of {len(data.tasks)}"
         if common
-        else "no task is common to all variants: each aggregate is over its variant's own tasks, and they must not be "
-        "compared"
+        else "no task is common to all variants: aggregates use the tasks of each variant and are not comparable"
     )
     count = sum(map(len, absent))
     return Finding(
@@ -76,39 +75,39 @@ def _absent_pairs(data: Data) -> Finding:
 
 
 def _scales(data: Data) -> Iterator[Finding]:
-    """Tasks that the normalisation knows nothing of, and returns that it does not fit."""
+    """Tasks without a known scale, and returns outside their scale."""
     settings = data.settings
     scales = {task: scale(task, settings) for task in data.tasks} if settings.normalization != "none" else {}
     unknown = tuple(task for task, ends in scales.items() if ends is None)
     yield Finding(
-        "unknown scales", "serious", len(unknown), f"{plural(len(unknown), 'task')} of unknown {lacking(settings)}",
+        "unknown scales", "serious", len(unknown), f"{plural(len(unknown), 'task')} with unknown {lacking(settings)}",
         f"left out of the aggregates; {NORMALIZATIONS}", unknown,
     )  # fmt: skip
-    # On the scale of random play and a human, agents may well lie beyond both.
+    # On the scale from random play to a human, returns outside [0, 1] are normal.
     best = {task: ends.high for task, ends in scales.items() if ends and settings.normalization == "dmc"}
     rows = data.usable
     high = data.runs["task"].map(best).to_numpy(float)[rows["run"]]
     beyond = data.count(rows[~np.isnan(high) & ((rows["value"] < 0) | (rows["value"] > high))])
     yield Finding(
         "returns beyond their scale", "minor", int(beyond.sum()),
-        f"{plural(int(beyond.sum()), 'return')} below 0 or above the best of their task",
-        "kept, though normalised they lie outside [0, 1]; the optimality gap cuts them at 1",
+        f"{plural(int(beyond.sum()), 'return')} below 0 or above the best return of their task",
+        "kept, with normalised values outside [0, 1]; the optimality gap clips them at 1",
         tuple(f"{name}: {size}" for name, size in zip(names(data.runs.loc[beyond.index]), beyond, strict=True)),
     )  # fmt: skip
 
 
 def _names(data: Data) -> Iterator[Finding]:
-    """Variants of one name in several suites."""
+    """Variants with the same name in several suites."""
     suites = data.runs.groupby("variant", sort=False)["suite"].unique()
     pooled = tuple(f"{variant}: {listed(sorted(found))}" for variant, found in suites.items() if len(found) > 1)
     yield Finding(
         "pooled variants", "minor", len(pooled), f"{plural(len(pooled), 'variant')} with runs from several suites",
-        "of no task and seed are there two runs of it, so all runs count as one variant", pooled,
+        "treated as one variant: no task and seed has two runs", pooled,
     )  # fmt: skip
     renamed = data.scores.renamed
     yield Finding(
-        "renamed variants", "note", len(renamed), f"{plural(len(renamed), 'name')} of variants in several suites",
-        "two suites have a run of the same task and seed, so they are different variants, called suite/variant",
+        "renamed variants", "note", len(renamed), f"{plural(len(renamed), 'name')} shared by different variants",
+        "renamed to suite/variant: two suites have a run of the same task and seed",
         tuple(
             f"{name}: {listed(variant for variant in suites.index if str(variant).endswith(f'/{name}'))}"
             for name in renamed

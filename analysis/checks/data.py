@@ -1,4 +1,4 @@
-"""The rows that all checks look at, each with the number of its run, so that a million of them are soon counted."""
+"""The rows that all checks use, each with the number of its run, so that counting millions of rows is fast."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Data:
-    """What is checked.
+    """The data of the checks.
 
     Attributes:
-        scores: What was read.
-        settings: How it is analysed.
+        scores: The scores as read.
+        settings: The settings of the analysis.
         swept: The last parts of the settings that variants are meant to differ in.
         raw: The analysed metric as read: run (position in `runs`), step, value, episodes.
         finite: Whether each row of `raw` has a finite value.
-        again: Whether each row of `raw` is finite, and a later one of the same run and step counts in its place.
+        again: Whether each row of `raw` is finite but replaced by a later one of the same run and step.
         runs: `scores.runs` with the columns evaluations (usable ones) and end (step of the last of them, NaN if none).
     """
 
@@ -39,7 +39,7 @@ class Data:
 
     @classmethod
     def of(cls, scores: Scores, settings: AnalysisSettings, swept: Collection[str]) -> Self:
-        """Numbers the runs and marks the rows that do not count."""
+        """Numbers the runs and marks the rows that are not used."""
         raw = _rows(scores, [settings.metric])
         finite = np.isfinite(raw["value"].to_numpy())
         again = np.zeros(len(raw), bool)
@@ -53,12 +53,12 @@ class Data:
 
     @cached_property
     def usable(self) -> pd.DataFrame:
-        """The rows of `raw` that statistics are made from."""
+        """The rows of `raw` that statistics use."""
         return self.raw[self.finite & ~self.again]
 
     @cached_property
     def compared(self) -> pd.DataFrame:
-        """The runs that statistics are made from: those with an evaluation."""
+        """The runs that statistics use: those with an evaluation."""
         return self.runs[self.runs["evaluations"] > 0]
 
     @cached_property
@@ -79,7 +79,7 @@ class Data:
         return rows[np.isfinite(rows["value"])]
 
     def count(self, rows: pd.DataFrame) -> pd.Series:
-        """How many of the rows each run has, for the runs that have any, by their position."""
+        """Position of a run -> its number of rows, for runs that have any."""
         counts = np.bincount(rows["run"], minlength=len(self.runs))
         return pd.Series(counts)[counts > 0]
 

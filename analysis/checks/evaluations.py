@@ -1,4 +1,4 @@
-"""Evaluations that cannot be used, or that tell less than others."""
+"""Evaluations that cannot be used, or that are less reliable than others."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from analysis.scoring import final_scores
 
 
 def check(data: Data) -> Iterator[Finding]:
-    """All checks of evaluations, model errors among them."""
+    """All checks of evaluations, including model errors."""
     bad = data.raw[~data.finite]
     yield Finding(
         "NaN", "minor", len(bad), f"{plural(len(bad), 'evaluation')} without a finite value (NaN)", "left out",
@@ -19,8 +19,8 @@ def check(data: Data) -> Iterator[Finding]:
     )  # fmt: skip
     again = data.raw[data.again]
     yield Finding(
-        "repeated steps", "minor", len(again), f"{plural(len(again), 'evaluation')} at a step that a run reached again",
-        "the last evaluation at a step counts", _by_run(data, again),
+        "repeated steps", "minor", len(again), f"{plural(len(again), 'evaluation')} repeated later at the same step",
+        "the last evaluation at each step counts", _by_run(data, again),
     )  # fmt: skip
     errors = data.model_errors[~np.isfinite(data.model_errors["value"])]
     yield Finding(
@@ -34,14 +34,14 @@ def check(data: Data) -> Iterator[Finding]:
 
 
 def _missing_model_errors(data: Data) -> Finding:
-    """Evaluations that lack model errors which others of their task and variant have."""
+    """Evaluations without model errors that other evaluations of their task and variant have."""
     errors, runs = data.model_errors, data.runs
     metrics = len(errors["metric"].cat.categories)
     pair = runs.groupby(["task", "variant"]).ngroup().to_numpy()
     series = pd.unique(pair[errors["run"]] * metrics + errors["metric"].cat.codes)
     expected = np.bincount(series // metrics, minlength=len(runs))[pair]
     evaluations = data.raw.loc[expected[data.raw["run"]] > 0, ["run", "step"]].drop_duplicates()
-    # One number for the run, step and metric of each of perhaps ten million errors: tuples would take seconds.
+    # One integer for each run, step and metric: for ten million errors, tuples would take seconds.
     steps, known = pd.factorize(errors["step"])
     measured = pd.unique((errors["run"].to_numpy() * len(known) + steps) * metrics + errors["metric"].cat.codes)
     found = pd.Series(measured // max(metrics, 1)).value_counts(sort=False)
@@ -52,7 +52,7 @@ def _missing_model_errors(data: Data) -> Finding:
     return Finding(
         "missing model errors", "minor", int(lacking.sum()),
         f"model errors are missing at {plural(int(lacking.sum()), 'evaluation')} of {plural(len(lacking), 'run')}",
-        "left out: a final error is that of the last evaluations which have it",
+        "left out: a final error is from the last evaluations that have it",
         tuple(
             f"{name}: {some} of {all_}"
             for name, some, all_ in zip(names(runs.loc[lacking.index]), lacking, of, strict=True)
@@ -61,27 +61,27 @@ def _missing_model_errors(data: Data) -> Finding:
 
 
 def _episodes(data: Data) -> Finding:
-    """Compared runs whose evaluations are means of unequal numbers of episodes."""
+    """Compared runs whose evaluations average different numbers of episodes."""
     episodes = data.usable.groupby("run")["episodes"].agg(["min", "max"])
     known = data.compared.join(episodes).dropna(subset=["max"])
     text = [
         f"{low:g}" if low == high else f"{low:g} to {high:g}"
         for low, high in zip(known["min"], known["max"], strict=True)
     ]
-    count, items = mixed(known.assign(episodes=text), "episodes", "{} an evaluation".format)
+    count, items = mixed(known.assign(episodes=text), "episodes", "{} per evaluation".format)
     return Finding(
         "mixed numbers of episodes", "minor", count,
-        f"compared runs were evaluated on unequal numbers of episodes on {plural(count, 'task')}",
-        "compared all the same: an evaluation of fewer episodes is noisier, not biased", items,
+        f"compared runs differ in the number of episodes per evaluation on {plural(count, 'task')}",
+        "kept: an evaluation with fewer episodes is noisier, not biased", items,
     )  # fmt: skip
 
 
 def _single(data: Data) -> Finding:
-    """Runs whose final score is one evaluation."""
+    """Runs whose final score is a single evaluation."""
     scores = final_scores(data.usable.rename(columns={"value": "score"}), data.settings, ["run"])
     runs = data.runs.loc[scores.loc[scores["evaluations"] == 1, "run"]]
     rule = (
-        "as `final: last` asks for; the mean over a window is steadier"
+        "as set by `final: last`; the mean over a window has less variance"
         if data.settings.final == "last"
         else "kept; a wider `final_window` would average over more"
     )
@@ -93,7 +93,7 @@ def _single(data: Data) -> Finding:
 
 
 def _hours(data: Data) -> Finding:
-    """Runs that cannot be drawn against hours, or not wholly, though that is asked for or others can."""
+    """Runs with unknown hours, if curves against hours are requested or other runs have them."""
     asked = data.settings.x == "hours"
     lacking = pd.Series(dtype=int)
     if asked or not data.hours.empty:
@@ -102,7 +102,7 @@ def _hours(data: Data) -> Finding:
     runs = data.runs.loc[lacking.index]
     return Finding(
         "unknown hours", "minor" if asked else "note", len(runs),
-        f"{plural(len(runs), 'run')} with evaluations whose hours are unknown",
+        f"{plural(len(runs), 'run')} with evaluations at unknown hours",
         "these evaluations are left out of curves against hours",
         tuple(
             f"{name}: {some} of {all_} evaluations"

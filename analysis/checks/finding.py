@@ -1,4 +1,4 @@
-"""What one check found, and the words that all checks say it with."""
+"""The finding of a check, and texts that all checks share."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ SEVERITIES: tuple[Severity, ...] = ("serious", "minor", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found.
+    """The finding of one check.
 
     Attributes:
-        check: What was looked for, in a few words.
-        severity: `serious` where scores may be wrong or differ for another reason than the variants do, `minor` where
-            a comparison is weaker than it seems, `note` where there is only something to know.
-        count: How often it was found; 0 is good news.
-        title: What was found, with its count, as a sentence.
-        rule: What the analysis does about it.
-        items: Where it was found, all of it.
+        check: The name of the check.
+        severity: `serious` if scores may be wrong or differ for another reason than the variants, `minor` if a
+            comparison is weaker than it seems, `note` for information.
+        count: Number of occurrences; 0 if the check passed.
+        title: The finding with its count, as a sentence.
+        rule: How the analysis treats it.
+        items: All places where it was found.
     """
 
     check: str
@@ -35,7 +35,7 @@ class Finding:
 
     @property
     def warning(self) -> bool:
-        """Whether it was found, and is more than a note."""
+        """Whether there are occurrences and they are more than a note."""
         return self.count > 0 and self.severity != "note"
 
 
@@ -45,27 +45,27 @@ def names(runs: pd.DataFrame) -> tuple[str, ...]:
 
 
 def plural(count: int, noun: str) -> str:
-    """The count and what is counted: `1 run`, `2,000 runs`."""
+    """A count with its noun: `1 run`, `2,000 runs`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def listed(items: Iterable[object]) -> str:
-    """Items in one line."""
+    """Items on one line."""
     return ", ".join(map(str, items))
 
 
 def shares(runs: pd.DataFrame) -> str:
-    """How many runs, and of which variants: `3 runs (2 of dreamer, 1 of no_value)`."""
+    """The number of runs, in total and by variant: `3 runs (2 of dreamer, 1 of no_value)`."""
     return f"{plural(len(runs), 'run')} ({by_variant(runs)})"
 
 
 def by_variant(runs: pd.DataFrame) -> str:
-    """How many runs of which variants: `2 of dreamer, 1 of no_value`."""
+    """The number of runs by variant: `2 of dreamer, 1 of no_value`."""
     return listed(f"{count} of {variant}" for variant, count in runs["variant"].value_counts(sort=False).items())
 
 
 def grouped(found: Iterable[tuple[Hashable, str]]) -> Mapping[Any, list[str]]:
-    """What was found alike in several places -> these places."""
+    """Finding -> the places where it was found."""
     places: dict[Any, list[str]] = {}
     for thing, place in found:
         places.setdefault(thing, []).append(place)
@@ -73,7 +73,7 @@ def grouped(found: Iterable[tuple[Hashable, str]]) -> Mapping[Any, list[str]]:
 
 
 def mixed(runs: pd.DataFrame, column: str, text: Callable[[Any], str] = str) -> tuple[int, tuple[str, ...]]:
-    """Counts the tasks whose runs differ in a column, what is unknown passed over; an item for each value there."""
+    """The number of tasks whose runs differ in a column, and an item for each value; unknown values are ignored."""
     known = runs[runs[column].notna() & (runs[column] != "")]
     values = known.groupby("task", sort=False)[column].nunique()
     tasks = set(values.index[values > 1])

@@ -1,4 +1,4 @@
-"""Compared runs that differ in more than their variants: in settings, code, or what they ran on."""
+"""Compared runs that differ not only in their variants: settings, code, renderers or devices."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,7 +11,7 @@ from analysis.statistics import PAIR
 
 
 def check(data: Data) -> Iterator[Finding]:
-    """All checks of what compared runs have in common."""
+    """All checks of the origin of compared runs."""
     runs = data.compared
     known = runs[runs["settings"] != ""]
     yield _between_seeds(known)
@@ -20,55 +20,55 @@ def check(data: Data) -> Iterator[Finding]:
     count, items = mixed(runs, "renderer")
     yield Finding(
         "mixed renderers", "serious", count, f"compared runs used different renderers on {plural(count, 'task')}",
-        "they are compared all the same: pixels of two renderers are not quite alike", items,
+        "kept: the images of two renderers differ slightly", items,
     )  # fmt: skip
     count, items = mixed(runs, "commit", lambda commit: f"commit {commit[:COMMIT]}")
     yield Finding(
-        "mixed commits", "minor", count, f"compared runs are of different commits on {plural(count, 'task')}",
-        "they are compared all the same: what changed in between may tell them apart too", items,
+        "mixed commits", "minor", count, f"compared runs have different commits on {plural(count, 'task')}",
+        "kept: the changes between commits may also affect scores", items,
     )  # fmt: skip
     dirty = runs[runs["dirty"] == "dirty"]
     commits = {str(commit): group for commit, group in dirty.groupby("commit", sort=False)}
     yield Finding(
-        "uncommitted changes", "minor", len(dirty), f"{plural(len(dirty), 'run')} of code with uncommitted changes",
-        "kept: their commit alone does not give them again; the changes are in their provenance.json",
+        "uncommitted changes", "minor", len(dirty), f"{plural(len(dirty), 'run')} with uncommitted changes of the code",
+        "kept: the commit alone does not reproduce them; the changes are in provenance.json",
         tuple(f"commit {commit[:COMMIT] or 'unknown'}: {shares(group)}" for commit, group in commits.items()),
     )  # fmt: skip
     count, items = mixed(runs, "device")
     yield Finding(
         "mixed devices", "minor" if data.settings.x == "hours" else "note", count,
         f"compared runs ran on different devices on {plural(count, 'task')}",
-        "scores are compared all the same; hours and speeds compare the devices too", items,
+        "kept: hours and speeds also depend on the device", items,
     )  # fmt: skip
     unknown = runs[(runs["settings"] == "") | (runs["commit"] == "")]
     yield Finding(
-        "unknown origins", "note", len(unknown), f"{plural(len(unknown), 'run')} of unknown settings or commit",
-        "kept; whether they differ in more than their variants cannot be told",
+        "unknown origins", "note", len(unknown), f"{plural(len(unknown), 'run')} with unknown settings or commit",
+        "kept: other differences than the variant cannot be checked",
         tuple(f"{str(suite) or 'no suite'}: {shares(group)}" for suite, group in unknown.groupby("suite", sort=False)),
     )  # fmt: skip
 
 
 def _between_seeds(runs: pd.DataFrame) -> Finding:
-    """Runs of one task and variant that differ in more than their seed."""
+    """Runs of one task and variant that differ in settings other than the seed."""
     pairs = runs.groupby([*PAIR], sort=False)
     differing = []
     for (task, variant), group in pairs:
         if group["settings"].nunique() > 1:
             for setting, values in _values(group).items():
                 if len(values) > 1:
-                    told = ", ".join(f"{value} ({_seeds(seeds)})" for value, seeds in values.items())
-                    differing.append((f"{setting}: {told}", f"{task}, {variant}"))
+                    listing = ", ".join(f"{value} ({_seeds(seeds)})" for value, seeds in values.items())
+                    differing.append((f"{setting}: {listing}", f"{task}, {variant}"))
     count = len({pair for _, pair in differing})
     return Finding(
         "mixed settings", "serious", count,
         f"settings differ between the seeds of {count:,} of {plural(len(pairs), 'pair')} of task and variant",
-        "they are averaged all the same, as if they were of one variant; look whether it uses the setting",
+        "kept and averaged as one variant; check whether the variant uses the setting",
         tuple(f"{difference} of {'; '.join(places)}" for difference, places in grouped(differing).items()),
     )  # fmt: skip
 
 
 def _between_tasks(runs: pd.DataFrame) -> Finding:
-    """Settings that a variant has for some tasks: no matter where all variants have them, else perhaps tuning."""
+    """Settings of a variant that depend on the task: harmless if equal for all variants, otherwise possibly tuning."""
     found: list[tuple[tuple[str, str], str]] = []
     alternatives: dict[tuple[str, str], set[str]] = {}  # setting and task -> values of all variants
     for variant, group in runs.groupby("variant", sort=False):
@@ -76,32 +76,32 @@ def _between_tasks(runs: pd.DataFrame) -> Finding:
         for task, pair in group.groupby("task"):
             for setting, values in _values(pair).items():
                 alternatives.setdefault((setting, str(task)), set()).update(values)
-                if len(values) == 1:  # else told as a difference between seeds
+                if len(values) == 1:  # otherwise reported as a difference between seeds
                     tasks.setdefault(setting, {}).setdefault(next(iter(values)), []).append(str(task))
         for setting, by_value in tasks.items():
             if len(by_value) > 1:
-                told = "; ".join(f"{value} on {listed(on)}" for value, on in by_value.items())
-                found.append(((setting, told), str(variant)))
+                listing = "; ".join(f"{value} on {listed(on)}" for value, on in by_value.items())
+                found.append(((setting, listing), str(variant)))
     settings = {setting for (setting, _), _ in found}
     uneven = any(len(values) > 1 for (setting, _), values in alternatives.items() if setting in settings)
     every = runs["variant"].nunique()
     items = (
-        f"{setting}: {told} ({'all variants' if len(variants) == every else listed(variants)})"
-        for (setting, told), variants in grouped(found).items()
+        f"{setting}: {listing} ({'all variants' if len(variants) == every else listed(variants)})"
+        for (setting, listing), variants in grouped(found).items()
     )
     return Finding(
         "settings by task", "minor" if uneven else "note", len(settings),
-        f"{plural(len(settings), 'setting')} with several values between the tasks of a variant"
-        + (", not alike for all variants" if uneven else ""),
-        "kept: an average over tasks is one over these settings too", tuple(items),
+        f"{plural(len(settings), 'setting')} with values that depend on the task"
+        + (", not equal for all variants" if uneven else ""),
+        "kept: an average over tasks is also an average over these settings", tuple(items),
     )  # fmt: skip
 
 
 def _action_repeats(data: Data) -> Finding:
     count, items = mixed(data.compared, "action_repeat", lambda repeat: f"action repeat {repeat:g}")
-    rule = "they are compared all the same, by environment steps: agents that act more often have it easier or harder"
+    rule = "kept and compared by environment steps: the action repeat changes how hard a task is"
     if "action_repeat" in data.swept:
-        count, items, rule = 0, (), "none: the action repeat is swept, and meant to differ"
+        count, items, rule = 0, (), "none: the action repeat is swept and differs by design"
     return Finding(
         "mixed action repeats", "serious", count,
         f"compared runs have different action repeats on {plural(count, 'task')}", rule, items,
@@ -109,7 +109,7 @@ def _action_repeats(data: Data) -> Finding:
 
 
 def _values(runs: pd.DataFrame) -> Mapping[str, Mapping[str, list[int]]]:
-    """Setting -> value -> seeds, seeds themselves left out."""
+    """Setting -> value -> seeds of the runs; settings that are seeds are left out."""
     found: dict[str, dict[str, list[int]]] = {}
     for text, group in runs.groupby("settings", sort=False)["seed"]:
         seeds = sorted(group)

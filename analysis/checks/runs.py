@@ -1,4 +1,4 @@
-"""Runs that are not there, not finished, of unequal length, interrupted, or torn."""
+"""Runs that are missing, unfinished, of unequal length, unplanned or resumed, or that have torn lines."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ def check(data: Data) -> Iterator[Finding]:
     gone = names(runs[missing])
     yield Finding(
         "missing runs", "serious", len(gone), f"{len(gone):,} of {plural(len(runs), 'run')} are missing",
-        "they have no folder and are left out", gone,
+        "no folder; left out", gone,
     )  # fmt: skip
     silent = runs[~missing & (runs["evaluations"] == 0)]
     yield Finding(
@@ -28,19 +28,19 @@ def check(data: Data) -> Iterator[Finding]:
     unplanned = tuple(shown(folder, FOLDER) for folder in data.scores.unplanned)
     yield Finding(
         "unplanned runs", "minor", len(unplanned),
-        f"{plural(len(unplanned), 'run folder')} that the suite does not plan", "not read", unplanned,
+        f"{plural(len(unplanned), 'run folder')} not planned by the suite", "not read", unplanned,
     )  # fmt: skip
     torn = runs[runs["torn"] > 0]
     lines = int(torn["torn"].sum())
     yield Finding(
         "torn lines", "minor", lines, f"{plural(lines, 'torn line')} in the metrics of {plural(len(torn), 'run')}",
-        "passed over", tuple(f"{name}: {lines}" for name, lines in zip(names(torn), torn["torn"], strict=True)),
+        "ignored", tuple(f"{name}: {lines}" for name, lines in zip(names(torn), torn["torn"], strict=True)),
     )  # fmt: skip
     resumed = runs[runs["attempts"] > 1]
     attempts = zip(names(resumed), resumed["attempts"], strict=True)
     yield Finding(
         "resumed runs", "note", len(resumed), f"{plural(len(resumed), 'run')} interrupted and resumed",
-        "kept: a run goes on from where it was; commit and device are those of its last attempt",
+        "kept: a run resumes from its last checkpoint; commit and device are those of its last attempt",
         tuple(f"{name}: {count:.0f} attempts" for name, count in attempts),
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def _unfinished(data: Data) -> Finding:
     )
     return Finding(
         "unfinished runs", "serious", len(found), f"{plural(len(found), 'run')} unfinished",
-        "they count with the last evaluations that they have, so their scores are those of younger agents",
+        "kept: the final score is from the last evaluations so far, after less training",
         tuple(items),
     )  # fmt: skip
 
@@ -76,7 +76,6 @@ def _ragged(data: Data) -> Finding:
         )
     return Finding(
         "unequal lengths", "serious", len(short),
-        f"ragged runs, of unequal length: {len(short):,} of {plural(len(runs), 'run')} "
-        "end early beside the longest of their task",
-        "each run's final score is taken at its own end; a curve is dotted where it rests on fewer seeds", tuple(items),
+        f"runs of unequal length: {len(short):,} of {plural(len(runs), 'run')} end before the longest of their task",
+        "each run's final score is from its own end; a curve is dotted where it averages fewer seeds", tuple(items),
     )  # fmt: skip

@@ -1,1 +1,1 @@
-"""What figures are drawn with: one style and palette, panels, and marks, lines and points in them."""
+"""Parts of figures: one style and palette, panels, marks, lines and points."""

@@ -1,4 +1,4 @@
-"""Lines with bands, dotted where they rest on fewer seeds than elsewhere."""
+"""Lines with bands, dotted where they average fewer seeds than elsewhere."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,17 +16,17 @@ from analysis.figures.style import Look
 X_TITLES = {"step": "Environment steps", "hours": "Hours of training"}
 Array = NDArray[np.float64]
 OPACITY = 0.15  # of a band
-MARKED = 10  # points of a line up to which each has a mark
+MARKED = 10  # a line with at most this many points marks each
 
 
 def lines(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look], x: str) -> None:
-    """Means with bands, dotted where they rest on fewer seeds than elsewhere, if these are known.
+    """Means with bands, dotted where they average fewer seeds than elsewhere, if `curves` has seeds.
 
     Args:
-        axis: Where to draw.
-        curves: Rows variant, mean, low, high, the column `x` and perhaps seeds, of one panel.
+        axis: The axes of the panel.
+        curves: Rows of one panel: variant, mean, low, high, the column `x`, optionally seeds.
         looks: Variant -> look.
-        x: The column to draw against.
+        x: The column of the x axis.
     """
     curve_of = dict(list(curves.groupby("variant")))
     bands: list[tuple[Array, tuple[float, ...]]] = []
@@ -42,7 +42,7 @@ def lines(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look], x: str) -
         axis.plot(places, means, **style, linestyle=look.dashes, label=name)
         parts = _band(places, curve["low"].to_numpy(float), curve["high"].to_numpy(float))
         bands += [(part, (*look.color, OPACITY)) for part in parts]
-    if bands:  # at once, which is faster than one by one
+    if bands:  # one collection is faster than many
         polygons, colors = zip(*bands, strict=True)
         axis.add_collection(PolyCollection(polygons, facecolors=colors, linewidth=0, label="bands"))
         axis.autoscale_view()
@@ -56,7 +56,7 @@ def lines(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look], x: str) -
 
 
 def _band(places_S: Array, low_S: Array, high_S: Array) -> list[Array]:
-    """The polygons (2S, 2) between the bounds, one for each stretch of steps where both are known."""
+    """The polygons (2S, 2) between the bounds, one per contiguous stretch of known bounds."""
     known = np.flatnonzero(np.isfinite(low_S) & np.isfinite(high_S))
     stretches = np.split(known, np.flatnonzero(np.diff(known) > 1) + 1) if len(known) else []
     return [

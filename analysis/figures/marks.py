@@ -1,4 +1,4 @@
-"""Marks with interval bars, a row a variant."""
+"""Marks with interval bars, one row per variant."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,11 @@ from matplotlib.figure import Figure
 from analysis.figures.style import SMALL, Look, wrapped
 
 NAMES = 1.4  # inches for the names of variants
-LINE = 0.125  # inches of a line of a name
+LINE = 0.125  # inches per line of a name
 
 
 def rows(data: pd.DataFrame, looks: Mapping[str, Look], width: float) -> tuple[Figure, dict[str, str]]:
-    """A figure with a row a variant, as high as its name needs, and variant -> its name in lines."""
+    """A figure with one row per variant, as high as its name, and variant -> its wrapped name."""
     names = {name: wrapped(name, NAMES, SMALL) for name in looks if name in set(data["variant"])}
     return Figure(figsize=(width, 0.55 + max(0.5, sum(map(_height, names.values()))))), names
 
@@ -25,7 +25,7 @@ def _height(name: str) -> float:
 
 
 def marks(axis: Axes, data: pd.DataFrame, looks: Mapping[str, Look], names: Mapping[str, str]) -> None:
-    """A row a variant, from top to bottom; the y axis is inches."""
+    """One row per variant, from top to bottom; the y axis is in inches."""
     rows = data.set_index("variant")
     heights = np.array([_height(name) for name in names.values()])
     places = np.cumsum(heights) - heights / 2

@@ -1,4 +1,4 @@
-"""Panels of a figure: how many stand in a row, the legend above them, and what all of them are labelled with."""
+"""Panels of a figure: their grid, the legend above them, and shared labels."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -21,18 +21,18 @@ from analysis.figures.style import LARGE, ONE, SMALL, TWO, wrapped
 from analysis.published import Published
 from analysis.scoring import span
 
-FEW = 5  # lines that one panel of one column's width has room for
-LINE = 0.13  # inches of a line of a title or label
+FEW = 5  # lines that fit in a panel of one column's width
+LINE = 0.13  # inches per line of a title or label
 HEADROOM = 0.12  # inches above the data of a panel
-NAME = 2.6  # inches of a line of a name in the legend
-WIDE = 10  # the ratio of values from which on a logarithmic axis shows more
+NAME = 2.6  # inches per line of a name in the legend
+WIDE = 10  # smallest ratio of values for a logarithmic axis
 GREYS = ("0.15", "0.55", "0.35", "0.7")  # of published scores
 GREY_DASHES: tuple[Any, ...] = ("--", "-.", ":", (0, (6, 3)))
 Corner = Literal["left", "right"]
 
 
 def columns_of(panels: int) -> int:
-    """How many panels stand in a row where nobody asked for a number: 3 to 5, with few places left over."""
+    """The default number of panels per row: mostly 3 to 5, with few empty places."""
     if panels <= 5:
         return panels
     if panels > 20:
@@ -46,12 +46,12 @@ def width_of(panels: int, lines: int) -> float:
 
 
 def grid(panels: int, columns: int | None, lines: int) -> tuple[Figure, list[Axes]]:
-    """A figure and its panels, row by row; `finish` makes it whole.
+    """A figure and its panels, row by row; `finish` completes it.
 
     Args:
-        panels: Their number.
-        columns: How many stand in a row; by default a good number.
-        lines: In the legend.
+        panels: The number of panels.
+        columns: Panels per row; default: `columns_of`.
+        lines: The number of lines in the legend.
     """
     columns = min(columns or columns_of(panels), panels)
     width = width_of(panels, lines)
@@ -72,15 +72,15 @@ def by_task(
     labels: tuple[str, str],
     draw: Callable[[Axes, pd.DataFrame], None],
 ) -> Figure:
-    """A panel a task, with published scores as horizontal lines.
+    """One panel per task, with published scores as horizontal lines.
 
     Args:
-        data: Rows task, variant and what `draw` needs.
+        data: Rows task, variant and the columns that `draw` needs.
         handles: The legend.
-        published: Methods whose scores are drawn on the tasks that they have.
-        columns: Panels in a row; by default a good number.
-        labels: What the axes hold, x and y.
-        draw: Draws the rows of one task into its panel, over the published scores.
+        published: Methods whose scores are drawn, on the tasks that have them.
+        columns: Panels per row; default: `columns_of`.
+        labels: The labels of x and y.
+        draw: Draws the rows of one task into its panel, above the published scores.
     """
     tasks = sorted(set(data["task"]))
     shown = [method for method in published if any(method.score(task) is not None for task in tasks)]
@@ -100,8 +100,8 @@ def by_task(
 
 
 def make_room(figure: Figure) -> None:
-    """The figure grows by the height of titles of more than one line."""
-    lines: dict[int, int] = {}  # of the titles of a row, at most
+    """Increases the height of the figure for titles of more than one line."""
+    lines: dict[int, int] = {}  # row -> most lines of its titles
     for axis in figure.axes:
         row, _ = _place(axis)
         lines[row] = max(lines.get(row, 1), axis.get_title().count("\n") + 1)
@@ -110,7 +110,7 @@ def make_room(figure: Figure) -> None:
 
 
 def share_x(axes: Sequence[Axes]) -> None:
-    """Leaves the tick labels of x to the lowest panel of each column, if all panels have about the same x axis."""
+    """Keeps the tick labels of x only on the lowest panel of each column, if all panels have nearly the same x axis."""
     shown = {_place(axis): axis for axis in axes if axis.axison}
     lows, highs = zip(*(axis.get_xlim() for axis in shown.values()), strict=True)
     slack = 0.1 * (max(highs) - min(lows))
@@ -129,13 +129,13 @@ def _place(axis: Axes) -> tuple[int, int]:
 
 
 def finish(figure: Figure, handles: Sequence[Line2D | Patch], x: str = "", y: str = "") -> Figure:
-    """Labels, legend and layout of a figure whose panels are drawn; it grows by the height of the legend.
+    """Adds labels, legend and layout to a figure with drawn panels; its height grows by that of the legend.
 
     Args:
-        figure: Its panels have titles.
-        handles: The legend, above the panels; none for no legend.
-        x: What all x axes hold, below the panels.
-        y: What all y axes hold, left of the panels.
+        figure: The figure, with titles of its panels.
+        handles: The legend above the panels; no legend if empty.
+        x: The shared label of x, below the panels.
+        y: The shared label of y, left of the panels.
     """
     sns.despine(fig=figure)
     if handles:
@@ -146,7 +146,7 @@ def finish(figure: Figure, handles: Sequence[Line2D | Patch], x: str = "", y: st
     y_label = figure.supylabel(y) if y else None
     settle(figure)
     boxes = [axis.get_position() for axis in figure.axes]
-    if x_label:  # in the middle of the panels, not of the figure
+    if x_label:  # centred on the panels, not on the figure
         x_label.set_x((min(box.x0 for box in boxes) + max(box.x1 for box in boxes)) / 2)
     if y_label:
         y_label.set_y((min(box.y0 for box in boxes) + max(box.y1 for box in boxes)) / 2)
@@ -154,7 +154,7 @@ def finish(figure: Figure, handles: Sequence[Line2D | Patch], x: str = "", y: st
 
 
 def settle(figure: Figure) -> None:
-    """Finds the layout and keeps it: finding it anew for each file would take longer than drawing."""
+    """Computes the layout once: computing it for each file would take longer than drawing."""
     FigureCanvasAgg(figure)
     engine = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.02, hspace=0.02)
     figure.set_layout_engine(engine)
@@ -163,7 +163,7 @@ def settle(figure: Figure) -> None:
 
 
 def _legend(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
-    """In as few rows as the names allow."""
+    """Adds the legend in as few rows as the names allow."""
     width, height = figure.get_size_inches()
     labels = [wrapped(str(handle.get_label()), min(width - 0.5, NAME), SMALL) for handle in handles]
     for rows in range(1, len(handles) + 1):
@@ -181,14 +181,14 @@ def _legend(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
 
 
 def published_look(index: int) -> dict[str, Any]:
-    """Grey, so that what was not measured here looks different; told apart by shade and dashes."""
+    """Grey, because these scores were not measured here; methods differ in shade and dashes."""
     return {
         "color": GREYS[index % len(GREYS)], "linestyle": GREY_DASHES[index % len(GREY_DASHES)], "linewidth": 0.9
     }  # fmt: skip
 
 
 def seeds(axis: Axes, counts: pd.Series, corner: Corner) -> None:
-    """How many seeds a panel rests on, in the upper corner where lines seldom are, and behind them if they are."""
+    """Writes the number of seeds of a panel into an upper corner, behind the lines."""
     axis.text(
         0.03 if corner == "left" else 0.97, 0.97, f"n={span(counts)}", transform=axis.transAxes, ha=corner, va="top",
         fontsize=SMALL, color="0.4", bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.8},
@@ -197,19 +197,19 @@ def seeds(axis: Axes, counts: pd.Series, corner: Corner) -> None:
 
 
 def headroom(axis: Axes) -> None:
-    """Lifts the top of a finished panel above its data by the height of the line that tells the number of seeds."""
+    """Raises the top of a finished panel by the height of the line with the number of seeds."""
     (low, high), log = axis.get_ylim(), axis.get_yscale() == "log"
     share = HEADROOM / _inches(axis)[1]
     axis.set_ylim(top=high * (high / low) ** share if log else high + (high - low) * share)
 
 
 def compact(value: float, _: object = None) -> str:
-    """A tick's number, with k or M where it is long."""
+    """The number of a tick, with k or M if it is long."""
     return (f"{value:g}" if abs(value) < 10_000 else str(EngFormatter(sep="")(value))).replace("-", "\N{MINUS SIGN}")
 
 
 def ticks(axis: Axes, which: Literal["x", "y"]) -> None:
-    """Round numbers at an axis, as many as it has room for."""
+    """Sets round numbers as ticks of an axis, as many as fit."""
     width, height = _inches(axis)
     side, count = (axis.xaxis, width / 0.45) if which == "x" else (axis.yaxis, height / 0.25)
     side.set_major_locator(MaxNLocator(min(max(3, int(count) + 1), 9), steps=[1, 2, 2.5, 5, 10]))
@@ -217,12 +217,12 @@ def ticks(axis: Axes, which: Literal["x", "y"]) -> None:
 
 
 def _inches(axis: Axes) -> NDArray[np.float64]:
-    """About the width and height that a panel will have."""
+    """The approximate width and height of a panel."""
     return np.array(axis.get_window_extent().size) / axis.figure.dpi
 
 
 def from_zero(axis: Axes) -> None:
-    """Starts the y axis of a finished panel at zero, unless values lie below."""
+    """Starts the y axis of a finished panel at zero, unless values are below."""
     if axis.dataLim.y0 >= 0:
         axis.set_ylim(bottom=-0.03 * axis.get_ylim()[1])
 

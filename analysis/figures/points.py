@@ -1,4 +1,4 @@
-"""Means at a few values of a setting or a horizon, side by side, with a bar for the interval."""
+"""Means at a few values of a setting or horizon with interval bars, variants side by side."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,17 +18,17 @@ GAP = 0.05  # inches between two labels
 def side_by_side(
     axis: Axes, data: pd.DataFrame, looks: Mapping[str, Look], x: str, ticks: Sequence[float], *, logarithmic: bool
 ) -> None:
-    """Means against a few values with a bar for the interval; variants stand side by side at each value.
+    """Means at a few values with interval bars; variants are side by side at each value.
 
-    A point that rests on fewer seeds than others of the panel is hollow.
+    A point is hollow if it averages fewer seeds than other points of the panel.
 
     Args:
-        axis: Where to draw.
-        data: Rows variant, the column `x`, mean, low, high, seeds of one panel.
+        axis: The axes of the panel.
+        data: Rows of one panel: variant, the column `x`, mean, low, high, seeds.
         looks: The variants of the figure, from left to right.
-        x: The column to draw against.
-        ticks: Its values, equal in all panels, ascending.
-        logarithmic: Whether the x axis is.
+        x: The column of the x axis.
+        ticks: Its values in ascending order, equal in all panels.
+        logarithmic: Whether the x axis is logarithmic.
     """
 
     def spot(values: Any) -> Any:
@@ -71,7 +71,7 @@ def side_by_side(
 
 
 def label_ticks(axes: Sequence[Axes], ticks: Sequence[float]) -> None:
-    """Labels the values in panels whose layout is done, without those labels that would touch the one before."""
+    """Labels the ticks of finished panels; omits a label that would touch the previous one."""
     narrow = min(axes, key=lambda axis: axis.get_position().width)
     places = narrow.get_xaxis_transform().transform([(tick, 0) for tick in ticks])[:, 0] / narrow.figure.dpi
     labels: list[str] = []

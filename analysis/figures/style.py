@@ -1,4 +1,4 @@
-"""One style for all figures: fonts, sizes, colours, names in print, and the files that figures become."""
+"""One style for all figures: fonts, sizes, colours, wrapped names, and files of figures."""
 
 import io
 import re
@@ -21,15 +21,15 @@ Dashes = Literal["-", "--", "-.", ":"]
 DASHES: tuple[Dashes, ...] = get_args(Dashes)
 KINDS = ("pdf", "png", "svg")  # of files
 ONE, TWO = 3.4, 7.0  # inches of one and of two columns of a paper
-SMALL, LARGE = 7.0, 8.0  # points of what labels a tick or a line, and of what labels an axis or a panel
-FONT = "DejaVu Sans"  # comes with matplotlib, so figures are the same on every machine
+SMALL, LARGE = 7.0, 8.0  # points: tick labels and legend; axis labels and titles
+FONT = "DejaVu Sans"  # is part of matplotlib, so figures are equal on every machine
 DPI = 200  # of a PNG
 CAPTION_SIZE = 6.5  # points
-RULER_DPI = 720  # at which text is measured: so many that hinting makes no difference
-# Seaborn's ten colours for the colour-blind, with those last that are faint on white, or grey as published scores are.
+RULER_DPI = 720  # resolution for measuring text, so high that hinting has no effect
+# Seaborn's ten colour-blind-safe colours; those that are faint on white, or grey like published scores, are last.
 PALETTE = tuple(sns.color_palette("colorblind")[i] for i in (0, 1, 2, 3, 4, 5, 9, 6, 8, 7))
 LIGHTEST, DARKEST = 0.5, 0.45  # shares of white and of black in the shades of a colour
-BREAK = re.compile(r"(?<=[\s+/_-])")  # where a long name may go on in another line
+BREAK = re.compile(r"(?<=[\s+/_-])")  # where a long name may break
 STYLE: Any = {
     **sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.92", "axes.edgecolor": "0.3"}),
     "font.family": FONT,
@@ -68,14 +68,14 @@ LONG_NUMBER = re.compile(r"\d+\.\d{3,}")
 
 @dataclass(frozen=True)
 class Look:
-    """How a variant is drawn, the same in every figure."""
+    """The colour and dashes of a variant in every figure."""
 
     color: tuple[float, float, float]
     dashes: Dashes
 
 
 def looks(variants: Iterable[str]) -> dict[str, Look]:
-    """A look for each variant: the colours of the palette, then the same with other dashes."""
+    """Variant -> look: the colours of the palette, then the same colours with other dashes."""
     names = list(dict.fromkeys(variants))
     return {
         name: Look(PALETTE[i % len(PALETTE)], DASHES[i // len(PALETTE) % len(DASHES)]) for i, name in enumerate(names)
@@ -83,11 +83,11 @@ def looks(variants: Iterable[str]) -> dict[str, Look]:
 
 
 def shaded(variants: Iterable[str], families: Mapping[str, str], looks: Mapping[str, Look]) -> dict[str, Look]:
-    """The look of each variant's family, in shades from light to dark where several variants share it.
+    """Variant -> look of its family, in shades from light to dark if several variants share it.
 
     Args:
-        variants: Their names, once or more, in the order of the legend and of the shades.
-        families: Variant -> family; one that is absent is a family of its own.
+        variants: The names in the order of the legend and of the shades; repeats are ignored.
+        families: Variant -> family; an absent variant is its own family.
         looks: Family -> look.
     """
     members: dict[str, list[str]] = {}
@@ -111,13 +111,13 @@ def handle(name: str, look: Look) -> Line2D:
 
 
 def titled(quantity: str) -> str:
-    """A measured quantity at the head of a line; one that goes by its name in the logs keeps it."""
+    """A quantity as an axis label; a name from the logs is unchanged."""
     return quantity if "/" in quantity else quantity.capitalize()
 
 
 @lru_cache(maxsize=4096)
 def text_width(text: str, size: float) -> float:
-    """Inches of a line of text of a size in points."""
+    """The width in inches of one line of text; `size` is in points."""
     width, _, _ = _ruler().get_text_width_height_descent(text, FontProperties(family=FONT, size=size), False)
     return width / RULER_DPI
 
@@ -128,12 +128,12 @@ def _ruler() -> RendererAgg:
 
 
 def wrapped(text: str, inches: float, size: float) -> str:
-    """The text in lines that are no wider, broken between words and parts of a name, or else anywhere.
+    """Wraps text between words and parts of names, or anywhere if a part is too wide.
 
     Args:
         text: One line.
-        inches: The width that there is.
-        size: Of the font, in points.
+        inches: The available width.
+        size: The font size in points.
     """
     lines = [""]
     for piece in BREAK.split(text):
@@ -145,10 +145,9 @@ def wrapped(text: str, inches: float, size: float) -> str:
 
 
 def render(figure: Figure, kind: str, caption: str = "") -> bytes:
-    """The figure as a PDF, PNG or SVG file, free of dates, so that equal figures are equal files.
+    """The figure as a PDF, PNG or SVG file without dates, so that equal figures are equal files.
 
-    A caption goes into a PNG only, as small print below the figure: a PNG travels alone, while text beside the others
-    has the caption in full.
+    Only a PNG contains the caption, in small print below the figure, because a PNG is often passed on alone.
     """
     with matplotlib.rc_context(STYLE):
         if kind == "png":
@@ -159,7 +158,7 @@ def render(figure: Figure, kind: str, caption: str = "") -> bytes:
 
 
 def _short(svg: bytes) -> bytes:
-    """The SVG file with the coordinates of its paths to a hundredth of a point, which makes it a third smaller."""
+    """Rounds the coordinates of paths to a hundredth of a point, which makes the SVG file a third smaller."""
 
     def shortened(path: re.Match[str]) -> str:
         return LONG_NUMBER.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), path[0])

@@ -1,7 +1,7 @@
-"""The report as one HTML file that asks nothing of a network: figures, tables and the curves of single runs.
+"""The report as one HTML file without external resources: figures, tables and the curves of single runs.
 
-Works without its script too, but for sorting, filtering and the single runs. Text that comes from data is escaped by
-jinja2, and pictures are embedded as images, so that nothing in them can run or clash.
+Without scripts, only sorting, filtering and the single runs are missing. Text from data is escaped by jinja2, and
+pictures are embedded as images, so that nothing in them can run or clash.
 """
 
 import base64
@@ -18,22 +18,22 @@ from numpy.typing import ArrayLike
 
 from analysis.tables import Table
 
-POINTS = 100  # of a run's curve; more could not be told apart in a panel
-DIGITS = 5  # of a curve's numbers
-FILTERED = 5  # rows of a table above which it can be filtered
+POINTS = 100  # of a run's curve; a panel cannot show more
+DIGITS = 5  # significant digits of a curve's numbers
+FILTERED = 5  # a table with more rows has a filter
 NOTHING = {"", "-", "nan"}  # cells without a value
-# A number, and then nothing, punctuation or a unit: not a name that begins with a digit. script.js sorts by it.
+# A number followed by the end, punctuation or a unit, not a name that begins with a digit. script.js sorts by it.
 NUMBER = re.compile(
     r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:e[-+]?\d+)?(?=$|[\s,;:%()\[\]/-]|[kKMGTPE](?:\b|FLOP))"
 )
-DETAIL = re.compile(r" \[|, n=| \(")  # where what belongs to a value begins
+DETAIL = re.compile(r" \[|, n=| \(")  # where the detail of a value begins
 
 Curve = tuple[tuple[float, ...], list[float]]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its file's name, what it shows, the SVG file, and the caption beneath."""
+    """A figure: the stem of its file, its title, the SVG file and the caption."""
 
     name: str
     title: str
@@ -46,16 +46,16 @@ class RunCurve:
     """One run's evaluations.
 
     Attributes:
-        task: What was learnt.
-        variant: Who learnt it.
-        seed: Of the run.
-        steps: Where the run was evaluated, increasing.
-        values: The evaluations; those that are not finite are not drawn.
-        state: How the run ended, '' if unknown.
-        folder: Where it is, '' if nowhere.
-        color: Of the variant, as #rrggbb.
-        video: A GIF, if there is one.
-        video_step: When it was taken, if known.
+        task: The run's task.
+        variant: The run's variant.
+        seed: The run's seed.
+        steps: Environment steps of the evaluations, increasing.
+        values: The evaluations; values that are not finite are not drawn.
+        state: The state of the run, '' if unknown.
+        folder: The folder of the run, '' if none.
+        color: The colour of the variant, as #rrggbb.
+        video: A GIF, if any.
+        video_step: The environment step of the video, if known.
     """
 
     task: str
@@ -72,7 +72,7 @@ class RunCurve:
 
 @dataclass(frozen=True)
 class Section:
-    """Figures and tables of one question; the id is its anchor."""
+    """Figures and tables under one heading; the id is the anchor."""
 
     id: str
     heading: str
@@ -82,16 +82,16 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """All that the report shows.
+    """The content of the report.
 
     Attributes:
-        title: Of the page.
-        lead: What was compared and what came out, in a few sentences.
-        facts: Label and value of each number worth telling at once.
-        command: The command line that makes the report again, '' if unknown.
-        sections: In order.
-        runs: In order; without any there is no section of single runs.
-        metric: Name of what the runs' curves show.
+        title: The title of the page.
+        lead: The main result in a few sentences.
+        facts: Label and value of the key numbers.
+        command: The command line that made the report, '' if unknown.
+        sections: The sections in order.
+        runs: The single runs in order; without runs, their section is absent.
+        metric: The name of the metric of the runs' curves.
     """
 
     title: str
@@ -115,7 +115,7 @@ def render(page: Page) -> str:
     )
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "allow_nan": False}
     environment.filters |= {"data_url": _data_url, "number_columns": number_columns, "value_and_rest": value_and_rest}
-    # Our own files, and so not escaped.
+    # Files of this package, not escaped.
     style, script = (Markup((here / name).read_text(encoding="utf-8")) for name in ("style.css", "script.js"))
     return environment.get_template("page.html.j2").render(
         page=page, runs=_embedded(page), style=style, script=script, points=POINTS, filtered=FILTERED
@@ -123,7 +123,7 @@ def render(page: Page) -> str:
 
 
 def number_columns(table: Table) -> set[int]:
-    """The columns, other than those of names, whose cells begin with a number or are without a value."""
+    """The columns, other than names, in which every cell begins with a number or has no value."""
     return {
         column
         for column in range(table.names, len(table.columns))
@@ -133,13 +133,13 @@ def number_columns(table: Table) -> set[int]:
 
 
 def value_and_rest(cell: str) -> tuple[str, str]:
-    """A value, and what belongs to it: `1.5 [1.2, 1.9], n=5` -> `1.5`, ` [1.2, 1.9], n=5`."""
+    """Splits a cell into value and detail: `1.5 [1.2, 1.9], n=5` -> `1.5`, ` [1.2, 1.9], n=5`."""
     found = DETAIL.search(cell)
     return (cell[: found.start()], cell[found.start() :]) if found else (cell, "")
 
 
 def thin(steps: ArrayLike, values: ArrayLike) -> Curve:
-    """At most `POINTS` of a curve's finite points, evenly by number, the first and the last among them."""
+    """At most `POINTS` of a curve's finite points, evenly spaced by index, with the first and the last."""
     points = np.column_stack([np.asarray(steps, float), np.asarray(values, float)])
     points = points[np.isfinite(points).all(axis=1)]
     if len(points) > POINTS:
@@ -148,13 +148,13 @@ def thin(steps: ArrayLike, values: ArrayLike) -> Curve:
 
 
 def _short(number: float) -> float:
-    """The number with few digits, whole ones without a point."""
+    """The number rounded to `DIGITS` digits; an integer if it is whole."""
     short = float(f"{number:.{DIGITS}g}")
     return int(short) if short.is_integer() else short
 
 
 def _embedded(page: Page) -> dict[str, Any]:
-    """What the script draws; runs with the same steps share them."""
+    """The data of the script; runs with equal steps share one list of steps."""
     grids: dict[tuple[float, ...], int] = {}
     runs = []
     for run in page.runs:

@@ -1,11 +1,11 @@
 "use strict";
 
-/* Small things that all parts use. */
+/* Helpers. */
 
 const ALL = (root, selector) => [...root.querySelectorAll(selector)];
 const byId = (id) => document.getElementById(id);
 
-/** An element with attributes and children; strings become text, never markup. */
+/** An element with attributes and children; strings become text, not markup. */
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -13,24 +13,24 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
-/** Whether each word of a query is somewhere in a text. */
+/** Whether a text contains every word of a query. */
 function matches(text, query) {
   const lower = text.toLowerCase();
   return query.toLowerCase().split(/\s+/).every((word) => lower.includes(word));
 }
 
-/* Tables: sort by a header, filter by words. */
+/* Tables: sort by a header, filter rows by words. */
 
 const UNITS = { "": 1, k: 1e3, K: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 };
 const NAMES = new Intl.Collator("en", { numeric: true });
 
-/** The number that a cell begins with, times its unit's prefix: `1,234`, `0.5 [0.4, 0.6]`, `1.2 M`; else NaN. */
+/** The leading number of a cell, times the prefix of its unit: `1,234`, `0.5 [0.4, 0.6]`, `1.2 M`; otherwise NaN. */
 function leadingNumber(text) {
   const found = /^([-+]?[\d,]*\.?\d+(?:e[-+]?\d+)?)\s?([kKMGTPE](?=\b|FLOP))?/.exec(text);
   return found ? Number(found[1].replace(/,/g, "")) * UNITS[found[2] ?? ""] : NaN;
 }
 
-/** Compares rows by a column; cells without a value come last, whatever the direction. */
+/** Compares rows by a column; cells without a value are last in both directions. */
 function comparison(column, numeric, direction) {
   const key = (row) => {
     const text = row.cells[column].textContent.trim();
@@ -44,7 +44,7 @@ function comparison(column, numeric, direction) {
   };
 }
 
-/** A header goes from ascending to descending, and back to the order of the file; averages stay below. */
+/** A header cycles through ascending, descending and original order; averages stay at the bottom. */
 function makeSortable(table) {
   const body = table.tBodies[0];
   const original = [...body.rows];
@@ -88,7 +88,7 @@ function makeEnlargeable(figure, dialog) {
   };
   figure.querySelector(".enlarge").addEventListener("click", open);
   image.addEventListener("click", open);
-  // The link is filled only when it is wanted: the page would hold the picture twice.
+  // The link is filled on click: otherwise the page would contain the image twice.
   const save = figure.querySelector(".save");
   save.addEventListener("click", () => {
     save.href = image.src;
@@ -96,7 +96,7 @@ function makeEnlargeable(figure, dialog) {
   });
 }
 
-/* Contents: mark the section that is being read. */
+/* Contents: mark the current section. */
 
 function markContents() {
   const links = new Map(ALL(document, "nav a").map((link) => [link.hash.slice(1), link]));
@@ -113,7 +113,7 @@ function markContents() {
   ALL(document, "main > section").forEach((section) => observer.observe(section));
 }
 
-/* Single runs: a panel with a curve, and a video beside it. */
+/* Single runs: a panel with a curve and, if there is one, a video. */
 
 const SVG = "http://www.w3.org/2000/svg";
 const SIZE = { width: 320, height: 160, left: 40, right: 12, top: 10, bottom: 22 };
@@ -126,13 +126,13 @@ function drawing(name, attributes, text = "") {
   return made;
 }
 
-/** A number in few characters: 1500000 -> 1.5M. */
+/** A short form of a number: 1500000 -> 1.5M. */
 function brief(number) {
   const [unit, scale] = [["M", 1e6], ["k", 1e3]].find(([, scale]) => Math.abs(number) >= scale) ?? ["", 1];
   return `${Number((number / scale).toPrecision(4))}${unit}`;
 }
 
-/** Round numbers from low to high, about as many as asked for. */
+/** About `count` round numbers from low to high. */
 function ticks([low, high], count) {
   const power = 10 ** Math.floor(Math.log10((high - low) / count));
   const step = power * [1, 2, 5, 10].find((factor) => power * factor * count >= (high - low) * 0.999);
@@ -140,7 +140,7 @@ function ticks([low, high], count) {
   return Array.from({ length: Math.floor(high / step + 1e-6) - first + 1 }, (_, index) => (first + index) * step);
 }
 
-/** Lowest and highest number of lists, apart from each other. */
+/** The lowest and the highest number of lists, widened if they are equal. */
 function range(lists) {
   let [low, high] = [Infinity, -Infinity];
   for (const list of lists) {
@@ -160,8 +160,8 @@ function chart(run, steps, axes, metric) {
   const x = (step) => at(step, axes.x, left, width - right);
   const y = (value) => at(value, axes.y, height - bottom, top);
   const last = run.values.length - 1;
-  const told = last < 0 ? "no evaluations" : `${metric} ${brief(run.values[last])} at step ${brief(steps[last])}`;
-  const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": told });
+  const label = last < 0 ? "no evaluations" : `${metric} ${brief(run.values[last])} at step ${brief(steps[last])}`;
+  const svg = drawing("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
   for (const value of ticks(axes.y, 5)) {
     svg.append(drawing("line", { class: "grid", x1: left, x2: width - right, y1: y(value), y2: y(value) }));
     svg.append(drawing("text", { x: left - 5, y: Number(y(value)) + 3.5, "text-anchor": "end" }, brief(value)));
@@ -172,7 +172,7 @@ function chart(run, steps, axes, metric) {
   const base = height - bottom;
   svg.append(drawing("line", { class: "axis", x1: left, x2: width - right, y1: base, y2: base }));
   if (last < 0) {
-    svg.append(drawing("text", { x: (left + width - right) / 2, y: height / 2, "text-anchor": "middle" }, told));
+    svg.append(drawing("text", { x: (left + width - right) / 2, y: height / 2, "text-anchor": "middle" }, label));
     return svg;
   }
   const points = run.values.map((value, index) => `${x(steps[index])},${y(value)}`).join(" ");
@@ -181,7 +181,7 @@ function chart(run, steps, axes, metric) {
   return svg;
 }
 
-/** The video of a run; where motion is not wanted it waits for a click. */
+/** The video of a run; with reduced motion, it starts on a click. */
 function film(run) {
   const step = run.videoStep === null ? "" : `step ${brief(run.videoStep)}`;
   const show = () => element("img", { src: run.video, alt: `Video of ${run.variant}, seed ${run.seed}, ${step}` });
@@ -212,7 +212,7 @@ function makeRuns(data) {
   for (const [select, key] of [[task, "task"], [variant, "variant"]]) {
     select.append(element("option", { value: "" }, `all ${key}s`));
     const names = [...new Set(data.runs.map((run) => run[key]))];
-    // The index, since a name may be empty.
+    // The index, because a name may be empty.
     names.forEach((name, index) => select.append(element("option", { value: index }, name)));
   }
   task.value = "0";
@@ -236,8 +236,8 @@ function makeRuns(data) {
       (run) => chosen(task, run.task) && chosen(variant, run.variant) && matches(text(run), words.value),
     );
     const names = [task, variant].map((select) => select.selectedOptions[0].text).join(", ");
-    const told = words.value ? `${names}, “${words.value}”` : names;
-    count.textContent = `${told}: ${runs.length} of ${data.runs.length} runs`;
+    const choice = words.value ? `${names}, “${words.value}”` : names;
+    count.textContent = `${choice}: ${runs.length} of ${data.runs.length} runs`;
     panels.classList.toggle("films", runs.some((run) => run.video));
     panels.replaceChildren();
     waiting = runs;

@@ -1,4 +1,4 @@
-"""What an analysis shows. A result is a module here, with a line in the list."""
+"""The results of an analysis. Each is a module here and a line in the list."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,7 +21,7 @@ from analysis.results import (
     sweeps,
 )
 
-# In the order of tables and figures; None is a result that these inputs have nothing for.
+# In the order of tables and figures; a result is None if the inputs have no data for it.
 RESULTS: Sequence[Callable[[Inputs], Result | None]] = (
     aggregates.result,
     profiles.result,
@@ -41,7 +41,7 @@ RESULTS: Sequence[Callable[[Inputs], Result | None]] = (
 
 
 def make(inputs: Inputs) -> list[Result]:
-    """All results that the inputs have something for.
+    """All results for which the inputs have data.
 
     Raises:
         AnalysisError: No run has an evaluation, or the settings do not fit the data.

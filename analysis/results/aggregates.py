@@ -1,4 +1,4 @@
-"""Four statistics of each variant over all of its runs and tasks (Agarwal et al. 2021)."""
+"""Four statistics of each variant over all its runs and tasks (Agarwal et al. 2021)."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -21,14 +21,14 @@ from analysis.tables import Grid, Table, with_rule
 
 Array = NDArray[np.float64]
 
-STATISTICS = {"iqm": "IQM", "median": "Median", "mean": "Mean", "optimality_gap": "Optimality gap"}  # and their titles
+STATISTICS = {"iqm": "IQM", "median": "Median", "mean": "Mean", "optimality_gap": "Optimality gap"}  # name -> title
 
 
 def result(inputs: Inputs) -> Result:
     """The statistics as numbers, figure and table."""
     found = numbers(inputs)
     tasks = captions.counted_tasks(found["tasks"].max())
-    shown = plot(inputs, "aggregates", "Aggregate scores", found, inputs.looks, f"the runs of {tasks}")
+    shown = plot(inputs, "aggregates", "Aggregate scores", found, inputs.looks, f"the runs on {tasks}")
     return Result("overview", {"aggregates": found}, [shown], [table(found, inputs.scoring)])
 
 
@@ -39,25 +39,28 @@ def numbers(inputs: Inputs) -> pd.DataFrame:
 
 
 def plot(inputs: Inputs, name: str, title: str, aggregates: pd.DataFrame, looks: Mapping[str, Look], over: str) -> Plot:
-    """The figure of some variants' statistics with its captions; `over` says over which runs they are."""
+    """The figure of some variants' statistics with its captions; `over` names the runs."""
+    shows = (
+        f"Marks: interquartile mean (IQM), median, mean and optimality gap of the normalised scores of {over}; "
+        f"bars: {captions.interval(inputs)}."
+    )
     return Plot(
-        name, title,
-        captions.full(inputs, f"Marks: the statistic over {over}; bars: its interval."),
-        captions.brief(inputs, title, f"Bars: {captions.interval(inputs)}"),
+        name, title, captions.full(inputs, shows),
+        captions.brief(inputs, title, f"Marks: statistic; bars: {captions.interval(inputs)}"),
         partial(draw, aggregates, looks),
     )  # fmt: skip
 
 
 def aggregates(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    """The four statistics of each variant over all of its runs and tasks.
+    """The four statistics of each variant over all its runs and tasks.
 
     Args:
-        finals: One row a run: task, variant, seed, score; normalised, finite.
+        finals: One row per run: task, variant, seed, score; normalised, finite.
         settings: `repetitions`, `confidence` and `seed` of the bootstrap.
 
     Returns:
-        Rows variant, statistic, value, low, high, runs (per task), tasks. The bounds are NaN for a single run a task,
-        which has no spread to resample.
+        Rows variant, statistic, value, low, high, runs (per task), tasks. The bounds are NaN with a single run per
+        task, which cannot be resampled.
     """
     rows = []
     for variant, scores_RT in score_matrices(finals):
@@ -68,10 +71,10 @@ def aggregates(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame
 
 
 def summary(scores_RT: Array) -> Array:
-    """The four statistics, equal to `rliable.metrics` but from one sort and one mean by task.
+    """The four statistics, equal to those of `rliable.metrics`, from one sort and one mean per task.
 
-    They are the 25 % trimmed mean of all scores, the median and mean of the tasks' means, and the mean distance to 1
-    from below.
+    They are the 25 % trimmed mean of all scores, the median and mean of the tasks' means, and the mean shortfall from
+    1.
     """
     means_T = scores_RT.sum(axis=0) / len(scores_RT)
     middle_T = np.sort(means_T)[(len(means_T) - 1) // 2 : len(means_T) // 2 + 1]
@@ -80,11 +83,11 @@ def summary(scores_RT: Array) -> Array:
 
 
 def table(aggregates: pd.DataFrame, *notes: str) -> Table:
-    """A row a variant, a column a statistic, each value with its interval.
+    """One row per variant, one column per statistic; each value has its interval.
 
     Args:
         aggregates: Rows variant, statistic, value, low, high, runs, tasks.
-        notes: Sentences to stand under the table, as in every function here.
+        notes: Sentences under the table.
     """
     statistics = list(dict.fromkeys(aggregates["statistic"]))
     grid = Grid(aggregates, "value", ["variant"], "statistic", statistics, ".3f")
@@ -94,16 +97,16 @@ def table(aggregates: pd.DataFrame, *notes: str) -> Table:
     ]
     columns = ["variant", *(STATISTICS[name] for name in statistics), "runs per task", "tasks"]
     bold = grid.bold(["statistic"], aggregates["statistic"] == "optimality_gap")
-    noted = with_rule(notes, bold, "in each column the highest value (of optimality gaps the lowest)")
+    noted = with_rule(notes, bold, "the highest value of each column (the lowest optimality gap)")
     return Table("Aggregate scores (normalised)", noted, columns, rows, bold=bold)
 
 
 @styled
 def draw(aggregates: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """The four statistics, a panel each: a mark for the value and a bar for its interval.
+    """One panel per statistic, with a mark for the value and a bar for its interval.
 
     Args:
-        aggregates: Rows variant, statistic, value, low, high, as `aggregates` gives them.
+        aggregates: Rows variant, statistic, value, low, high, from `aggregates`.
         looks: Variant -> look, from top to bottom.
     """
     statistics = list(dict.fromkeys(aggregates["statistic"]))

@@ -1,4 +1,4 @@
-"""Final returns beside those that papers printed, as in the appendix of Dreamer's paper."""
+"""Final and published returns by task, as in the appendix of Dreamer's paper."""
 
 from collections.abc import Sequence
 
@@ -10,30 +10,30 @@ from analysis.result import Result
 from analysis.results import final
 from analysis.tables import Grid, Table, with_rule
 
-AVERAGE, COMMON = "average", "average of common tasks"  # rows that are no task
+AVERAGE, COMMON = "average", "average of common tasks"  # rows that are not tasks
 AVERAGES = (
-    "Averages are over the tasks of a column, their number in brackets; only averages of common tasks can be compared. "
-    "They have no intervals here, so none is in bold."
+    "Averages: mean over the tasks of a column, with their number in brackets; only averages of common tasks are "
+    "comparable. Averages have no intervals and no bold."
 )
 
 
 def result(inputs: Inputs) -> Result:
-    """Own and published means as numbers and table."""
+    """Measured and published means as numbers and table."""
     found = appendix(final.numbers(inputs), inputs.published)
     return Result("tasks", {"appendix": found}, tables=[table(found, inputs.scoring)])
 
 
 def appendix(tasks: pd.DataFrame, published: Sequence[Published]) -> pd.DataFrame:
-    """Own and published final returns by task, with averages over tasks: the numbers of `table`.
+    """Measured and published final returns by task, with averages over tasks: the numbers of `table`.
 
     Args:
         tasks: Rows task, variant, mean, low, high, seeds.
-        published: Methods with published scores; those without one on any of the tasks have no rows.
+        published: Methods with published scores; a method without a score on the tasks has no rows.
 
     Returns:
-        Rows task, method, mean, low, high, seeds, tasks (that the mean is over). After the tasks come a row a method
-        named `average`, and if a method lacks a task, one named `average of common tasks`, if there are any. What
-        papers printed and averages have no bounds, and no seeds.
+        Rows task, method, mean, low, high, seeds, tasks (number of averaged tasks). After the tasks follow one row per
+        method named `average` and, if a method lacks a task, one named `average of common tasks`, if there are common
+        tasks. Published scores and averages have no bounds and no seeds.
     """
     missing = float("nan")
     points = [
@@ -54,25 +54,25 @@ def appendix(tasks: pd.DataFrame, published: Sequence[Published]) -> pd.DataFram
 
 
 def table(scores: pd.DataFrame, *notes: str) -> Table:
-    """Final returns beside those that papers printed, as in the appendix of Dreamer's paper, with averages below.
+    """One row per task, one column per measured variant and published method, with averages below.
 
     Args:
-        scores: Rows task, method, mean, low, high, seeds, tasks, as `appendix` gives them.
-        notes: Sentences to stand under the table.
+        scores: Rows task, method, mean, low, high, seeds, tasks, from `appendix`.
+        notes: Sentences under the table.
     """
     methods = list(dict.fromkeys(scores["method"]))
     average = scores["task"].isin([AVERAGE, COMMON])
     counts = [f" ({tasks})" if of_many else "" for tasks, of_many in zip(scores["tasks"], average, strict=True)]
     grid = Grid(scores, "mean", ["task"], "method", methods, ".1f", counts)
     bold = grid.bold(["task"], among=~average)
-    noted = [*with_rule(notes, bold, "in each row of a task the highest value"), AVERAGES]
+    noted = [*with_rule(notes, bold, "the highest value of each task"), AVERAGES]
     return Table(
-        "Final scores beside published ones (raw)", noted, ["task", *methods], grid.rows, bold=bold,
+        "Final and published scores (not normalised)", noted, ["task", *methods], grid.rows, bold=bold,
         averages=scores.loc[average, "task"].nunique(),
     )  # fmt: skip
 
 
 def _averages(scores: pd.DataFrame, name: str) -> pd.DataFrame:
-    """A row a method: the mean over its tasks."""
+    """One row per method: the mean over its tasks."""
     means = scores.groupby("method", sort=False)["mean"].agg(["mean", "size"]).reset_index()
     return means.rename(columns={"size": "tasks"}).assign(task=name)

@@ -1,4 +1,4 @@
-"""Captions of figures: in full for text, and in two or three lines for a picture that travels alone."""
+"""Captions of figures: full ones, and brief ones of at most three lines for a PNG."""
 
 import textwrap
 
@@ -9,12 +9,12 @@ SOURCE = 60  # characters of the source in a brief caption
 
 
 def full(inputs: Inputs, shows: str, scoring: str = "") -> str:
-    """What is to be seen, the data, how scores and intervals are made, and the command.
+    """What the figure shows, the data, how scores and intervals are computed, and the command.
 
     Args:
-        inputs: What the figure is made from.
-        shows: Sentences on what is to be seen.
-        scoring: How its numbers are made, if they are no returns.
+        inputs: The inputs of the figure.
+        shows: What marks, lines, bars and bands are, in sentences.
+        scoring: How its numbers are computed; default: as `Inputs.scoring` describes.
     """
     command = f"Command: {inputs.command}" if inputs.command else ""
     data = f"Data: {inputs.scores.source}; {counted_tasks(_tasks(inputs))}, {_steps(inputs)}."
@@ -22,12 +22,12 @@ def full(inputs: Inputs, shows: str, scoring: str = "") -> str:
 
 
 def brief(inputs: Inputs, title: str, shows: str) -> str:
-    """What is drawn, and from which data, tasks, seeds and steps.
+    """What the figure shows, and the data, tasks, seeds and steps.
 
     Args:
-        inputs: What the figure is made from.
+        inputs: The inputs of the figure.
         title: Its title.
-        shows: What marks and bars or bands are, in a few words.
+        shows: What marks, lines, bars and bands are, in a few words.
     """
     source = textwrap.shorten(inputs.scores.source, SOURCE, placeholder=" ...")
     count = seeds(inputs.finals)
@@ -38,12 +38,12 @@ def brief(inputs: Inputs, title: str, shows: str) -> str:
 
 
 def interval(inputs: Inputs) -> str:
-    """What an interval is, in a few words."""
-    return f"{100 * inputs.settings.confidence:g} % bootstrap intervals"
+    """The kind of interval, for bars and bands."""
+    return f"{100 * inputs.settings.confidence:g} % stratified bootstrap interval over seeds"
 
 
 def counted_tasks(count: int) -> str:
-    """`1 task`, or `20 tasks`."""
+    """The number of tasks: `1 task`, `20 tasks`."""
     return f"{count} task{'s' if count > 1 else ''}"
 
 

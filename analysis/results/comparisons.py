@@ -1,4 +1,4 @@
-"""Curves and aggregate scores of the variants that a suite compares."""
+"""Learning curves and aggregate scores of the comparisons of a suite."""
 
 from analysis.inputs import Inputs
 from analysis.result import Plot, Result
@@ -6,7 +6,7 @@ from analysis.results import aggregates, captions, curves
 
 
 def result(inputs: Inputs) -> Result | None:
-    """Two figures a comparison; None without one."""
+    """Two figures per comparison; None without comparisons."""
     plots: list[Plot] = []
     for name, variants in inputs.relations.comparisons.items():
         looks = {variant: look for variant, look in inputs.looks.items() if variant in set(variants)}
@@ -17,7 +17,7 @@ def result(inputs: Inputs) -> Result | None:
             title = f"Learning curves: {name}"
             plots.append(curves.plot(inputs, f"curves_{name}", title, lines, looks, inputs.settings.x))
         if marks["variant"].nunique() > 1:
-            over = f"the runs of {captions.counted_tasks(marks['tasks'].max())}, those that all variants have"
+            over = f"the runs on {captions.counted_tasks(marks['tasks'].max())} (those that all variants have)"
             title = f"Aggregate scores: {name}"
             plots.append(aggregates.plot(inputs, f"aggregates_{name}", title, marks, looks, over))
     return Result("ablations", plots=plots) if plots else None

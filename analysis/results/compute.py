@@ -1,4 +1,4 @@
-"""What runs cost: speed, hours, and the size of their agents, from what they logged."""
+"""Computational cost of runs: speed, hours and size of the agents, from their logs."""
 
 import re
 
@@ -11,9 +11,9 @@ from analysis.scores import HOURS, RUN, Scores
 from analysis.tables import ABSENT, Table, printed
 
 LAST = {"flops/update": "flops", "train/updates": "updates"}  # metric -> the column that has its last value
-# Sizes of networks; those of their parts, with another slash, are in them, as is the one part that has none.
+# Sizes of networks; without parts of networks: names with another slash, and `transition`.
 PARAMETERS = re.compile(r"parameters/(?!transition$)[^/]+")
-COSTS = {  # column -> its heading, and the unit in its cells
+COSTS = {  # column -> heading, and unit of its cells
     "steps_per_second": ("steps/s", ""),
     "hours_per_million": ("hours/1M steps", ""),
     "parameters": ("parameters", ""),
@@ -22,13 +22,13 @@ COSTS = {  # column -> its heading, and the unit in its cells
 }
 PREFIXES = ("", "k", "M", "G", "T", "P", "E")
 CLOCK = (
-    "Means over seeds of whole runs: the time of a run is its wall-clock, with evaluations and checkpoints in it. "
-    "Steps are environment steps; FLOP are those of one update."
+    "Means over seeds. Time: wall-clock time of a whole run, including evaluations and checkpoints. "
+    "Steps: environment steps. FLOP: floating-point operations of one update."
 )
 
 
 def result(inputs: Inputs) -> Result | None:
-    """The costs as numbers and table; None where no run knows any."""
+    """The costs as numbers and table; None if no run logged any."""
     found = compute(inputs.scores)
     if found.empty:
         return None
@@ -38,20 +38,20 @@ def result(inputs: Inputs) -> Result | None:
 
 
 def compute(scores: Scores) -> pd.DataFrame:
-    """Means over seeds of what each variant's runs on a task took.
+    """Means over seeds of the costs of each variant on each task.
 
-    A run's speed is the last step at which its hours are known by those hours: wall-clock of the whole run, with its
-    evaluations and its pauses for checkpoints, and so below the speed of training alone.
+    A run's speed is the last step with known hours, divided by these hours. This is the wall-clock time of the whole
+    run, including evaluations and checkpoints, so it is below the speed of training alone.
 
     Args:
         scores: With the metrics `time/hours` (since the run began), `train/updates`, `parameters/<network>` and
-            `flops/update`, as far as the runs logged them.
+            `flops/update`, if the runs logged them.
 
     Returns:
-        Rows task, variant, seeds (of which anything is known), steps_per_second (environment steps), hours_per_million
+        Rows task, variant, seeds (with any known cost), steps_per_second (environment steps), hours_per_million
         (environment steps), parameters (of all networks), flops (floating-point operations of an update), updates
-        (gradient steps); by task, and then in the order of `scores.runs`. NaN where no seed tells, and no row where
-        nothing is known at all.
+        (gradient steps); by task, and then in the order of `scores.runs`. A cost is NaN if no seed has it; there is no
+        row without any cost.
     """
     table = scores.table
     sizes = [name for name in table["metric"].unique() if PARAMETERS.fullmatch(name)]
@@ -71,12 +71,12 @@ def compute(scores: Scores) -> pd.DataFrame:
 
 
 def table(compute: pd.DataFrame, *notes: str) -> Table:
-    """A row a variant of each task: what a run took, and the size of its agent.
+    """One row per task and variant: the costs of a run and the size of its agent.
 
     Args:
-        compute: Rows task, variant, seeds, steps_per_second, hours_per_million, parameters, flops, updates, as
-            `compute` gives them.
-        notes: Sentences to stand under the table, such as the devices.
+        compute: Rows task, variant, seeds, steps_per_second, hours_per_million, parameters, flops, updates, from
+            `compute`.
+        notes: Sentences under the table, such as the devices.
     """
     titles = printed(compute["task"])
     amounts = [[_amount(value, unit) for value in compute[name]] for name, (_, unit) in COSTS.items()]
@@ -86,14 +86,14 @@ def table(compute: pd.DataFrame, *notes: str) -> Table:
 
 
 def _last(table: pd.DataFrame) -> pd.DataFrame:
-    """The value of each metric at a run's last step, of several at one step the last; finite ones only."""
+    """The last finite value of each metric and run, by step and then by order of reading."""
     table = table[np.isfinite(table["value"])].sort_values("step", kind="stable")
     last = table.drop_duplicates([*RUN, "metric"], keep="last")
     return last.astype(dict.fromkeys(("task", "variant", "metric"), object))
 
 
 def _amount(value: float, unit: str) -> str:
-    """Three digits of a count as people write it, such as `1.2 M`, or `31.5 GFLOP` with a unit."""
+    """Three digits of a count with a prefix, such as `1.20 M`, or `31.5 GFLOP` with a unit."""
     if pd.isna(value):
         return ABSENT
     rounded = float(f"{value:.3g}")

@@ -1,4 +1,4 @@
-"""Learning curves: the mean return over seeds in the course of training, with a band."""
+"""Learning curves: the mean return over seeds during training, with a band."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis import bootstrap, series
+from analysis import bootstrap, scoring, series
 from analysis.errors import AnalysisError
 from analysis.figures import panels
 from analysis.figures.lines import X_TITLES, lines
@@ -26,11 +26,11 @@ from analysis.statistics import PAIR, mean_interval
 Array = NDArray[np.float64]
 Axis = Literal["steps", "hours"]
 
-POINTS = 200  # of a curve at most: more than a panel has room for
+POINTS = 200  # most points of a curve; a panel cannot show more
 
 
 def result(inputs: Inputs) -> Result:
-    """The curves against what the settings say, and where runs know their hours, against these."""
+    """The curves against the x axis of the settings and, if runs logged hours, also against hours."""
     settings = inputs.settings
     shown = [plot(inputs, "curves", "Learning curves", numbers(inputs), inputs.looks, settings.x)]
     if settings.x == "steps":
@@ -45,47 +45,50 @@ def numbers(inputs: Inputs) -> pd.DataFrame:
     """The curves of all variants.
 
     Raises:
-        AnalysisError: They are to be drawn against hours, and no run knows them.
+        AnalysisError: The x axis is hours, and no run logged them.
     """
     found = curves(inputs.evaluations, inputs.settings)
     if found.empty:
-        raise AnalysisError(
-            f"{inputs.scores.source}: no run knows its hours of training: draw against steps, by --x steps"
-        )
+        raise AnalysisError(f"{inputs.scores.source}: no run has logged its hours of training: use --x steps")
     return found
 
 
 def plot(inputs: Inputs, name: str, title: str, curves: pd.DataFrame, looks: Mapping[str, Look], x: Axis) -> Plot:
     """The figure of some variants' curves, with its captions."""
     settings = inputs.settings
-    shows = f"Lines: mean over seeds; dotted: fewer than n seeds. {describe(settings)}"
+    grey = " Grey lines: published scores." if inputs.published else ""
+    shows = (
+        f"Lines: mean {settings.quantity} over n seeds, not normalised; dotted: fewer than n seeds.{grey} "
+        f"{describe(settings)}"
+    )
     band = {
-        "interval": f", bands: {captions.interval(inputs)}", "std": ", bands: ± standard deviation",
-        "range": ", bands: lowest to highest seed", "none": "",
+        "interval": f"; bands: {captions.interval(inputs)}", "std": "; bands: ± standard deviation over seeds",
+        "range": "; bands: lowest to highest seed", "none": "",
     }[settings.band]  # fmt: skip
     axis: Literal["step", "hours"] = "step" if x == "steps" else "hours"
     return Plot(
-        name, title, captions.full(inputs, shows), captions.brief(inputs, title, f"Lines: mean over seeds{band}"),
+        name, title, captions.full(inputs, shows, scoring.intervals(settings, inputs.finals)),
+        captions.brief(inputs, title, f"Lines: mean over seeds{band}"),
         partial(draw, curves, looks, inputs.published, axis, settings.columns, settings.quantity),
     )  # fmt: skip
 
 
 def curves(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = PAIR) -> pd.DataFrame:
-    """The mean return over seeds in the course of training, with a band.
+    """The mean return over seeds during training, with a band.
 
-    A run's return between two of its evaluations is taken from the line through them, so that seeds which were
-    evaluated at different steps can be averaged; half an evaluation interval beyond its ends, a run no longer counts.
-    In bins (`series.binned`) a seed counts only where it has evaluations. A curve has at most 200 points: of more
-    distinct steps those that are nearest to 200 evenly spaced ones. `describe` says so to a reader.
+    Between two evaluations, a run's return is interpolated linearly, so that seeds evaluated at different steps can be
+    averaged. A run counts up to half an evaluation interval beyond its first and last evaluation. In bins
+    (`series.binned`), a seed counts only where it has evaluations. A curve has at most 200 points: of more distinct
+    steps, those nearest to 200 evenly spaced ones. `describe` is the text for captions.
 
     Args:
         table: Evaluations: task, variant, seed, step, score; finite; and hours for `x: hours` or bins.
-        settings: `x`, `bin` and `band`; `confidence` and `seed` of the bootstrap. Against hours, runs that know none
-            are left out, and a bin stands at the mean of its hours.
-        by: The columns that name what has one curve: task and variant, and what else tells scores apart.
+        settings: `x`, `bin` and `band`; `confidence` and `seed` of the bootstrap. Against hours, runs without hours
+            are left out, and a bin is placed at the mean of its hours.
+        by: The columns that name one curve: task, variant, and others if any.
 
     Returns:
-        Rows of the columns `by`, step (or hours, for `x: hours`), mean, low, high, seeds (that the point rests on).
+        Rows of the columns `by`, step (or hours, for `x: hours`), mean, low, high, seeds (behind the point).
         The bounds are NaN for a single seed and for `band: none`.
     """
     x = "hours" if settings.x == "hours" else "step"
@@ -106,21 +109,20 @@ def curves(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = 
 
 
 def describe(settings: AnalysisSettings) -> str:
-    """What a point of a curve is and what its band shows, for captions."""
+    """How points and bands of a curve are computed, for captions."""
     if settings.bin is None:
         values = (
-            "Between evaluations a run's return is interpolated; "
+            "Between evaluations, the values of a run are interpolated linearly; "
             f"a curve has at most {POINTS} points, spaced as evenly as the evaluations allow."
         )
     else:
         values = (
-            f"Returns are means of a run's evaluations in bins of {settings.bin:,.10g} environment steps; "
-            f"of more than {POINTS} bins so many are shown, evenly spaced."
+            f"The evaluations of a run are averaged in bins of {settings.bin:,.10g} environment steps; "
+            f"a curve has at most {POINTS} bins, evenly spaced."
         )
-    repetitions = bootstrap.for_bands(settings).repetitions
     band = {
-        "interval": f"{100 * settings.confidence:g} % bootstrap interval of the mean, {repetitions:,} repetitions",
-        "std": "mean ± standard deviation over seeds (of the population: divided by n, not n - 1)",
+        "interval": f"{100 * settings.confidence:g} % stratified bootstrap interval over seeds",
+        "std": "mean ± standard deviation over seeds (population: divided by n, not n - 1)",
         "range": "lowest to highest seed",
         "none": "",
     }[settings.band]
@@ -136,15 +138,15 @@ def draw(
     columns: int | None = None,
     quantity: str = "return",
 ) -> Figure:
-    """Return over training, a panel a task, with bands and the number of seeds; dotted where seeds are missing.
+    """Return during training: one panel per task, with bands and the number of seeds; dotted where seeds are missing.
 
     Args:
-        curves: Rows task, variant, mean, low, high, seeds and the column `x`, as `curves` gives them.
+        curves: Rows task, variant, mean, low, high, seeds and the column `x`, from `curves`.
         looks: Variant -> look, in the order of the legend.
-        published: Methods whose scores are drawn as horizontal lines on the tasks that they have.
-        x: The column to draw against.
-        columns: Panels in a row; by default a good number.
-        quantity: What is measured, in words or by its name in the logs.
+        published: Methods whose scores are drawn as horizontal lines, on the tasks that have them.
+        x: The column of the x axis.
+        columns: Panels per row; default: `panels.columns_of`.
+        quantity: The measured quantity, or its name in the logs.
     """
     handles = [handle(name, look) for name, look in looks.items() if name in set(curves["variant"])]
 
@@ -158,7 +160,7 @@ def draw(
 
 
 def _resample(run: Series, grid_S: Array, alone: bool) -> Array:
-    """One run's returns at the given places, NaN where it does not reach, or, `alone`, where it was not evaluated."""
+    """One run's returns at the places of the grid; NaN beyond its range or, if `alone`, where it was not evaluated."""
     if alone:
         inside_S = np.isin(grid_S, run.places)
     else:
@@ -168,11 +170,11 @@ def _resample(run: Series, grid_S: Array, alone: bool) -> Array:
 
 
 def _band(returns_RS: Array, settings: AnalysisSettings) -> tuple[Array, Array]:
-    """The ends of the band at each point; NaN where a single run, or none, has a return."""
+    """The bounds of the band at each point; NaN with fewer than two runs."""
     present_RS = ~np.isnan(returns_RS)
     low_S, high_S = np.full((2, returns_RS.shape[1]), np.nan)
     if settings.band == "interval":
-        for pattern_R in np.unique(present_RS, axis=1).T:  # points that rest on the same runs
+        for pattern_R in np.unique(present_RS, axis=1).T:  # points with the same runs
             points_S = (present_RS == pattern_R[:, None]).all(axis=0)
             bounds = mean_interval(returns_RS[np.ix_(pattern_R, points_S)], bootstrap.for_bands(settings))
             low_S[points_S], high_S[points_S] = bounds

@@ -1,4 +1,4 @@
-"""Sample efficiency: the interquartile mean over runs and tasks in the course of training (Agarwal et al. 2021)."""
+"""Sample efficiency: the interquartile mean over runs and tasks during training (Agarwal et al. 2021)."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -27,17 +27,18 @@ TITLE = "Sample efficiency"
 
 
 def result(inputs: Inputs) -> Result | None:
-    """The interquartile mean against steps as numbers and figure; None where runs share no steps."""
+    """The interquartile mean against steps as numbers and figure; None if the runs share no steps."""
     found = efficiency(scoring.normalize(inputs.evaluations, inputs.settings), inputs.settings)
     if found.empty:
         return None
     shows = (
-        "Interquartile mean of the normalised returns over runs and common tasks, at up to 50 steps that all runs of a "
-        "variant reach; bands: its interval."
+        "Lines: interquartile mean (IQM) of the normalised returns over runs and common tasks, at up to 50 steps that "
+        f"all runs of a variant reach; bands: {captions.interval(inputs)}."
     )
     shown = Plot(
         "efficiency", TITLE, captions.full(inputs, shows),
-        captions.brief(inputs, TITLE, f"Bands: {captions.interval(inputs)}"), partial(draw, found, inputs.looks),
+        captions.brief(inputs, TITLE, f"Lines: IQM over runs and tasks; bands: {captions.interval(inputs)}"),
+        partial(draw, found, inputs.looks),
     )  # fmt: skip
     return Result("overview", {"efficiency": found}, [shown])
 
@@ -45,18 +46,17 @@ def result(inputs: Inputs) -> Result | None:
 def efficiency(table: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """The interquartile mean of each variant's returns at each step, with its interval.
 
-    Tasks are those that all variants have, or a variant's own where there are none. Where tasks have unequal numbers
-    of seeds, each gives its lowest seeds, as many as the poorest task has. The steps reach from the latest start to
-    the earliest end of these runs: of the steps at which any was evaluated, those nearest to 50 evenly spaced ones.
-    Between two evaluations a run's return is taken from the line through them. A variant whose runs share no step is
-    left out.
+    Tasks are those that all variants have, or a variant's own tasks if there are none. If tasks differ in their number
+    of seeds, each gives its lowest seeds, as many as the task with the fewest has. The steps are in the range that all
+    these runs cover: of the steps at which any run was evaluated, those nearest to 50 evenly spaced ones. Between two
+    evaluations, a run's return is interpolated linearly. A variant whose runs share no step is left out.
 
     Args:
         table: Evaluations: task, variant, seed, step, score; normalised, finite.
-        settings: `repetitions` (at most 2,000 are made), `confidence` and `seed` of the bootstrap.
+        settings: `repetitions` (at most 2,000 are used), `confidence` and `seed` of the bootstrap.
 
     Returns:
-        Rows variant, step, value, low, high, runs (per task), tasks. The bounds are NaN for a single run a task.
+        Rows variant, step, value, low, high, runs (per task), tasks. The bounds are NaN with a single run per task.
     """
     tasks = compared_tasks(table)
     runs: dict[str, dict[str, list[Series]]] = {}
@@ -75,7 +75,7 @@ def efficiency(table: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
 
 
 def _resampled(runs_T: list[list[Series]]) -> tuple[Array, Array]:
-    """The returns of equally many runs of each task at steps that all of them reach: steps x tasks x runs."""
+    """The returns of equally many runs per task at steps that all of them reach: steps x tasks x runs."""
     fewest = min(map(len, runs_T))
     used = [run for runs in runs_T for run in runs[:fewest]]
     steps_N = np.concatenate([run.places for run in used])
@@ -86,9 +86,9 @@ def _resampled(runs_T: list[list[Series]]) -> tuple[Array, Array]:
 
 
 def _interval(scores_STR: Array, settings: AnalysisSettings) -> tuple[Array, Array]:
-    """The statistic and its bounds (2 x steps), at each step as rliable's bootstrap of that step has them.
+    """The statistic and its bounds (2 x steps), at each step equal to rliable's bootstrap of that step.
 
-    What rliable resamples are the runs' numbers, so that every step sees the same runs and is drawn for once.
+    rliable resamples the indices of runs, so that one resample serves all steps.
     """
     _, tasks, runs = scores_STR.shape
     scores_SP = scores_STR.reshape(len(scores_STR), -1)

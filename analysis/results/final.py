@@ -1,4 +1,4 @@
-"""Final returns by task: means over seeds as bars, beside those that papers printed, and as a table."""
+"""Final returns by task: means over seeds with published returns, as bars and as a table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ from analysis.results import captions
 from analysis.tables import Grid, Table, with_rule
 
 HATCHES = dict(zip(DASHES, ("", "/////", ".....", "xxxxx"), strict=True))
-GROUPS = 11  # beside each other at most
-BARS = 140  # beside each other at most
-FEW = 20  # bars that one column of a paper has room for
-GROUP = 0.84  # of the room of a group is for its bars
-AVERAGE = "average"  # the group that is no task
+GROUPS = 11  # most groups per row
+BARS = 140  # most bars per row
+FEW = 20  # bars that fit in one column of a paper
+GROUP = 0.84  # share of a group's width for its bars
+AVERAGE = "average"  # the group that is not a task
 GREYS = ("0.6", "0.85", "0.4", "1.0")  # of published scores
 
 
@@ -34,11 +34,14 @@ def result(inputs: Inputs) -> Result:
     """The means as numbers, figure and table."""
     found, settings = numbers(inputs), inputs.settings
     title = f"Final {settings.quantity} by task"
-    shows = "Bars: mean over seeds; whiskers: its interval; averages have none."
-    grey = " Grey: as printed in papers." if inputs.published else ""
+    shows = (
+        f"Bars: mean final {settings.quantity} over seeds, not normalised; whiskers: {captions.interval(inputs)}. "
+        "Averages over tasks have no interval."
+    )
+    grey = " Grey bars: published scores." if inputs.published else ""
     shown = Plot(
         "final", title, captions.full(inputs, shows + grey),
-        captions.brief(inputs, title, f"Mean over seeds, {captions.interval(inputs)}"),
+        captions.brief(inputs, title, f"Bars: mean over seeds; whiskers: {captions.interval(inputs)}"),
         partial(draw, found, inputs.looks, inputs.published, settings.columns, settings.quantity),
     )  # fmt: skip
     return Result("tasks", {"tasks": found}, [shown], [table(found, inputs.scoring)])
@@ -46,32 +49,32 @@ def result(inputs: Inputs) -> Result:
 
 @shared
 def numbers(inputs: Inputs) -> pd.DataFrame:
-    """The mean final return of each task and variant; raw."""
+    """The mean final return of each task and variant, not normalised."""
     return statistics.task_means(inputs.finals, inputs.settings)
 
 
 def table(tasks: pd.DataFrame, *notes: str) -> Table:
-    """A row a task, a column a variant: the mean return, its interval and the number of seeds.
+    """One row per task, one column per variant: the mean return, its interval and the number of seeds.
 
     Args:
         tasks: Rows task, variant, mean, low, high, seeds.
-        notes: Sentences to stand under the table.
+        notes: Sentences under the table.
     """
     variants = list(dict.fromkeys(tasks["variant"]))
     grid = Grid(tasks, "mean", ["task"], "variant", variants, ".1f", [f", n={seeds}" for seeds in tasks["seeds"]])
     bold = grid.bold(["task"])
-    noted = with_rule(notes, bold, "in each row the highest value")
-    return Table("Final scores by task (raw, not normalised)", noted, ["task", *variants], grid.rows, bold=bold)
+    noted = with_rule(notes, bold, "the highest value of each row")
+    return Table("Final scores by task (not normalised)", noted, ["task", *variants], grid.rows, bold=bold)
 
 
 @dataclass(frozen=True)
 class Method:
-    """What has a bar in each group.
+    """A variant or published method, with one bar in each group.
 
     Attributes:
-        label: In the legend.
-        look: Of its bars.
-        bars: Task -> mean, low, high; the bounds are NaN where there is no interval.
+        label: Its label in the legend.
+        look: The style of its bars.
+        bars: Task -> mean, low, high; the bounds are NaN without an interval.
     """
 
     label: str
@@ -79,7 +82,7 @@ class Method:
     bars: Mapping[str, tuple[float, float, float]]
 
     def with_average(self, tasks: Sequence[str]) -> Self:
-        """The same with a bar for the mean over tasks, which has no interval."""
+        """The method with a bar for the mean over tasks, without an interval."""
         mean = float(np.mean([self.bars[task][0] for task in tasks]))
         return replace(self, bars={**self.bars, AVERAGE: (mean, np.nan, np.nan)})
 
@@ -92,17 +95,17 @@ def draw(
     columns: int | None = None,
     quantity: str = "return",
 ) -> Figure:
-    """Final returns as bars from zero with whiskers for the intervals, a group a task; published scores are grey.
+    """Final returns as bars from zero with whiskers for the intervals, one group per task; published scores are grey.
 
-    The last group is the average over the tasks that every method shown has a score on; it has no interval. Tasks whose
-    returns are on very different scales have an axis each, and no average.
+    The last group is the average over the tasks on which every shown method has a score; it has no interval. Tasks
+    with returns on very different scales have separate axes and no average.
 
     Args:
         tasks: Rows task, variant, mean, low, high, seeds.
         looks: Variant -> look, in the order of the legend and of a group's bars.
-        published: Methods whose scores are drawn on the tasks that they have.
-        columns: Groups in a row; by default as many as are legible.
-        quantity: What is measured, in words or by its name in the logs.
+        published: Methods whose scores are drawn, on the tasks that have them.
+        columns: Groups per row; default: as many as are legible.
+        quantity: The measured quantity, or its name in the logs.
     """
     names = sorted(set(tasks["task"]))
     methods = _methods(tasks, looks, published, names)
@@ -136,7 +139,7 @@ def _methods(
 
 
 def _alike(methods: Sequence[Method], names: Sequence[str]) -> bool:
-    """Whether the tasks' returns can share an axis: they have a bound in common, or happen to be of one size."""
+    """Whether the tasks' returns can share an axis: by a common bound, or by similar size."""
     if all(map(families.has_common_scale, names)):
         return True
     tops = [max(abs(method.bars[name][0]) for method in methods if name in method.bars) for name in names]
@@ -144,7 +147,7 @@ def _alike(methods: Sequence[Method], names: Sequence[str]) -> bool:
 
 
 def _together(methods: Sequence[Method], groups: Mapping[str, str], columns: int | None, quantity: str) -> Figure:
-    """Several groups an axis, in rows of equal length; groups is task -> title."""
+    """Several groups per axis, in rows of equal length; `groups` maps tasks to titles."""
     rows = -(-len(groups) // (columns or max(1, min(GROUPS, BARS // len(methods)))))
     columns = columns or -(-len(groups) // rows)
     width = ONE if len(groups) * len(methods) <= FEW and len(groups) <= FEW // 4 else TWO
@@ -170,7 +173,7 @@ def _together(methods: Sequence[Method], groups: Mapping[str, str], columns: int
 
 
 def _apart(methods: Sequence[Method], names: Sequence[str], columns: int | None, quantity: str) -> Figure:
-    """A panel a task, each with its own axis."""
+    """One panel per task, each with its own axis."""
     figure, axes = panels.grid(len(names), columns, len(methods))
     room = figure.get_figwidth() / axes[0].get_gridspec().ncols - 0.42  # type: ignore[union-attr]
     for axis, name in zip(axes, names, strict=True):
@@ -182,7 +185,7 @@ def _apart(methods: Sequence[Method], names: Sequence[str], columns: int | None,
 
 
 def _bars(axis: Axes, methods: Sequence[Method], names: Sequence[str]) -> None:
-    """Groups of bars at 0, 1, 2 and so on; a method without a score leaves its place empty."""
+    """Groups of bars at 0, 1, 2, ...; the place of a method without a score is empty."""
     size = GROUP / len(methods)
     lowest = 0.0
     for i, method in enumerate(methods):

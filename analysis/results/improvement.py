@@ -1,4 +1,4 @@
-"""How probable it is that a variant's run scores higher than one of the reference (Agarwal et al. 2021)."""
+"""Probability that a run of a variant scores higher than a run of the reference (Agarwal et al. 2021)."""
 
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -24,7 +24,7 @@ from analysis.tables import Grid, Table
 Array = NDArray[np.float64]
 
 COLUMNS = ["variant", "reference", "value", "low", "high", "runs", "reference_runs", "tasks"]
-ABOVE = "Above 0.5 the variant is more often the better one; 0.5 is a draw."
+ABOVE = "Above 0.5, runs of the variant score higher more often than runs of the reference; at 0.5, neither do."
 TITLE = "Probability of improvement"
 
 
@@ -34,20 +34,22 @@ def result(inputs: Inputs) -> Result | None:
     if found.empty:
         return None
     reference = found["reference"].iloc[0]
+    bars = f"bars: {captions.interval(inputs)}"
     shows = (
-        f"The probability that a variant's run scores higher than one of {reference} on the same task, averaged over "
-        "tasks, ties counting half (Mann-Whitney U); bars: its interval. At 0.5 neither is better."
+        f"Marks: probability that a run of the variant scores higher than a run of {reference} on the same task, "
+        f"averaged over tasks; ties count half (Mann-Whitney U); {bars}. Dotted line: 0.5, where neither is better."
     )
-    brief = captions.brief(inputs, f"{TITLE} over {reference}", f"Bars: {captions.interval(inputs)}")
     shown = Plot(
-        "improvement", TITLE, captions.full(inputs, shows), brief, partial(draw, found, inputs.looks)
+        "improvement", TITLE, captions.full(inputs, shows),
+        captions.brief(inputs, f"{TITLE} over {reference}", f"Marks: probability; {bars}"),
+        partial(draw, found, inputs.looks),
     )  # fmt: skip
     return Result("overview", {"improvement": found}, [shown], [table(found, inputs.scoring)])
 
 
 @shared
 def numbers(inputs: Inputs) -> pd.DataFrame:
-    """The probabilities of all variants over the reference: the first variant with a score, if none is named."""
+    """The probabilities of all variants over the reference; by default, the first variant with a score."""
     scored = set(inputs.normalized["variant"])
     reference = inputs.settings.reference or next(name for name in inputs.variants if name in scored)
     return improvement(inputs.normalized, inputs.settings.model_copy(update={"reference": reference}))
@@ -56,16 +58,16 @@ def numbers(inputs: Inputs) -> pd.DataFrame:
 def improvement(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """The probability of improvement of each variant over the reference, with its interval.
 
-    It is averaged over the tasks that both have; a variant that shares none with the reference is left out. Where
-    tasks have unequal numbers of seeds, each gives its lowest seeds, as many as the poorest of them has.
+    It is averaged over the tasks that both have; a variant without common tasks is left out. If tasks differ in their
+    number of seeds, each gives its lowest seeds, as many as the task with the fewest has.
 
     Args:
-        finals: One row a run: task, variant, seed, score; normalised, finite.
-        settings: `reference` (by default the first variant); `repetitions`, `confidence` and `seed` of the bootstrap.
+        finals: One row per run: task, variant, seed, score; normalised, finite.
+        settings: `reference` (default: the first variant); `repetitions`, `confidence` and `seed` of the bootstrap.
 
     Returns:
         Rows variant, reference, value, low, high, runs and reference_runs (per task), tasks. The bounds are NaN if
-        either has a single run a task.
+        either has a single run per task.
 
     Raises:
         AnalysisError: No run of the reference has a score.
@@ -86,9 +88,9 @@ def improvement(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFram
 
 
 def probability(scores_NT: Array, others_MT: Array) -> Array:
-    """The mean over tasks of the Mann-Whitney statistic U / (N M): the share of pairs that are won, ties counting half.
+    """The mean over tasks of the Mann-Whitney statistic U / (N M): the share of pairs won; ties count half.
 
-    Equal to `rliable.metrics.probability_of_improvement`, in a hundredth of the time.
+    Equal to `rliable.metrics.probability_of_improvement`, but a hundred times faster.
 
     Args:
         scores_NT: Runs x tasks.
@@ -100,11 +102,11 @@ def probability(scores_NT: Array, others_MT: Array) -> Array:
 
 
 def table(improvement: pd.DataFrame, *notes: str) -> Table:
-    """A row a variant: how probable it is that one of its runs is better than one of the reference.
+    """One row per variant: the probability that one of its runs scores higher than a run of the reference.
 
     Args:
         improvement: Rows variant, reference, value, low, high, runs, reference_runs, tasks.
-        notes: Sentences to stand under the table.
+        notes: Sentences under the table.
     """
     title = "P(better than reference)"
     grid = Grid(improvement.assign(title=title), "value", ["variant", "reference"], "title", [title], ".3f")
@@ -116,7 +118,7 @@ def table(improvement: pd.DataFrame, *notes: str) -> Table:
 
 @styled
 def draw(improvement: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """How likely a run of each variant beats one of the reference on the same task, with a line where neither does.
+    """The probability of improvement of each variant over the reference, with a line at one half.
 
     Args:
         improvement: Rows variant, reference, value, low, high; one reference.
@@ -135,6 +137,6 @@ def draw(improvement: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
 def _unknown(reference: str, variants: list[str]) -> str:
     nearest = get_close_matches(reference, variants, n=1, cutoff=0)
     return (
-        f"`reference: {reference}` is no variant with a score; "
+        f"`reference: {reference}` is not a variant with a score; "
         f"did you mean {nearest[0]}? There are {', '.join(variants)}"
     )

@@ -1,4 +1,4 @@
-"""How well world models predict evaluation episodes: final errors and curves, scored as returns are."""
+"""Prediction errors of world models on evaluation episodes: final errors and curves, computed like those of returns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,23 +24,23 @@ from analysis.scoring import span
 from analysis.settings import AnalysisSettings
 from analysis.tables import Grid, Table, with_rule
 
-SERIES = ["task", "variant", "measure", "horizon"]  # what has one mean and one curve
+SERIES = ["task", "variant", "measure", "horizon"]  # the columns that name one mean or curve
 MEASURES = {
-    "image": "Image error: mean squared error of the predicted picture, over pixels in [-0.5, 0.5] and channels.",
+    "image": "Image error: mean squared error of the predicted image, over pixels in [-0.5, 0.5] and channels.",
     "reward": "Reward error: mean absolute error of the predicted reward.",
-    "kl": "KL: divergence of the posterior, which has seen all pictures, from the open-loop prior. It lives in a "
-    "model's own latent space: between models its size is not comparable, only its course.",
+    "kl": "KL: divergence of the posterior, which has seen all images, from the open-loop prior, in the model's latent "
+    "space; between models, only its trend is comparable, not its size.",
 }
 TITLES = {"image": "Image error (MSE)", "reward": "Reward error (MAE)", "kl": "KL from prior (nats)"}
-MANY = 6  # tasks from which on the rows are in two columns
-CURVE_HORIZON = 15  # agent steps ahead: as far as Dreamer imagines when it learns to act
+MANY = 6  # with more tasks, rows are in two columns
+CURVE_HORIZON = 15  # agent steps ahead: Dreamer's imagination horizon
 METHOD = (
-    "Open-loop prediction a number of agent steps ahead, after a context of 5 records, on evaluation episodes, "
-    "which are never trained on."
+    "Errors of open-loop prediction after a context of 5 records, by the number of agent steps ahead, on evaluation "
+    "episodes, which are never trained on."
 )
 CAUTION = (
-    "Every agent is measured on its own evaluation episodes, and so on the states that its own behaviour leads to; "
-    "`launch.py eval RUN --model-error --policy random` measures agents on the same episodes."
+    "Each agent is measured on its own evaluation episodes, so on the states that its behaviour visits; "
+    "`launch.py eval RUN --model-error --policy random` measures all agents on the same episodes."
 )
 
 
@@ -49,11 +49,11 @@ class ModelErrors:
     """The numbers behind the tables and figures.
 
     Attributes:
-        finals: Rows task, variant, measure, horizon, mean, low, high, seeds, sequences (behind the mean, over all of
-            its seeds and evaluations, as far as known).
+        finals: Rows task, variant, measure, horizon, mean, low, high, seeds, sequences (behind the mean, over all
+            seeds and evaluations, if known).
         curves: Rows task, variant, measure, horizon, step, mean, low, high, seeds; all of one horizon.
-        scoring: What a final error and an interval are, in words.
-        intervals: What an interval is.
+        scoring: How final errors and intervals are computed, as text.
+        intervals: How intervals are computed, as text.
     """
 
     finals: pd.DataFrame
@@ -63,33 +63,34 @@ class ModelErrors:
 
     @property
     def measures(self) -> list[str]:
-        """Those that were measured, in the order of the tables."""
+        """The measures with data, in the order of the tables."""
         return [measure for measure in MEASURES if measure in set(self.finals["measure"])]
 
 
 def result(inputs: Inputs) -> Result | None:
-    """The errors as numbers, figures and a table a measure; None if no run measured any."""
+    """The errors as numbers, figures and one table per measure; None if no run measured any."""
     errors = summarize(inputs.ordered(usable_model_errors(inputs.scores)), inputs.settings)
     if errors is None:
         return None
     about = " ".join(notes(*errors.measures))
     horizon = int(errors.curves["horizon"].iloc[0])
     ahead, training = (
-        "Model error against the prediction's horizon",
-        f"Model error {horizon} agent steps ahead, against environment steps",
+        "Model error against the prediction horizon",
+        f"Model error {horizon} agent steps ahead against environment steps",
     )
-    points = "Points: mean over seeds; hollow: fewer seeds than other points; bars: its interval."
     interval = captions.interval(inputs)
+    points = f"Points: mean over seeds; hollow: fewer seeds than other points of the panel; bars: {interval}."
+    lines = f"Lines: mean over n seeds; dotted: fewer than n seeds; bands: {interval}."
     plots = [
         Plot(
             "model_error", ahead, captions.full(inputs, f"{points} {about}", errors.scoring),
-            captions.brief(inputs, ahead, f"Points: mean over seeds, bars: {interval}"),
+            captions.brief(inputs, ahead, f"Points: mean over seeds; bars: {interval}"),
             partial(draw, errors.finals, inputs.looks, "horizon"),
         ),
         Plot(
             "model_error_curves", training,
-            captions.full(inputs, f"Lines: mean over seeds; bands: its interval. {about}", errors.intervals),
-            captions.brief(inputs, training, f"Lines: mean over seeds, bands: {interval}"),
+            captions.full(inputs, f"{lines} {about}", errors.intervals),
+            captions.brief(inputs, training, f"Lines: mean over seeds; bands: {interval}"),
             partial(draw, errors.curves, inputs.looks, "step"),
         ),
     ]  # fmt: skip
@@ -105,15 +106,17 @@ def summarize(table: pd.DataFrame, settings: AnalysisSettings) -> ModelErrors | 
         settings: The settings of the statistics.
 
     Returns:
-        None if the table is empty: no run has a world model that was measured.
+        None if the table is empty, because no run measured a world model.
     """
     if table.empty:
         return None
-    scores = table.rename(columns={"value": "score"})  # as the statistics call what they average
+    scores = table.rename(columns={"value": "score"})  # the column that the statistics average
     runs = scoring.final_scores(scores, settings, ERROR)
     runs = runs.merge(_sequences(scoring.final_evaluations(scores, settings, ERROR), ERROR), on=ERROR)
     finals = statistics.task_means(runs, settings, SERIES).merge(_sequences(runs, SERIES), on=SERIES)
-    plain = settings.model_copy(update={"x": "steps", "bin": None, "band": "interval"})  # those are for returns
+    plain = settings.model_copy(
+        update={"x": "steps", "bin": None, "band": "interval"}
+    )  # these settings are for returns
     over_time = curves(scores[scores["horizon"] == curve_horizon(table)], plain, SERIES)
     finals = finals.assign(sequences=finals["sequences"].round().astype("Int64"))
     described = scoring.describe_model_errors(settings, runs)
@@ -121,14 +124,14 @@ def summarize(table: pd.DataFrame, settings: AnalysisSettings) -> ModelErrors | 
 
 
 def curve_horizon(table: pd.DataFrame) -> int:
-    """The horizon whose errors are drawn against environment steps: the largest up to 15 that every task has."""
+    """The horizon of the errors against environment steps: the largest up to 15 that every task has."""
     horizons = set.intersection(*(set(errors["horizon"]) for _, errors in table.groupby("task")))
     shared = sorted(horizons or set(table["horizon"]))
     return int(max((horizon for horizon in shared if horizon <= CURVE_HORIZON), default=shared[0]))
 
 
 def notes(*measures: str) -> list[str]:
-    """What a reader has to know of some measures before comparing agents by them."""
+    """The method, some measures, and the caution for comparisons between agents."""
     return [METHOD, *(MEASURES[measure] for measure in measures), CAUTION]
 
 
@@ -137,12 +140,12 @@ def _sequences(table: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def table(finals: pd.DataFrame, measure: str, *notes: str) -> Table:
-    """A row a variant of each task, a column a horizon: the mean final error of one measure and its interval.
+    """One row per task and variant, one column per horizon: the mean final error of a measure with its interval.
 
     Args:
         finals: Rows task, variant, measure, horizon, mean, low, high, seeds.
-        measure: The one to show: `image`, `reward` or `kl`. KL is not comparable between models, so it has no best.
-        notes: Sentences to stand under the table.
+        measure: `image`, `reward` or `kl`. KL is not comparable between models, so none is bold.
+        notes: Sentences under the table.
     """
     errors = finals[finals["measure"] == measure]
     horizons = sorted(set(errors["horizon"]))
@@ -151,22 +154,22 @@ def table(finals: pd.DataFrame, measure: str, *notes: str) -> Table:
     rows = [[*row, behind] for row, behind in zip(grid.rows, seeds, strict=True)]
     columns = ["task", "variant", *(f"h={horizon}" for horizon in horizons), "seeds"]
     bold = grid.bold(["task", "horizon"], pd.Series(True, errors.index)) if measure != "kl" else frozenset()
-    noted = with_rule(notes, bold, "of each task and horizon the lowest value")
+    noted = with_rule(notes, bold, "the lowest value of each task and horizon")
     return Table(f"{TITLES[measure]}, h agent steps ahead", noted, columns, rows, names=2, bold=bold)
 
 
 @styled
 def draw(errors: pd.DataFrame, looks: Mapping[str, Look], x: Literal["horizon", "step"]) -> Figure:
-    """Model error against the prediction horizon or environment steps, a row a task and a column a measure.
+    """Model error against the prediction horizon or environment steps: one row per task, one column per measure.
 
-    A panel whose values are positive and differ by a factor of ten or more has a logarithmic axis. Many tasks stand in
-    two columns of rows.
+    A panel with positive values that span a factor of ten or more has a logarithmic axis. More than 6 tasks are in two
+    columns of rows.
 
     Args:
         errors: Rows task, variant, measure, mean, low, high, seeds, and the column `x`: the `finals` or the `curves` of
             `model_errors.summarize`.
         looks: Variant -> look, in the order of the legend.
-        x: The column to draw against.
+        x: The column of the x axis.
     """
     tasks = sorted(set(errors["task"]))
     measures = [measure for measure in TITLES if measure in set(errors["measure"])]
@@ -174,7 +177,7 @@ def draw(errors: pd.DataFrame, looks: Mapping[str, Look], x: Literal["horizon", 
     blocks = 2 if len(tasks) > MANY else 1
     rows = -(-len(tasks) // blocks)
     columns = blocks * len(measures)
-    panel = 1.5 if rows < 3 else 1.2 if blocks == 1 else 0.95  # inches of its height
+    panel = 1.5 if rows < 3 else 1.2 if blocks == 1 else 0.95  # height in inches
     figure = Figure(figsize=(TWO, panel * rows + 0.35))
     axes = figure.subplots(rows, columns, squeeze=False)
     horizons = sorted(set(errors["horizon"]))

@@ -1,4 +1,4 @@
-"""Performance profiles: which share of a variant's runs scores above each threshold (Agarwal et al. 2021)."""
+"""Performance profiles: the fraction of a variant's runs that score above each threshold (Agarwal et al. 2021)."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -22,7 +22,7 @@ from analysis.statistics import score_matrices
 Array = NDArray[np.float64]
 
 THRESHOLDS = 101
-TAIL = 0.05  # share of a variant's runs that may lie beyond the thresholds, lest one game stretches them
+TAIL = 0.05  # fraction of runs that may be beyond either end of the thresholds, so that one game cannot stretch them
 TITLE = "Performance profiles"
 
 
@@ -30,28 +30,29 @@ def result(inputs: Inputs) -> Result:
     """The profiles as numbers and figure."""
     found = profiles(inputs.normalized, inputs.settings)
     shows = (
-        "The share of runs that score above each value, up to where all but 5 % of each variant's runs reach; "
-        "bands: its interval."
+        f"Lines: fraction of runs with a normalised score above τ; bands: {captions.interval(inputs)}. "
+        "τ covers [0, 1], and more if over 5 % of a variant's runs are above or below. Dotted line: half of the runs."
     )
     shown = Plot(
         "profiles", TITLE, captions.full(inputs, shows),
-        captions.brief(inputs, TITLE, f"Bands: {captions.interval(inputs)}"), partial(draw, found, inputs.looks),
+        captions.brief(inputs, TITLE, f"Lines: fraction of runs with score > τ; bands: {captions.interval(inputs)}"),
+        partial(draw, found, inputs.looks),
     )  # fmt: skip
     return Result("overview", {"profiles": found}, [shown])
 
 
 def profiles(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
-    """The share of all runs of all tasks that score above each threshold, with its interval.
+    """The fraction of runs of all tasks that score above each threshold, with its interval.
 
-    Tasks and runs are those of `statistics.score_matrices`. There are 101 evenly spaced thresholds from 0 to 1. Where
-    more than 5 % of some variant's runs lie above 1 or below 0, they reach as far as all but 5 % of its runs do.
+    Tasks and runs are those of `statistics.score_matrices`. There are 101 evenly spaced thresholds from 0 to 1. If more
+    than 5 % of a variant's runs are above 1 or below 0, the thresholds extend to its 95 % or 5 % quantile.
 
     Args:
-        finals: One row a run: task, variant, seed, score; normalised, finite.
-        settings: `repetitions` (at most 2,000 are made), `confidence` and `seed` of the bootstrap.
+        finals: One row per run: task, variant, seed, score; normalised, finite.
+        settings: `repetitions` (at most 2,000 are used), `confidence` and `seed` of the bootstrap.
 
     Returns:
-        Rows variant, threshold, value, low, high. The bounds are NaN for a single run a task.
+        Rows variant, threshold, value, low, high. The bounds are NaN with a single run per task.
     """
     matrices = dict(score_matrices(finals))
     thresholds_S = thresholds(list(matrices.values()))
@@ -65,14 +66,14 @@ def profiles(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
 
 
 def thresholds(matrices: list[Array]) -> Array:
-    """Evenly spaced thresholds from 0 to 1, or as far as all but the furthest 5 % of each variant's runs reach."""
+    """Evenly spaced thresholds from 0 to 1, extended to the 5 % and 95 % quantiles of every variant's runs."""
     low = min(np.quantile(scores, TAIL) for scores in matrices)
     high = max(np.quantile(scores, 1 - TAIL) for scores in matrices)
     return np.linspace(min(0, low), max(1, high), THRESHOLDS)
 
 
 def shares_above(scores_RT: Array, thresholds_S: Array) -> Array:
-    """The share of scores above each threshold, equal to rliable's but from one sort."""
+    """The fraction of scores above each threshold, equal to rliable's, from one sort."""
     above_S = scores_RT.size - np.searchsorted(np.sort(scores_RT, axis=None), thresholds_S, side="right")
     return above_S / scores_RT.size
 
@@ -96,7 +97,7 @@ def _profile(scores_RT: Array, thresholds_S: Array, settings: AnalysisSettings) 
 def draw(profiles: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     """The fraction of runs whose score is above a threshold, with bands and a dotted line at one half.
 
-    Where a profile crosses the line it tells its median, and the area below it is its mean (Agarwal et al. 2021).
+    A profile crosses the line at its median, and the area below a profile is its mean (Agarwal et al. 2021).
 
     Args:
         profiles: Rows variant, threshold, value, low, high, ascending in threshold.

@@ -1,4 +1,4 @@
-"""Where scores come from: the settings, the code and the machines of the runs behind them."""
+"""Provenance of scores: the settings, code and machines of the runs."""
 
 import math
 from collections import Counter
@@ -12,7 +12,7 @@ from analysis.scores import COMMIT, values_of
 from analysis.tables import ABSENT, Table
 
 UNKNOWN = "unknown"
-# What a result depends on most, named first where versions are listed.
+# The packages that matter most for a result, listed first.
 MAIN = (
     "tensorflow",
     "tensorflow-probability",
@@ -25,7 +25,7 @@ MAIN = (
     "gymnasium",
 )
 
-LISTED = 3  # tasks that a cell names, before it only counts them
+LISTED = 3  # most tasks that a cell names; it counts more
 
 Places = Mapping[str, Mapping[str, Counter[str]]]  # variant -> value -> runs by task
 
@@ -38,10 +38,10 @@ def result(inputs: Inputs) -> Result:
 
 
 def settings_difference(runs: pd.DataFrame, variants: Sequence[str]) -> Table:
-    """What makes the variants differ: a row a setting, a column a variant.
+    """The settings that differ between variants: one row per setting, one column per variant.
 
-    A setting that depends on the task alone is none of them. Where a variant has several values, each has its tasks in
-    brackets, or where it differs between the runs of one task, the number of its runs.
+    A setting that depends only on the task is excluded. If a variant has several values, each is followed by its tasks
+    in brackets or, if runs of one task differ, by its number of runs.
 
     Args:
         runs: `scores.runs`.
@@ -57,13 +57,13 @@ def settings_difference(runs: pd.DataFrame, variants: Sequence[str]) -> Table:
         for setting, found in differing.items()
     ]
     equal = _count(len(places) - len(differing), "other setting")
-    notes = [f"{equal} do not differ, or by task only."] if places else []
+    notes = [f"Without differences between variants on any task: {equal}."] if places else []
     heading = "Settings that differ between variants"
     return Table(heading, [*notes, *_unrecorded(runs)], ["setting", *variants], rows, names=1 + len(variants))
 
 
 def shared_settings(runs: pd.DataFrame) -> Table:
-    """The settings that do not differ between variants: a row a setting, with tasks in brackets if by task.
+    """The settings that do not differ between variants: one row per setting, with tasks if it depends on them.
 
     Args:
         runs: `scores.runs`.
@@ -71,13 +71,19 @@ def shared_settings(runs: pd.DataFrame) -> Table:
     known = _known(runs)
     shared = {setting: _merged(found) for setting, found in _places(known).items() if _by_task_alone(found)}
     some = sum(sum(on.total() for on in values.values()) < len(known) for values in shared.values())
-    notes = [f"{_count(some, 'setting')} of these are not on record for every run."] if some else []
+    notes = [f"Not recorded for every run: {_count(some, 'setting')}."] if some else []
     rows = [[setting, _cell(values)] for setting, values in shared.items()]
-    return Table("Settings of all variants", [*notes, *_unrecorded(runs)], ["setting", "value"], rows, names=2)
+    return Table(
+        "Settings without differences between variants",
+        [*notes, *_unrecorded(runs)],
+        ["setting", "value"],
+        rows,
+        names=2,
+    )
 
 
 def origins(runs: pd.DataFrame) -> Table:
-    """Code and machines: a row a suite and variant; where its runs differ, each value with the number of its runs.
+    """Code and machines: one row per suite and variant; if its runs differ, each value has its number of runs.
 
     Args:
         runs: `scores.runs`.
@@ -103,7 +109,7 @@ def origins(runs: pd.DataFrame) -> Table:
             own = [_named(packages, differing) for packages in versions[found.index]]
             row.append(_tally(own))
         rows.append(row)
-    notes = [f"Versions of all runs that tell them: {_named(common, common)}."] if common else []
+    notes = [f"Versions, equal in all runs that record them: {_named(common, common)}."] if common else []
     columns += ["versions that differ"] if differing else []
     return Table("Origin of the runs", notes, columns, rows, names=len(columns))
 
@@ -113,7 +119,7 @@ def _known(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _places(runs: pd.DataFrame) -> Mapping[str, Places]:
-    """Setting -> where it has which value; in the order of the runs' records."""
+    """Setting -> variants, values and tasks; in the order of the runs' records."""
     found: dict[str, dict[str, dict[str, Counter[str]]]] = {}
     sizes = Counter(zip(runs["variant"], runs["task"], runs["settings"], strict=True))
     for (variant, task, text), size in sizes.items():
@@ -124,7 +130,7 @@ def _places(runs: pd.DataFrame) -> Mapping[str, Places]:
 
 
 def _by_task_alone(places: Places) -> bool:
-    """Whether all runs of a task have one value."""
+    """Whether the value depends only on the task."""
     values: dict[str, set[str]] = {}
     for found in places.values():
         for value, tasks in found.items():
@@ -169,7 +175,7 @@ def _named(packages: Mapping[str, str], names: Iterable[str]) -> str:
 
 
 def _tally(values: Iterable[str]) -> str:
-    """The one value of some runs, or each value with the number of runs that have it."""
+    """The value of some runs, or each value with its number of runs."""
     counts = Counter(value or UNKNOWN for value in values)
     if len(counts) < 2:
         return next(iter(counts), ABSENT)

@@ -1,4 +1,4 @@
-"""Data quality: what the checks found, as a table and as a document."""
+"""Data quality: the findings of the checks, as a table and as a document."""
 
 import textwrap
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from analysis.inputs import Inputs, shared
 from analysis.result import Result
 from analysis.tables import Table
 
-SHOWN, WIDTH = 2, 120  # items in a table, and characters of them; the document has all
+SHOWN, WIDTH = 2, 120  # items in a table, and characters of an item; the document has all
 
 
 def result(inputs: Inputs) -> Result:
@@ -18,18 +18,18 @@ def result(inputs: Inputs) -> Result:
         "quality",
         report_tables=[table(found)],
         documents={"checks.md": to_markdown(found, inputs.scoring)},
-        intro="What was looked for in the data, what was found, and what the analysis does about it.",
+        intro="Checks of the data, their findings, and how the analysis treats them.",
     )
 
 
 @shared
 def findings(inputs: Inputs) -> Sequence[Finding]:
-    """What every check found."""
+    """The finding of every check."""
     return check(inputs.scores, inputs.settings, inputs.relations.sweeps)
 
 
 def table(findings: Sequence[Finding]) -> Table:
-    """A row a check, in the order of the findings: what was found, what was done about it, and where it is."""
+    """One row per check, in the order of the findings: the finding, the rule and the places."""
     rows = []
     for finding in findings:
         where = [textwrap.shorten(item, WIDTH, placeholder=" ...") for item in finding.items[:SHOWN]]
@@ -39,14 +39,14 @@ def table(findings: Sequence[Finding]) -> Table:
         rows.append([finding.check, found, finding.rule, "; ".join(where) or "-"])
     positive = sum(finding.count > 0 for finding in findings)
     note = (
-        f"{positive} of {len(findings)} checks found something, the worst first. "
-        "checks.md lists every place. The rule is what the analysis does about it."
+        f"{positive} of {len(findings)} checks have findings, the most severe first. "
+        "Rule: how the analysis treats a finding. checks.md lists all places."
     )
     return Table("Data quality", [note], ["check", "found", "rule", "where"], rows, names=4)
 
 
 def to_markdown(findings: Sequence[Finding], scoring: str) -> str:
-    """All findings with all their items, and what was looked for in vain, as a document."""
+    """All findings with all items, and the checks without findings, as a document."""
     parts = ["# Checks of the data", scoring]
     for finding in findings:
         if finding.count:
@@ -54,7 +54,7 @@ def to_markdown(findings: Sequence[Finding], scoring: str) -> str:
             parts.append("\n".join(f"- {item}" for item in finding.items))
     clean = [finding.check for finding in findings if not finding.count]
     if clean:
-        parts += ["## Looked for and not found", "\n".join(f"- {check}" for check in clean)]
+        parts += ["## Checks without findings", "\n".join(f"- {check}" for check in clean)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

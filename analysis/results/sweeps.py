@@ -21,7 +21,7 @@ COLUMNS = ["key", "value", "task", "variant", "mean", "low", "high", "seeds"]
 
 
 def result(inputs: Inputs) -> Result | None:
-    """The means by swept setting as numbers, and a figure a setting; None without a sweep."""
+    """The means by swept setting as numbers, and one figure per setting; None without a sweep."""
     found = swept(final.numbers(inputs), inputs.relations)
     if found.empty:
         return None
@@ -33,26 +33,27 @@ def _plot(inputs: Inputs, key: str, points: pd.DataFrame) -> Plot:
     settings = inputs.settings
     title = f"Final {settings.quantity} against {key}"
     shows = (
-        "Points: mean over seeds; hollow: fewer seeds than other points; bars: its interval. Variants are drawn side "
-        "by side."
+        f"Points: mean final {settings.quantity} over seeds, not normalised; hollow: fewer seeds than other points of "
+        f"the panel; bars: {captions.interval(inputs)}. Variants are side by side at each value."
     )
+    grey = " Grey lines: published scores." if inputs.published else ""
     looks = shaded(points["variant"], inputs.relations.families, inputs.colors)
     return Plot(
-        key, title, captions.full(inputs, shows),
-        captions.brief(inputs, title, f"Points: mean over seeds, bars: {captions.interval(inputs)}"),
+        key, title, captions.full(inputs, shows + grey),
+        captions.brief(inputs, title, f"Points: mean over seeds; bars: {captions.interval(inputs)}"),
         partial(draw, points, looks, key, inputs.published, settings.columns, settings.quantity),
     )  # fmt: skip
 
 
 def swept(tasks: pd.DataFrame, relations: Relations) -> pd.DataFrame:
-    """The final returns of a suite's sweeps, by swept setting and task, then line by line.
+    """The final returns of a suite's sweeps, sorted by swept setting, task, line and value.
 
     Args:
-        tasks: Rows task, variant, mean, low, high, seeds, as `statistics.task_means` gives them.
-        relations: Its sweeps.
+        tasks: Rows task, variant, mean, low, high, seeds, from `statistics.task_means`.
+        relations: The sweeps.
 
     Returns:
-        Rows key, value, task, variant (the line), mean, low, high, seeds; none for a variant without a score.
+        Rows key, value, task, variant (the line), mean, low, high, seeds; no row for a variant without a score.
     """
     rows = []
     for key, points in relations.sweeps.items():
@@ -73,17 +74,17 @@ def draw(
     columns: int | None = None,
     quantity: str = "return",
 ) -> Figure:
-    """Final return against a swept setting, a panel a task, with a bar for the interval and the number of seeds.
+    """Final return against a swept setting: one panel per task, with interval bars and the number of seeds.
 
     The axis of the setting is logarithmic if its values are positive and span a factor of ten or more.
 
     Args:
-        points: Rows value, task, variant, mean, low, high, seeds: those of one setting of `swept`.
+        points: Rows of one setting of `swept`: value, task, variant, mean, low, high, seeds.
         looks: Variant -> look, in the order of the legend.
         key: The setting's name.
-        published: Methods whose scores are drawn as horizontal lines on the tasks that they have.
-        columns: Panels in a row; by default a good number.
-        quantity: What is measured, in words or by its name in the logs.
+        published: Methods whose scores are drawn as horizontal lines, on the tasks that have them.
+        columns: Panels per row; default: `panels.columns_of`.
+        quantity: The measured quantity, or its name in the logs.
     """
     drawn = {name: look for name, look in looks.items() if name in set(points["variant"])}
     ticks = sorted(set(points["value"]))

@@ -1,4 +1,4 @@
-"""Where scores come from: run folders, event files, score files and tables."""
+"""Sources of scores: run folders, event files, score files and tables."""
 
 import difflib
 from pathlib import Path
@@ -12,31 +12,31 @@ from analysis.sources.tables import read_table
 
 __all__ = ["read", "read_expected"]
 
-UNDERSTOOD = (
-    "understood are folders of runs (<task>/<variant>/<seed> with a metrics.jsonl or TensorBoard's event files), score "
+SUPPORTED = (
+    "supported are folders of runs (<task>/<variant>/<seed> with a metrics.jsonl or TensorBoard event files), score "
     "files (JSON, also .json.gz) and tables (CSV, also .csv.gz, and Parquet)"
 )
 
 
 def read(path: Path, metric: str) -> Scores:
-    """Reads whatever is at a path.
+    """Reads a source of any kind.
 
-    A folder holds runs: see `layout.find`, also for what its suites are. A file is what its ending says, .csv or
-    .parquet (also packed, .csv.gz) or .json, and without such an ending what it begins with.
+    A folder holds runs; `layout.find` defines their layout. The format of a file follows from its ending (.csv,
+    .csv.gz, .parquet, .json, .json.gz), otherwise from its first bytes.
 
     Args:
         path: A folder or a file.
-        metric: What is analysed.
+        metric: The analysed metric.
 
     Raises:
-        AnalysisError: If it is nothing of the kind, is broken, or does not have the metric.
+        AnalysisError: The source is unsupported or broken, or lacks the metric.
     """
     if path.is_dir():
         return read_folder(path, metric)
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         near = difflib.get_close_matches(path.name, names, n=1)
-        hint = f"; did you mean {path.with_name(near[0])}?" if near else f"; {UNDERSTOOD}"
+        hint = f"; did you mean {path.with_name(near[0])}?" if near else f"; {SUPPORTED}"
         raise AnalysisError(f"{path}: no such file or folder{hint}")
     if path.name == METRICS or EVENTS in path.name:
         return read_folder(path.parent, metric)
@@ -47,4 +47,4 @@ def read(path: Path, metric: str) -> Scores:
         return read_table(path, metric)
     if endings == [".json"] or start[:1] in (b"[", b"{") or start.startswith(b"\x1f\x8b"):
         return read_score_file(path, metric)
-    raise AnalysisError(f"{path}: what is this? {UNDERSTOOD}")
+    raise AnalysisError(f"{path}: unknown format; {SUPPORTED}")

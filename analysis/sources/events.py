@@ -1,4 +1,4 @@
-"""TensorBoard's event files: the scalars of other codebases' runs, and the videos of ours; without TensorFlow."""
+"""TensorBoard event files, read without TensorFlow: scalars of other codebases and videos of this one."""
 
 import functools
 import math
@@ -19,12 +19,12 @@ from analysis.errors import AnalysisError
 from analysis.scores import HOURS, Run, by_metric
 from analysis.sources.layout import EVENTS
 
-HEADER = struct.Struct("<QI")  # of an event: its length, and a checksum of that
-FOOTER = 4  # bytes behind an event: a checksum of it
-LARGEST = 1 << 20  # bytes of an event with scalars; pictures may be larger
-SHORT = 1000  # bytes that hold the start of a session, or the name of a video
-SESSION = b"\x3a"  # how the field of a session's start is written
-VIDEO = b"\x0a\x0ceval/episode"  # how the name of a run's video is written
+HEADER = struct.Struct("<QI")  # of an event: its length and the checksum of the length
+FOOTER = 4  # bytes after an event: its checksum
+LARGEST = 1 << 20  # bytes of an event with scalars; images may be larger
+SHORT = 1000  # bytes that contain the start of a session or the name of a video
+SESSION = b"\x3a"  # serialised field of a session's start
+VIDEO = b"\x0a\x0ceval/episode"  # serialised name of a run's video
 
 
 class Scalar(NamedTuple):
@@ -38,16 +38,16 @@ class Scalar(NamedTuple):
 
 
 class TornError(Exception):
-    """A file ends within an event, or goes on with something else."""
+    """A file ends within an event, or the bytes after an event are not an event."""
 
 
 def read_run(folder: str) -> Run:
-    """All scalars of a run that has only event files, and the hours since the run's first event if it logged none.
+    """All scalars of a run that has only event files, with the hours since its first event if it logged no hours.
 
-    As in TensorBoard, the start of a session drops what was there from its step on.
+    As in TensorBoard, the start of a session drops all scalars from its step on.
 
     Raises:
-        AnalysisError: If a file cannot be opened.
+        AnalysisError: A file cannot be opened.
     """
     files = sorted((_first_time(path), path) for path in _paths(folder))
     kept: list[Scalar] = []
@@ -69,8 +69,8 @@ def read_run(folder: str) -> Run:
 
 
 def last_video(folder: Path) -> tuple[int, bytes] | None:
-    """Step and GIF of the newest video of an evaluation of a run of ours, None if it has none."""
-    end = math.inf  # where later sessions began
+    """Step and GIF of the newest evaluation video in a run's folder, None without one."""
+    end = math.inf  # first step of the later sessions
     for path in reversed(_paths(str(folder))):
         began = end
         found: list[tuple[int, int]] = []
@@ -97,7 +97,7 @@ def _paths(folder: str) -> list[Path]:
 
 
 def _first_time(path: Path) -> float:
-    """Time of a file's first event, infinite if there is none."""
+    """Time of a file's first event, infinite without events."""
     try:
         return next((event.wall_time for event in _events(path)), math.inf)
     except TornError:
@@ -105,11 +105,11 @@ def _first_time(path: Path) -> float:
 
 
 def _events(path: Path) -> Iterator[Event]:
-    """The events of a file, without those that are too large for scalars.
+    """The events of a file that are small enough for scalars.
 
     Raises:
-        TornError: At its end, if that is torn.
-        AnalysisError: If it cannot be opened.
+        TornError: At the end of a torn file.
+        AnalysisError: The file cannot be opened.
     """
     try:
         file = path.open("rb")
@@ -122,10 +122,10 @@ def _events(path: Path) -> Iterator[Event]:
 
 
 def _payloads(file: BinaryIO, most: int) -> Iterator[tuple[int, int, bytes]]:
-    """Position, length and the first bytes, `most` at most, of each serialised event.
+    """Position, length and the first bytes (at most `most`) of each serialised event.
 
     Raises:
-        TornError: At the end of what is whole, if more follows.
+        TornError: After the last whole event, if more bytes follow.
     """
     size = os.fstat(file.fileno()).st_size
     position = 0
@@ -141,7 +141,7 @@ def _payloads(file: BinaryIO, most: int) -> Iterator[tuple[int, int, bytes]]:
         file.seek(position)
 
 
-@functools.lru_cache(maxsize=10_000)  # events are of few lengths, and the checksum is slow
+@functools.lru_cache(maxsize=10_000)  # events have few distinct lengths, and the checksum is slow
 def _length(header: bytes) -> int:
     """The length of an event, -1 if its header is torn or wrong."""
     if len(header) < HEADER.size:
@@ -162,16 +162,16 @@ def _is_start(event: Event) -> bool:
 
 
 def _scalars(event: Event) -> Iterator[Scalar]:
-    """The scalars of an event, each with the `episodes` beside it, as far as the event has them."""
+    """The scalars of an event, each with the value of `<prefix>/episodes` in the same event, if any."""
     number_of = {value.tag: number for value in event.summary.value if (number := _number(value)) is not None}
     for tag, number in number_of.items():
-        beside = f"{tag.rpartition('/')[0]}/episodes"
-        episodes = number_of.get(beside, math.nan) if tag != beside else math.nan
+        counted = f"{tag.rpartition('/')[0]}/episodes"
+        episodes = number_of.get(counted, math.nan) if tag != counted else math.nan
         yield Scalar(event.step, tag, number, episodes, event.wall_time)
 
 
 def _number(value: Summary.Value) -> float | None:
-    """A scalar, as TensorFlow 1 and PyTorch write it or, in a tensor, as TensorFlow 2 does."""
+    """A scalar as written by TensorFlow 1 and PyTorch, or in a tensor as by TensorFlow 2; None for anything else."""
     if value.HasField("simple_value"):
         return float(value.simple_value)
     if not value.HasField("tensor"):

@@ -1,20 +1,20 @@
-"""What may stand for a number, a seed or a name in files that others wrote."""
+"""Validation of numbers, seeds and names in files of other programs."""
 
 import math
 from typing import Any
 
 from analysis.errors import AnalysisError
 
-LARGEST_SEED = 2**53  # up to which floats hold integers exactly
+LARGEST_SEED = 2**53  # floats represent integers exactly up to here
 
 
 def is_number(value: object) -> bool:
-    """Whether a value of JSON is a number."""
+    """Whether a JSON value is a number."""
     return type(value) in (float, int)
 
 
 def number(value: Any) -> float:
-    """A value of JSON as a float: NaN for what is no number, infinite for what no float can hold."""
+    """A JSON value as a float: NaN if it is not a number, infinite if it is too large for a float."""
     try:
         return float(value) if is_number(value) else math.nan
     except OverflowError:
@@ -27,10 +27,10 @@ def is_name(value: object) -> bool:
 
 
 def seed(value: object, where: str) -> int:
-    """A seed as an integer; writers of files also put it down as text or as a float without a fraction.
+    """A seed as an integer, from an integer, a whole float or digits as text.
 
     Raises:
-        AnalysisError: If it is something else, or negative.
+        AnalysisError: The seed is negative or anything else.
     """
     found = number(int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value)
     if not found.is_integer() or not 0 <= found < LARGEST_SEED:

@@ -1,4 +1,4 @@
-"""Where runs lie: `<task>/<variant>/<seed>/` under the folder of a suite, or under a folder of such folders."""
+"""Layout of runs: `<task>/<variant>/<seed>/` in the folder of a suite, or in a folder of such folders."""
 
 import os
 from collections.abc import Iterator
@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 METRICS = "metrics.jsonl"
-EVENTS = "tfevents"  # in the names of TensorBoard's files
-NO_TASKS = {"analysis", "slurm"}  # folders of ours beside those of tasks
+EVENTS = "tfevents"  # in the names of TensorBoard files
+NO_TASKS = {"analysis", "slurm"}  # folders of a suite that are not tasks
 
 
 class Place(NamedTuple):
-    """A run's name, and its folder."""
+    """The name and folder of a run."""
 
     suite: str
     task: str
@@ -21,10 +21,10 @@ class Place(NamedTuple):
 
 
 def find(root: Path) -> list[Place]:
-    """The runs under a folder, sorted by name.
+    """The runs in a folder, sorted by name.
 
-    The folder itself is a run if it has metrics.jsonl or event files; else it is a suite if there are runs three levels
-    below it; else each folder in it is a suite. A run's folder is called by the number of its seed.
+    The folder is a run if it has metrics.jsonl or event files; otherwise a suite if there are runs three levels below
+    it; otherwise each folder in it is a suite. The name of a run's folder is its seed.
     """
     root = Path(normal(root))
     if is_run(str(root)):
@@ -42,7 +42,7 @@ def has_events_only(folder: str) -> bool:
 
 
 def normal(path: Path) -> str:
-    """An absolute path without dots; links are not followed, as the place of a run decides what it is called."""
+    """An absolute path without dots; links are not followed, because a run's path determines its name."""
     return os.path.normpath(path.absolute())
 
 
@@ -62,7 +62,7 @@ def _suite(suite: str, root: str) -> Iterator[Place]:
 
 
 def _folders(root: str) -> list[tuple[str, str]]:
-    """Name and path of the folders in a folder; hidden ones, and names that cannot be printed, are left out."""
+    """Name and path of the folders in a folder, without hidden and unprintable names."""
     found = (entry for entry in _entries(root) if entry.name[0] != "." and entry.name.isprintable() and entry.is_dir())
     return sorted((entry.name, entry.path) for entry in found)
 

@@ -19,14 +19,14 @@ NUMBERS = {float, int, type(None)}
 def parse(raw: bytes) -> tuple[dict[str, Points], int]:
     """Reads every metric of a run.
 
-    Null is NaN. A metric that never is a number or null, such as a list or a text, is left out. The number of
-    `<prefix>/episodes` on a line belongs to all metrics of the prefix on that line.
+    Null is NaN. A metric that is never a number or null, such as a list or text, is left out. The value of
+    `<prefix>/episodes` on a line applies to all metrics with the prefix on that line.
 
     Returns:
-        Metric -> its points in the order of the lines, and the number of lines that are no JSON object with a finite
+        Metric -> its values in the order of the lines, and the number of lines that are not a JSON object with a finite
         step.
     """
-    rows_of: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}  # lines with the same names become columns at once
+    rows_of: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}  # lines with equal names are converted together
     torn = 0
     for place, text in enumerate(raw.splitlines()):
         line = _object(text)
@@ -52,36 +52,36 @@ def parse(raw: bytes) -> tuple[dict[str, Points], int]:
 
 
 def _object(text: bytes) -> dict[str, Any] | None:
-    """A line's object, None if there is none."""
+    """The JSON object of a line, None if it has none."""
     try:
         line = orjson.loads(text)
     except orjson.JSONDecodeError:
         try:
-            line = json.loads(text.decode())  # which also knows NaN and Infinity
+            line = json.loads(text.decode())  # which also accepts NaN and Infinity
         except (ValueError, RecursionError):
             return None
     return line if isinstance(line, dict) else None
 
 
 def _floats(column: Sequence[Any], kinds: set[type]) -> Array:
-    """The values of one metric, NaN where one is no number."""
+    """The values of one metric, NaN if a value is not a number."""
     if kinds <= {float, int}:
         try:
             return np.array(column, float)
-        except OverflowError:  # an integer that no float can hold
+        except OverflowError:  # an integer too large for a float
             pass
     return np.array([number(value) for value in column] if kinds & NUMBERS else [np.nan] * len(column))
 
 
 def _episodes(name: str, column_of: dict[str, Array], size: int) -> Array:
-    beside = f"{name.rpartition('/')[0]}/episodes"
-    if name == beside or beside not in column_of:
+    counted = f"{name.rpartition('/')[0]}/episodes"
+    if name == counted or counted not in column_of:
         return np.full(size, np.nan)
-    return np.where(np.isfinite(column_of[beside]), column_of[beside], np.nan)
+    return np.where(np.isfinite(column_of[counted]), column_of[counted], np.nan)
 
 
 def _joined(parts: list[tuple[Array, Points]]) -> Points:
-    """The points of a metric from lines with different other metrics, in the order of the lines."""
+    """Joins the values of one metric from lines with different other metrics, in the order of the lines."""
     if len(parts) == 1:
         return parts[0][1]
     order = np.argsort(np.concatenate([places for places, _ in parts]))

@@ -1,4 +1,4 @@
-"""What a run has recorded in its folder: metrics.jsonl, and what else it tells of itself if it is one of ours."""
+"""Records in a run folder: metrics.jsonl, and spec.yaml, state.json and provenance.json of this codebase."""
 
 import functools
 import json
@@ -17,10 +17,10 @@ from analysis.sources.metrics import parse
 
 
 def read_run(folder: str) -> Run:
-    """What a run folder holds; whatever is odd or torn in it is passed over.
+    """The content of a run folder; malformed or torn records are ignored.
 
     Raises:
-        AnalysisError: If its metrics cannot be opened.
+        AnalysisError: The metrics cannot be opened.
     """
     values, torn = parse(_bytes(Path(folder) / METRICS))
     return Run({"folder": folder, **_records(folder), "torn": torn}, values)
@@ -36,7 +36,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _records(folder: str) -> dict[str, Any]:
-    """What a run's records tell, by column of the table of runs."""
+    """Column of the table of runs -> value from the run's records."""
     provenance = _object(Path(folder) / "provenance.json")
     settings = _settings(Path(folder) / "spec.yaml")
     versions, attempts, dirty = provenance.get("versions"), provenance.get("attempts"), provenance.get("dirty")
@@ -54,7 +54,7 @@ def _records(folder: str) -> dict[str, Any]:
 
 
 def _object(path: Path) -> Mapping[str, Any]:
-    """A JSON object, or an empty one where there is none: what it tells is helpful, not necessary."""
+    """A JSON object, empty if the file has none: these records are optional."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -68,10 +68,10 @@ def _settings(path: Path) -> Mapping[str, Any]:
         raw = path.read_bytes()
     except OSError:
         return {}
-    return _flat_settings(raw[raw.find(b"\nsettings:") + 1 :])  # what stands before it names the run
+    return _flat_settings(raw[raw.find(b"\nsettings:") + 1 :])  # the lines before it name the run
 
 
-@functools.lru_cache(maxsize=1000)  # the runs of a variant have the same
+@functools.lru_cache(maxsize=1000)  # runs of a variant have equal settings
 def _flat_settings(raw: bytes) -> Mapping[str, Any]:
     try:
         content = yaml.load(raw, yaml.CSafeLoader)

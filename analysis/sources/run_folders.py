@@ -1,4 +1,4 @@
-"""Many run folders: those that a suite plans, or those that are found."""
+"""Reads many run folders: the planned runs of a suite, or all runs in a folder."""
 
 import difflib
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ def read_expected(expected: Sequence[ExpectedRun], suite: str, root: Path, metri
     Args:
         expected: The planned runs.
         suite: The suite's name.
-        root: The suite's folder, `<root>/<task>/<variant>/<seed>`; runs in it that nobody planned are listed.
-        metric: What is analysed.
+        root: The suite's folder, `<root>/<task>/<variant>/<seed>`; unplanned runs in it are listed.
+        metric: The analysed metric.
 
     Raises:
-        AnalysisError: If the runs log other things, but not the metric.
+        AnalysisError: The runs log other metrics, but not this one.
     """
     places = [Place(suite, run.task, run.variant, run.seed, normal(run.folder)) for run in expected]
     runs = [
@@ -40,16 +40,16 @@ def read_expected(expected: Sequence[ExpectedRun], suite: str, root: Path, metri
 
 
 def read_folder(root: Path, metric: str) -> Scores:
-    """Reads all runs under a folder: one run, a suite's, or those of several suites; see `layout.find`.
+    """Reads all runs in a folder: one run, or the runs of one or several suites; see `layout.find`.
 
     Raises:
-        AnalysisError: If there is none, or they log other things, but not the metric.
+        AnalysisError: There are no runs, or they log other metrics, but not this one.
     """
     places = find(root)
     if not places:
         raise AnalysisError(
-            f"{root}: no runs; expected are folders <task>/<variant>/<seed> in it, or in folders in it, each seed a "
-            "number, with a metrics.jsonl or TensorBoard's event files"
+            f"{root}: no runs; expected folders <task>/<variant>/<seed> in it or in its folders, with a number as seed "
+            "and metrics.jsonl or TensorBoard event files"
         )
     runs = [_read_run(place) for place in places]
     _require(metric, runs, str(root))
@@ -65,12 +65,12 @@ def _read_run(place: Place) -> Run:
 
 
 def _require(metric: str, runs: Sequence[Run], source: str) -> None:
-    """Refuses a metric that no run has, if the runs have others."""
+    """Raises an error for a metric that no run has, if the runs have others."""
     found = sorted({name for run in runs for name in run.values})
     if found and metric not in found:
         near = difflib.get_close_matches(metric, found, n=1, cutoff=0)[0]
         others = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
         raise AnalysisError(
             f"{source}: no run has logged {metric!r} yet; there are {', '.join(found[:LISTED])}{others}. "
-            f"To analyse another, pass --metric NAME; the nearest is {near}"
+            f"Select another with --metric NAME; the nearest is {near}"
         )

@@ -1,4 +1,4 @@
-"""Score files of the Dreamer family, and tables of scores that papers printed: JSON, plain or gzip."""
+"""Score files of the Dreamer family, and tables of published scores: JSON, plain or gzip."""
 
 import gzip
 import json
@@ -21,14 +21,14 @@ EXPECTED = (
 
 
 def read_score_file(path: Path, metric: str) -> Scores:
-    """Reads a score file, or a published table as one evaluation of one run a task.
+    """Reads a score file, or a table of published scores as one evaluation of one run per task.
 
     Args:
         path: The file; its stem is the suite.
-        metric: What its numbers are called.
+        metric: The name of its values.
 
     Raises:
-        AnalysisError: If it cannot be read or is not of such a form, or two entries are of one run.
+        AnalysisError: The file cannot be read or is malformed, or two entries are the same run.
     """
     content = _content(path)
     if isinstance(content, dict):
@@ -36,7 +36,7 @@ def read_score_file(path: Path, metric: str) -> Scores:
     elif isinstance(content, list):
         runs = list(_entries(path, content, metric))
     else:
-        raise AnalysisError(f"{path}: holds {type(content).__name__} at its top; {EXPECTED}")
+        raise AnalysisError(f"{path}: contains {type(content).__name__}; {EXPECTED}")
     return from_runs(runs, path.name)
 
 
@@ -65,7 +65,7 @@ def _entries(path: Path, content: list[Any], metric: str) -> Iterator[Run]:
         if not all(map(math.isfinite, steps)):
             raise AnalysisError(f"{where}: xs must be finite numbers, the environment steps")
         if not all(y is None or is_number(y) for y in ys):
-            raise AnalysisError(f"{where}: ys must be numbers, the returns; null where there is none")
+            raise AnalysisError(f"{where}: ys must be numbers, the returns, or null")
         for key in ("task", "method"):
             if not is_name(entry[key]):
                 raise AnalysisError(f"{where}: the {key} must be a name, not {entry[key]!r}")
@@ -73,7 +73,7 @@ def _entries(path: Path, content: list[Any], metric: str) -> Iterator[Run]:
         name = (run.about["task"], run.about["variant"], run.about["seed"])
         if name in names:
             raise AnalysisError(
-                f"{where}: a second entry of task {name[0]}, method {name[1]}, seed {name[2]}; a run is one entry"
+                f"{where}: second entry of task {name[0]}, method {name[1]}, seed {name[2]}; each run has one entry"
             )
         names.add(name)
         yield run
@@ -89,7 +89,7 @@ def _published(path: Path, content: Mapping[str, Any], metric: str) -> Iterator[
         raise AnalysisError(f"{path}: scores must be an object {{task: score}}, not {scores!r}; {EXPECTED}")
     for task, score in scores.items():
         if not is_name(task) or not (score is None or is_number(score)):
-            raise AnalysisError(f"{path}: scores must be numbers by task, not {task!r}: {score!r}")
+            raise AnalysisError(f"{path}: scores must map tasks to numbers, not {task!r}: {score!r}")
         yield _run(path, task, str(method), 0, metric, [number(steps)], [number(score)])
 
 
@@ -100,5 +100,5 @@ def _run(path: Path, task: str, method: str, seed: int, metric: str, steps: list
 
 
 def stem(path: Path) -> str:
-    """The name of a file without any of its endings, by which its suite goes."""
+    """The name of a file without its endings, used as the name of the suite."""
     return path.name.split(".")[0] or path.name

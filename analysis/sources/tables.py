@@ -1,4 +1,4 @@
-"""Tidy tables, one row a value: CSV, plain or gzip, and Parquet."""
+"""Tidy tables with one row per value: CSV, plain or gzip, and Parquet."""
 
 import csv
 import difflib
@@ -21,7 +21,7 @@ from analysis.sources.fields import LARGEST_SEED, is_name
 from analysis.sources.score_files import stem
 
 NAME = pa.dictionary(pa.int32(), pa.string())
-# Column -> what else it may be called, and its type.
+# Column -> its other accepted names, and its type.
 REQUIRED: Mapping[str, tuple[Sequence[str], pa.DataType]] = {
     "task": ((), NAME),
     "variant": (("method",), NAME),
@@ -34,18 +34,18 @@ OPTIONAL: Mapping[str, tuple[Sequence[str], pa.DataType]] = {
     "metric": ((), NAME),
     "episodes": ((), pa.float64()),
 }
-EXPECTED = "expected are the columns task, variant (or method), seed, step, value (or score, or return)"
+EXPECTED = "expected the columns task, variant (or method), seed, step, value (or score, or return)"
 
 
 def read_table(path: Path, metric: str) -> Scores:
     """Reads CSV or Parquet with the columns task, variant, seed, step, value; optionally suite, metric, episodes.
 
     Args:
-        path: The file; its stem is the suite where there is no such column.
-        metric: What is analysed, and what the values are where there is no such column.
+        path: The file; its stem is the suite if there is no column suite.
+        metric: The analysed metric, and the metric of all values if there is no column metric.
 
     Raises:
-        AnalysisError: If it cannot be read, lacks a column, or has something else where a number or a name should be.
+        AnalysisError: The file cannot be read, lacks a column, or has an invalid number or name.
     """
     try:
         raw = path.read_bytes()
@@ -83,7 +83,7 @@ def _parquet(raw: bytes, path: Path) -> pa.Table:
             )
         except pa.ArrowException as error:
             raise AnalysisError(
-                f"{path}: column {column} has the type {table[column].type}, which is none for {name}: {error}"
+                f"{path}: column {column} has the type {table[column].type}, which does not fit {name}: {error}"
             ) from error
     return pa.table(columns)
 
@@ -98,7 +98,7 @@ def _csv(raw: bytes, path: Path) -> pa.Table:
     try:
         table = pa.csv.read_csv(
             pa.BufferReader(raw),
-            pa.csv.ReadOptions(use_threads=False),  # with threads, errors do not tell the row
+            pa.csv.ReadOptions(use_threads=False),  # with threads, errors do not name the row
             pa.csv.ParseOptions(newlines_in_values=True),
             pa.csv.ConvertOptions(
                 column_types={column: dtype for column, (_, dtype) in columns.items()},
@@ -113,7 +113,7 @@ def _csv(raw: bytes, path: Path) -> pa.Table:
 
 
 def _columns(found: Sequence[str], path: Path) -> dict[str, tuple[str, pa.DataType]]:
-    """Column of the file -> what it is called here, and its type."""
+    """Column of the file -> its name in the tidy table, and its type."""
     columns = {}
     for name, (others, dtype) in {**REQUIRED, **OPTIONAL}.items():
         column = next((column for column in (name, *others) if column in found), None)
@@ -121,7 +121,7 @@ def _columns(found: Sequence[str], path: Path) -> dict[str, tuple[str, pa.DataTy
             columns[column] = (name, dtype)
         elif name in REQUIRED:
             near = difflib.get_close_matches(name, found, n=1)
-            hint = f" Is it {near[0]!r}?" if near else ""
+            hint = f" Did you mean {near[0]!r}?" if near else ""
             raise AnalysisError(f"{path}: no column {name}; there are {', '.join(found) or 'none'}.{hint} {EXPECTED}")
     return columns
 
@@ -139,5 +139,5 @@ def _check_metric(column: pd.Series, metric: str, path: Path) -> None:
         near = difflib.get_close_matches(metric, found, n=1, cutoff=0)
         raise AnalysisError(
             f"{path}: no values of {metric!r}; there are {', '.join(found)}. "
-            f"To analyse another, pass --metric NAME; the nearest is {near[0]}"
+            f"Select another with --metric NAME; the nearest is {near[0]}"
         )
