@@ -49,7 +49,7 @@ analysis: {repetitions: 100}
 
 
 def names(folder: Path) -> set[str]:
-    """What lies in a folder besides the cache."""
+    """The visible files of a folder."""
     return {path.name for path in folder.iterdir() if not path.name.startswith(".")}
 
 
@@ -69,7 +69,7 @@ def test_suite_and_score_file_give_the_same_numbers(
 ) -> None:
     results, out = tmp_path / "results", tmp_path / "out"
     assert analyze.main([str(suite), "--results", str(results)]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     file = tmp_path / "scores.json"
     file.write_text(json.dumps(entries(["dmc_walker_walk", "toy_reach_2"], ["dreamer", "short"], seeds=2)))
     assert analyze.main([str(file), "--out", str(out), "--repetitions", "100"]) == 0
@@ -78,9 +78,9 @@ def test_suite_and_score_file_give_the_same_numbers(
     assert names(out) == ALWAYS | COMPARED
     for name in ("aggregates.csv", "tasks.csv", "profiles.csv", "improvement.csv", "efficiency.csv"):
         assert (folder / name).read_bytes() == (out / name).read_bytes()
-    assert "100 repetitions" in said
-    assert str(folder) in said
-    assert "1,000" not in said
+    assert "100 repetitions" in printed
+    assert str(folder) in printed
+    assert "1,000" not in printed
     drawn = (folder / "tables.md").read_text().split("## Published scores")[1]
     assert "Dreamer, published (pixels, 5e6 steps)" in drawn
     assert "823.39" in drawn
@@ -113,7 +113,7 @@ def test_model_errors_have_files_as_long_as_runs_have_them(
             del curve["errors"]
     write_folders(data, results / "small")
     assert analyze.main([str(suite), "--results", str(results)]) == 0
-    said = " ".join(capsys.readouterr().out.split())
+    printed = " ".join(capsys.readouterr().out.split())
     assert names(folder) == FILES | MODEL_ERROR_FILES
     errors = pd.read_csv(folder / "model_errors.csv")
     assert list(errors.columns) == [
@@ -123,12 +123,12 @@ def test_model_errors_have_files_as_long_as_runs_have_them(
     assert set(errors["sequences"]) == {2 * 2 * 20}
     text, latex = (folder / "tables.md").read_text(), (folder / "tables.tex").read_text()
     for title in ("Image error (MSE)", "Reward error (MAE)", "KL from prior (nats)"):
-        for place in (text, latex, said):
+        for place in (text, latex, printed):
             assert place.count(f"{title}, h agent steps ahead") == 1
     assert text.count("its own evaluation episodes") == 3
     for note in ("its own evaluation episodes", "Final error:", "Final score:", "divergence of the posterior"):
-        assert said.count(note) == 1
-    # Runs without a world model in the place of those: no file may be left that tells of the former ones.
+        assert printed.count(note) == 1
+    # With runs without a world model in their place, no file of the former ones may be left.
     folder.rename(without / "analysis")
     (results / "small").rename(tmp_path / "former")
     without.rename(results / "small")
@@ -181,7 +181,7 @@ def test_suite_of_several_ablations_has_figures_for_each(tmp_path: Path) -> None
     pd.testing.assert_frame_equal(
         sweeps.sort_values(order, ignore_index=True), expected.sort_values(order, ignore_index=True)
     )
-    # Without sweep and comparisons, what came of them is gone.
+    # Without sweep and comparisons, their files are removed.
     path.write_text(SUITE)
     write_folders(entries(["dmc_walker_walk", "toy_reach_2"], ["dreamer", "short"], seeds=2), results / "small")
     assert analyze.main([str(path), "--results", str(results)]) == 0
@@ -212,13 +212,13 @@ def test_variants_have_the_colors_of_their_family_in_every_figure(
     assert colors["dreamer+horizon=3"] != colors["dreamer+horizon=15"] != colors["dreamer"]
 
 
-def test_protocol_is_the_suites_unless_the_command_line_says_otherwise(
+def test_settings_are_the_suites_unless_the_command_line_sets_them(
     suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     analyze.main([str(suite), "--results", str(tmp_path / "results"), "--final-window", "0.5", "--seed", "3"])
-    said = " ".join(capsys.readouterr().out.split())
-    assert "last 50 % of a run's environment steps" in said
-    assert "100 repetitions, bootstrap seed 3" in said
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "last 50 % of a run's environment steps" in printed
+    assert "100 repetitions, bootstrap seed 3" in printed
     tables = (tmp_path / "results/small/analysis/tables.md").read_text()
     assert tables.count("last 50 % of a run's environment steps") == 4
 
@@ -230,9 +230,9 @@ def test_incomplete_suite_is_analysed_with_warnings(
     first.rename(tmp_path / "elsewhere")
     (second / "state.json").write_text('{"state": "failed"}')
     assert analyze.main([str(suite), "--results", str(tmp_path / "results")]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for part in ("1 of 8 runs are missing", "dmc_walker_walk/dreamer/0", "unfinished", "failed", "single seed"):
-        assert part in said
+        assert part in printed
     assert "1 of 8 runs are missing" in (tmp_path / "results/small/analysis/checks.md").read_text()
 
 
@@ -253,7 +253,7 @@ def test_smallest_data_give_the_whole_set(points: int, tmp_path: Path) -> None:
         (["missing.json", "--out", "out"], "missing.json: no such file or folder"),
         (["empty.json", "--out", "out"], "no evaluation with a finite eval/return"),
         (["one.json"], "--out DIR is missing"),
-        (["one.json", "--out", "out", "--x", "hours"], "no run knows its hours of training"),
+        (["one.json", "--out", "out", "--x", "hours"], "no run has logged its hours of training"),
         ([str(SD2), "--out", "out"], "only discoveries of SD2"),
         (["one.json", "--out", "out", "--final", "best"], "--final best: the best of many evaluations is biased"),
         (["one.json", "--out", "out", "--only", "variant=dreamr"], "dreamer"),
@@ -277,9 +277,9 @@ def test_mistakes_are_explained(
     (tmp_path / "suites/demo.yaml").write_text((ROOT / "suites/demo.yaml").read_text())
     monkeypatch.chdir(tmp_path)
     assert analyze.main(arguments) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("error: ")
-    assert expected in said
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert expected in printed
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ assert not {"tensorflow", "keras", "tf_keras", "mujoco", "dm_control"} & set(sys
     assert ran.returncode == 0, ran.stderr
 
 
-def test_interruption_says_so_in_one_line(
+def test_an_interruption_is_reported_in_one_line(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(*_: object) -> None:
@@ -325,13 +325,13 @@ def test_interruption_says_so_in_one_line(
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_help_names_every_setting_of_the_protocol(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_names_the_settings_of_the_analysis(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         analyze.main(["--help"])
     assert ended.value.code == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for flag in ("--final-window", "--repetitions", "--confidence", "--seed", "--normalization", "--published"):
-        assert flag in said
+        assert flag in printed
 
 
 def test_equal_input_gives_equal_files(suite: Path, tmp_path: Path) -> None:
@@ -395,7 +395,7 @@ def test_sources_are_joined_and_exported_and_read_again(suite: Path, tmp_path: P
         assert (again / "tasks.csv").read_text() == tasks, path.name
 
 
-def test_report_names_folders_as_one_would_type_them(
+def test_report_names_folders_relative_to_the_working_directory(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -418,13 +418,13 @@ def test_no_file_names_a_folder_of_the_machine(suite: Path, tmp_path: Path) -> N
         assert not [name for name, text in texts.items() if str(tmp_path).encode() in text]
 
 
-def test_discoveries_are_drawn_beside_scores(tmp_path: Path) -> None:
+def test_discoveries_are_shown_with_scores(tmp_path: Path) -> None:
     (tmp_path / "scores.json").write_text(json.dumps(entries(["dmc_walker_walk"], ["a"], seeds=2)))
     out = tmp_path / "out"
     assert analyze.main([str(tmp_path / "scores.json"), str(SD2), "--out", str(out), "--repetitions", "50"]) == 0
     stem = "sd2_dmc_cheetah_run_state_20000_random_steps_seed_0_eta_0"
     assert drawn(f"{stem}_correlations", f"{stem}_dendrogram") <= names(out)
-    # A folder that holds runs besides is read for both.
+    # A folder with discoveries and runs is read for both.
     (tmp_path / "all").mkdir()
     (tmp_path / "all/sd2").symlink_to(SD2)
     write_folders(entries(["dmc_walker_walk"], ["b"], seeds=2), tmp_path / "all/suite")

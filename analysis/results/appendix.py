@@ -13,7 +13,7 @@ from analysis.tables import Grid, Table, with_rule
 AVERAGE, COMMON = "average", "average of common tasks"  # rows that are not tasks
 AVERAGES = (
     "Averages: mean over the tasks of a column, with their number in brackets; only averages of common tasks are "
-    "comparable. Averages have no intervals and no bold."
+    "comparable. Averages have no intervals and are not bold."
 )
 
 

@@ -39,7 +39,7 @@ def entries(tasks: Iterable[str], variants: Iterable[str], seeds: int, points: i
 
 
 def with_model_errors(curves: Iterable[Entry], horizons: Iterable[int] = (1, 5, 15, 45)) -> list[Entry]:
-    """The same entries with model errors at each evaluation, as its line holds them: growing ahead, falling in time."""
+    """The same entries with model errors at each evaluation, larger for longer horizons and smaller with training."""
     rng = np.random.default_rng(8)
     horizons = list(horizons)
     scales = {"image": 1e-3, "reward": 0.05, "kl": 2.0}
@@ -61,7 +61,7 @@ def with_model_errors(curves: Iterable[Entry], horizons: Iterable[int] = (1, 5, 
 
 
 def write_folders(curves: Iterable[Entry], root: Path) -> list[ExpectedRun]:
-    """The same curves as finished run folders, training metrics between the evaluations."""
+    """The same curves as finished run folders, with training metrics between the evaluations."""
     expected = []
     for curve in curves:
         folder = root / curve["task"] / curve["method"] / str(curve["seed"])
@@ -86,7 +86,7 @@ def write_folders(curves: Iterable[Entry], root: Path) -> list[ExpectedRun]:
 
 
 def as_scores(curves: Iterable[Entry], episodes: float = math.nan, **runs: Any) -> Scores:
-    """The curves as they look when read; `runs` sets columns of the table of runs."""
+    """The curves as scores; `runs` sets columns of the table of runs."""
     read = []
     for curve in curves:
         rows = [(float(x), "eval/return", y, episodes) for x, y in zip(curve["xs"], curve["ys"], strict=True)]
@@ -113,7 +113,7 @@ def score_file(tmp_path: Path) -> Callable[[object], Path]:
 
 
 def finals(scores_RT: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", variant: str = "dreamer") -> pd.DataFrame:
-    """One row a run of a variant, from its scores as runs x tasks."""
+    """One row per run of a variant, from its scores as runs x tasks."""
     runs, tasks = scores_RT.shape
     rows = [(f"task_{t}", variant, r, scores_RT[r, t]) for t in range(tasks) for r in range(runs)]
     return pd.DataFrame(rows, columns=["task", "variant", "seed", "score"])

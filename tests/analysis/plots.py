@@ -1,4 +1,4 @@
-"""Made-up tables as the statistics give them, and what can be seen of a drawn figure."""
+"""Synthetic tables like those of the statistics, and the visible parts of a figure."""
 
 from collections.abc import Sequence
 
@@ -112,7 +112,7 @@ def errors(
 
 
 def line(axis: Axes, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The line that is called so: x and y."""
+    """The line with this label: x and y."""
     [found] = [each for each in axis.lines if each.get_label() == name]
     return np.asarray(found.get_xdata()), np.asarray(found.get_ydata())
 

@@ -30,7 +30,7 @@ def curves() -> list[Entry]:
 
 
 def clean(data: list[Entry] | None = None, **runs: Any) -> Scores:
-    """Scores without a flaw but those that the arguments bring in."""
+    """Scores without a finding, except those that the arguments cause."""
     data = curves() if data is None else data
     return as_scores(data, episodes=5, **(KNOWN | {"action_repeat": 2.0, "attempts": 1.0, "state": "done"} | runs))
 
@@ -41,7 +41,7 @@ def named(findings: list[Finding], name: str) -> Finding:
 
 
 def only(scores: Scores, name: str, settings: AnalysisSettings = SETTINGS, also: tuple[str, ...] = ()) -> Finding:
-    """What one check found, where no others than `also` may find anything."""
+    """The finding of one check; only this check and those in `also` may have findings."""
     findings = check(scores, settings)
     assert {finding.check for finding in findings if finding.count} == {name, *also}
     return named(findings, name)
@@ -92,11 +92,11 @@ def test_run_without_an_evaluation() -> None:
     assert finding.items == (f"{WALKER}/dreamer/0",)
 
 
-@pytest.mark.parametrize(("state", "steps", "says"), [("running", 20_000, "running"), ("", 40_000, "state unknown")])
-def test_unfinished_runs(state: str, steps: int, says: str) -> None:
+@pytest.mark.parametrize(("state", "steps", "shown"), [("running", 20_000, "running"), ("", 40_000, "state unknown")])
+def test_unfinished_runs(state: str, steps: int, shown: str) -> None:
     planned = [float(steps)] + [20_000.0] * 7
     finding = only(clean(state=[state] + ["done"] * 7, planned=planned), "unfinished runs")
-    assert finding.items == (f"{WALKER}/dreamer/0: {says}, evaluated up to step 20,000 of {steps:,}",)
+    assert finding.items == (f"{WALKER}/dreamer/0: {shown}, evaluated up to step 20,000 of {steps:,}",)
 
 
 def test_unequal_lengths() -> None:
@@ -171,7 +171,7 @@ def test_model_errors_that_are_nan_or_missing() -> None:
     data[0]["errors"][4]["model_error/kl/5"] = float("nan")
     del data[1]["errors"][7]["model_error/image/45"], data[1]["errors"][7]["model_error/kl/1"]
     del data[1]["errors"][9]["model_error/kl/1"]
-    data[2]["errors"] = [{}] * 20  # none of its own, though the other seed has them
+    data[2]["errors"] = [{}] * 20  # no model errors, although the other seed has them
     del data[4]["errors"], data[5]["errors"]  # a variant without a world model
     finding = only(clean(data), "NaN model errors", also=("missing model errors",))
     assert (finding.count, finding.items) == (1, (f"{WALKER}/dreamer/0: 1",))
@@ -215,8 +215,8 @@ def test_tasks_and_returns_that_the_normalisation_does_not_fit() -> None:
             1,
             (f"egl: 3 runs (2 of dreamer, 1 of no_value) on {WALKER}", f"raycast: 1 run (1 of no_value) on {WALKER}"),
         ),
-        ({"renderer": ["egl"] * 4 + ["raycast"] * 4}, "", 0, ()),  # each task is drawn by one
-        ({"renderer": ["egl", ""] * 4}, "", 0, ()),  # what is unknown is no other renderer
+        ({"renderer": ["egl"] * 4 + ["raycast"] * 4}, "", 0, ()),  # one renderer per task
+        ({"renderer": ["egl", ""] * 4}, "", 0, ()),  # unknown is not a different renderer
         (
             {"action_repeat": [2.0, 2.0, 4.0, 4.0] * 2},
             "mixed action repeats",
@@ -248,12 +248,12 @@ def test_tasks_and_returns_that_the_normalisation_does_not_fit() -> None:
         ({"suite": ["one"] * 4 + ["two"] * 4}, "pooled variants", 2, ("dreamer: one, two", "no_value: one, two")),
     ],
 )
-def test_what_the_records_of_runs_tell(columns: Any, name: str, count: int, items: tuple[str, ...]) -> None:
+def test_findings_from_the_records_of_runs(columns: Any, name: str, count: int, items: tuple[str, ...]) -> None:
     findings = check(clean(**columns), SETTINGS)
     assert {f.check: (f.count, f.items) for f in findings if f.count} == ({name: (count, items)} if name else {})
 
 
-def test_a_swept_action_repeat_is_meant_to_differ() -> None:
+def test_a_swept_action_repeat_is_no_finding() -> None:
     scores = clean(action_repeat=[2.0, 2.0, 4.0, 4.0] * 2)
     assert not any(finding.count for finding in check(scores, SETTINGS, ["behavior.horizon", "action_repeat"]))
     assert any(finding.count for finding in check(scores, SETTINGS, ["behavior.horizon"]))
@@ -289,7 +289,7 @@ def test_settings_that_differ_between_seeds() -> None:
             settings["model.rate"] = 0.002
         if run == 3:
             settings["eval.episodes"] = 5.0  # the same number
-            del settings["action_repeat"]  # a setting that its code had not yet
+            del settings["action_repeat"]  # a setting that older code does not have
 
     finding = only(clean(settings=texts(rates)), "mixed settings")
     assert finding.count == 2
@@ -312,7 +312,7 @@ def test_settings_that_differ_between_tasks() -> None:
     assert finding.items == (f"model.rate: 0.002 on {HOPPER}; 0.001 on {WALKER} (no_value)",)
 
 
-def test_what_variants_are_meant_to_differ_in_is_no_finding() -> None:
+def test_differences_between_variants_are_no_finding() -> None:
     def rates(run: int, settings: dict[str, Any]) -> None:
         settings["model.rate"] = [0.001, 0.001, 0.002, 0.002][run % 4]
 
@@ -327,7 +327,7 @@ def test_unequal_numbers_of_episodes() -> None:
     finding = only(scores, "mixed numbers of episodes")
     assert (finding.count, finding.items) == (
         1,
-        (f"1 an evaluation: 2 runs (2 of no_value) on {WALKER}", f"5 an evaluation: 2 runs (2 of dreamer) on {WALKER}"),
+        (f"1 per evaluation: 2 runs (2 of no_value) on {WALKER}", f"5 per evaluation: 2 runs (2 of dreamer) on {WALKER}"),
     )
 
 
@@ -342,7 +342,7 @@ def test_scores_of_one_evaluation() -> None:
 
 def test_hours() -> None:
     hours = SETTINGS.model_copy(update={"x": "hours"})
-    assert only(clean(), "unknown hours", hours).count == 8  # no run has any; against steps that does not matter
+    assert only(clean(), "unknown hours", hours).count == 8  # no run has hours; only curves against hours need them
     runs = []
     for seed in range(2):
         steps = [1000.0, 2000.0, 3000.0]
@@ -355,7 +355,7 @@ def test_hours() -> None:
         assert (finding.severity, finding.items) == (severity, (f"{WALKER}/dreamer/1: 1 of 3 evaluations",))
 
 
-def test_the_worst_stands_first_and_all_is_written_out() -> None:
+def test_the_most_severe_is_first_and_all_items_are_written() -> None:
     findings = check(clean(state=["running"] * 8, torn=1, attempts=2.0), SETTINGS)
     ranks = [(finding.count == 0, SEVERITIES.index(finding.severity)) for finding in findings]
     assert ranks == sorted(ranks)
@@ -368,7 +368,7 @@ def test_the_worst_stands_first_and_all_is_written_out() -> None:
     assert {row[1] for row in shown.rows[3:]} == {"0"}
     assert "3 of " in shown.note
 
-    text = to_markdown(findings, "The protocol.")
+    text = to_markdown(findings, "The scoring.")
     assert text.count("evaluated up to step") == 8
-    assert "## 8 runs unfinished\n\nRule: they count" in text
+    assert "## 8 runs unfinished\n\nRule: kept: the final score" in text
     assert f"- {findings[-1].check}\n" in text

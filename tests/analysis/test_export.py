@@ -23,7 +23,7 @@ runs = st.dictionaries(st.tuples(names, names, names, st.integers(0, 2**53 - 1))
 
 
 def made(content: dict[tuple[str, str, str, int], list[tuple[float, str, float, float]]]) -> Scores:
-    """Scores in which every run has the metric once at least."""
+    """Scores in which every run has the metric at least once."""
     return from_runs(
         [
             Run(dict(zip(("suite", "task", "variant", "seed"), name, strict=True)), by_metric(run))
@@ -100,5 +100,5 @@ def test_every_metric_of_a_run_is_exported(ending: str, tmp_path: Path) -> None:
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(AnalysisError, match=r"a.xlsx: scores are written to .parquet, .csv or .json"):
+    with pytest.raises(AnalysisError, match=r"a.xlsx: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz"):
         export.write(as_scores([]), METRIC, tmp_path / "a.xlsx")

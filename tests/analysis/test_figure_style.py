@@ -1,4 +1,4 @@
-"""Looks, names in print, and the files that figures become."""
+"""Looks, display names and files of figures."""
 
 import io
 import re
@@ -51,7 +51,7 @@ def test_variants_of_a_family_share_its_color_in_shades_from_light_to_dark() -> 
         ("Walker2d-v4", "Walker2d-v4"),
     ],
 )
-def test_tasks_have_names_in_print(task: str, title: str) -> None:
+def test_tasks_have_display_names(task: str, title: str) -> None:
     assert families.title(task) == title
 
 
@@ -89,7 +89,7 @@ def test_only_a_png_has_the_caption_and_grows_by_it() -> None:
     np.testing.assert_array_equal(captioned[:height], bare)
     strip = captioned[height:]
     assert strip.shape[1] == width
-    rows = (strip.min(axis=(1, 2)) < 200).nonzero()[0]  # that hold ink
+    rows = (strip.min(axis=(1, 2)) < 200).nonzero()[0]  # rows with text
     assert 0 < rows[0] < 12
     assert len(strip) - 30 < rows[-1] < len(strip) - 4, "the last line is whole"
     assert (np.diff(rows) > 1).sum() >= 2, "several lines"

@@ -20,7 +20,7 @@ def test_every_special_character_is_escaped_once() -> None:
     )
 
 
-def test_details_stand_beside_numbers_in_a_narrow_table_and_under_them_in_a_wide_one() -> None:
+def test_details_are_next_to_numbers_in_a_narrow_table_and_under_them_in_a_wide_one() -> None:
     narrow, wide = (
         to_latex(Table("A", [], ["task", *names], [["x", *[CELL] * len(names)]], bold=frozenset({(0, 1)})))
         for names in ("a", "abcd")

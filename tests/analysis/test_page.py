@@ -30,7 +30,7 @@ FLAGS = (
 )
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" width="900" height="300"><rect id="a" width="900" height="300"/></svg>'
 VOID = {"meta", "link", "input", "img", "br"}
-# What cells say, and what they mean.
+# Value and text of cells.
 AMOUNTS = [
     (950.0, "950"),
     (1200.0, "1.20 k"),
@@ -81,7 +81,7 @@ def curve(task: str, variant: str, seed: int, points: int) -> RunCurve:
 
 
 def example() -> Page:
-    """A page with a bit of everything, too wide for a phone wherever something can be."""
+    """A page with every kind of content, all of it wider than a phone where possible."""
     runs = [
         curve(task, variant, seed, 500 if seed else 7)
         for task in TASKS
@@ -99,7 +99,7 @@ def example() -> Page:
 
 
 def hostile() -> Page:
-    """A page whose every text tries to be markup."""
+    """A page in which every text contains markup."""
     parts: list[Picture | Table] = [Picture(text, text, SVG, text) for text in HOSTILE]
     parts += [Table(text, [text], [text, text], [[text, text]] * 7, bold=frozenset({(0, 1)})) for text in HOSTILE]
     runs = [RunCurve(text, text, 0, [1], [2], text, text, text, b"GIF89a", 1) for text in HOSTILE]
@@ -109,7 +109,7 @@ def hostile() -> Page:
 
 
 class Outline(HTMLParser):
-    """Checks that tags are closed in order, and collects what a page consists of."""
+    """Checks that tags are closed in order, and collects tags, attributes and texts."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class Outline(HTMLParser):
 
 
 @pytest.mark.parametrize("page", [example(), hostile()], ids=["plain", "hostile"])
-def test_html_is_well_formed_and_asks_for_nothing(page: Page) -> None:
+def test_html_is_well_formed_and_loads_nothing(page: Page) -> None:
     text = render(page)
     outline = Outline(text)
     assert outline.open == []
@@ -146,7 +146,7 @@ def test_html_is_well_formed_and_asks_for_nothing(page: Page) -> None:
     assert set(re.findall(r"https?://[^\"'\s]+", text)) == {"http://www.w3.org/2000/svg"}
 
 
-def test_text_stays_text() -> None:
+def test_text_is_never_markup() -> None:
     page = hostile()
     outline = Outline(render(page))
     assert "b" not in outline.tags
@@ -192,10 +192,10 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
     for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    # With its path given, selenium does not look for one in the network.
+    # With an explicit path, selenium does not search the network for a driver.
     driver = webdriver.Chrome(options=options, service=Service(executable_path=chromedriver))
     driver.set_script_timeout(LIMIT)
-    driver.get("about:blank")  # Chromium's own first page asks for its own parts
+    driver.get("about:blank")  # Chromium's start page loads resources
     yield driver
     driver.quit()
 
@@ -209,7 +209,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def opened(driver: webdriver.Chrome, report: str) -> Iterator[webdriver.Chrome]:
-    """The report in a browser; afterwards, that it asked for nothing and complained of nothing."""
+    """The report in a browser; afterwards checks that it sent no request and logged no message."""
     for log in ("browser", "performance"):
         driver.get_log(log)
     driver.get(report)
@@ -224,7 +224,7 @@ def opened(driver: webdriver.Chrome, report: str) -> Iterator[webdriver.Chrome]:
 
 
 def shown(driver: webdriver.Chrome) -> list[list[str]]:
-    """The cells of the table's rows that can be seen."""
+    """The cells of the visible rows of the table."""
     return driver.execute_script(
         "return [...document.querySelectorAll('#table-1 tbody tr')].filter((row) => row.getClientRects().length)"
         ".map((row) => [...row.cells].map((cell) => cell.textContent))"
@@ -254,8 +254,8 @@ def test_words_filter_rows(opened: webdriver.Chrome, query: str) -> None:
     kept = [row for row in rows if all(word in " ".join(row).lower() for word in query.lower().split())]
     opened.find_element(By.CSS_SELECTOR, "#table-1 input").send_keys(query)
     assert shown(opened) == [*kept, average]
-    told = opened.find_element(By.CSS_SELECTOR, "#table-1 output").text
-    assert told == (f"{len(kept)} of {ROWS} rows" if len(kept) < ROWS else f"{ROWS} rows")
+    count = opened.find_element(By.CSS_SELECTOR, "#table-1 output").text
+    assert count == (f"{len(kept)} of {ROWS} rows" if len(kept) < ROWS else f"{ROWS} rows")
 
 
 def test_pictures_show_enlarge_and_save(opened: webdriver.Chrome, tmp_path: Path) -> None:
@@ -323,8 +323,8 @@ def test_single_runs(opened: webdriver.Chrome) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_stands_out(opened: webdriver.Chrome, scheme: str) -> None:
-    """Contrast of text and the paper by the formula of WCAG 2."""
+def test_text_has_enough_contrast(opened: webdriver.Chrome, scheme: str) -> None:
+    """Contrast of text and background by the formula of WCAG 2."""
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     opened.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     texts = "return ['h1', '.intro', '.note', 'figcaption', 'nav a', '.save', '.rest', 'dt'].map((name) => "
@@ -347,7 +347,7 @@ def test_fits_a_phone(opened: webdriver.Chrome) -> None:
     opened.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     assert opened.execute_script("return innerWidth") == 360
     assert opened.execute_script("return document.documentElement.scrollWidth") <= 360
-    # The table is wider, and scrolls in its box.
+    # The table is wider and scrolls within its box.
     assert opened.execute_script("return document.querySelector('.scroll').scrollWidth") > 360
 
 

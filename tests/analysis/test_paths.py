@@ -13,7 +13,7 @@ def test_paths_are_shown_without_the_folders_of_the_machine(tmp_path: Path, monk
     assert shown("/a", parts=4) == ".../a"
 
 
-def test_a_command_is_shown_with_its_paths_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_is_shown_without_the_folders_of_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = ["analyze.py", str(tmp_path / "s.yaml"), "/elsewhere/runs", "--out=/elsewhere/x y", "--only", "variant=a/b"]
     assert shown_command(words) == "analyze.py s.yaml .../runs '--out=.../x y' --only variant=a/b"

@@ -23,7 +23,7 @@ def test_averages_are_the_printed_ones(name: str) -> None:
     assert "1912.01603" in published.source
 
 
-def test_all_methods_of_the_table_are_there() -> None:
+def test_all_methods_of_the_table_are_available() -> None:
     assert published_names() == sorted(AVERAGES)
 
 
@@ -73,7 +73,7 @@ def test_wrong_file_is_explained(
         read_published(["torn"])
 
 
-def test_own_tables_and_files_are_read_beside_the_known_ones(tmp_path: Path) -> None:
+def test_own_tables_and_files_are_read_with_the_known_ones(tmp_path: Path) -> None:
     table, file = tmp_path / "table.csv", tmp_path / "mine.json"
     table.write_text("task,Ours,Theirs\ndmc_cup_catch,900.5,\ndmc_dog_run,12,-3\n")
     file.write_text(json.dumps({"method": "Mine", "source": "a note", "unit": "return", "scores": {"dmc_dog_run": 1}}))
@@ -88,10 +88,10 @@ def test_own_tables_and_files_are_read_beside_the_known_ones(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "no CSV"),
+        ("", "not CSV"),
         ("tasks,A\nx,1\n", "has the columns tasks, A; .* a column task"),
         ("task\nx\n", "has the columns task; "),
-        ("task,A\nx,high\n", "the column A holds other things than numbers"),
+        ("task,A\nx,high\n", "the column A has values that are not numbers"),
         ("task,A\nx,1\nx,2\n", "two rows of x"),
         (None, "cannot be read"),
     ],

@@ -40,7 +40,7 @@ def test_the_last_evaluation_at_a_step_counts_unless_it_is_nan() -> None:
     assert usable(as_scores([curve]), METRIC)[["step", "score"]].to_numpy().tolist() == [[10, 3], [20, 2]]
 
 
-def test_hours_stand_beside_the_evaluations_of_their_run_and_step() -> None:
+def test_hours_are_joined_to_evaluations_by_run_and_step() -> None:
     rows = [(10.0, METRIC, 1.0, 1.0), (20.0, METRIC, 2.0, 1.0), (20.0, "time/hours", 0.5, math.nan)]
     scores = from_runs([one(rows), one([(10.0, METRIC, 3.0, 1.0)], seed=1)], "a test")
     assert usable(scores, METRIC)["hours"].fillna(-1).tolist() == [0.25, 0.5, -1]

@@ -69,18 +69,18 @@ def test_the_last_evaluation_may_be_the_score() -> None:
     assert result["score"].tolist() == [2.0, long["ys"][-1]]
     assert result["evaluations"].tolist() == [1, 1]
     text = described(settings, table([short, long], episodes=4.0))
-    assert text.startswith("Final score: a run's last evaluation (episodes of an evaluation: 4). Seeds: 2.")
+    assert text.startswith("Final score: last evaluation of a run (episodes per evaluation: 4). Normalised score:")
 
 
 def test_normalisation_divides_by_the_best_return_of_the_task() -> None:
     runs = pd.DataFrame({"task": ["dmc_walker_walk", "toy_reach_2", "toy_grid"], "score": [500.0, 50.0, 10.0]})
     assert normalize(runs, AnalysisSettings())["score"].tolist() == [0.5, 0.25]
     assert normalize(runs, AnalysisSettings(normalization="none"))["score"].tolist() == [500.0, 50.0, 10.0]
-    with pytest.raises(AnalysisError, match=r"no best return of toy_grid; .*`none` for anything"):
+    with pytest.raises(AnalysisError, match=r"no best return of toy_grid; .*`none` for any task"):
         normalize(runs[2:], AnalysisSettings())
 
 
-def test_toy_tasks_allow_what_is_said() -> None:
+def test_scale_of_toy_reach_is_the_limit_of_its_return() -> None:
     assert scale("toy_reach_4", AnalysisSettings()) == Scale(0, toy.LIMIT)
 
 
@@ -94,7 +94,7 @@ def test_atari_is_normalised_from_random_play_to_a_human() -> None:
     ):
         normalize(pd.DataFrame({"task": ["dmc_walker_walk", "toy_grid"], "score": [1.0, 1.0]}), settings)
     text = described(settings, table(entries(["atari_pong"], ["dreamer"], seeds=3)))
-    assert "(return - random play's) / (a human's - random play's)" in text
+    assert "(return - random) / (human - random)" in text
     assert "DQN Zoo" in text
 
 
@@ -104,25 +104,25 @@ def test_every_game_has_two_different_scores() -> None:
     assert all(known.random[task] < known.human[task] for task in known.random)
 
 
-def test_description_names_the_whole_protocol() -> None:
+def test_description_names_the_whole_scoring() -> None:
     settings = AnalysisSettings(final_window=0.2, repetitions=1234, seed=5)
     text = described(settings, table(entries(["dmc_walker_walk"], ["dreamer"], seeds=3), episodes=4.0))
     for part in (
         "last 20 % of a run's environment steps",
-        "evaluations of a run: 4; episodes of an evaluation: 4)",
-        "Seeds: 3.",
+        "evaluations per run: 4; episodes per evaluation: 4)",
+        "Seeds per task and variant: 3.",
         "/ 1000",
         "1,234",
         "seed 5",
         "95 %",
     ):
         assert part in text
-    assert "for bands" not in text  # which have no fewer repetitions
+    assert "for bands" not in text  # bands have as many repetitions
     assert "50,000 repetitions (2,000 for bands)" in described(AnalysisSettings(), table(entries(["t"], ["v"], 3)))
 
 
 @pytest.mark.parametrize(("seeds", "few"), [(1, False), (2, True), (4, True), (5, False)])
-def test_few_seeds_are_said_to_be_few(seeds: int, few: bool) -> None:
+def test_few_seeds_have_a_caution(seeds: int, few: bool) -> None:
     text = described(AnalysisSettings(), table(entries(["dmc_walker_walk"], ["dreamer"], seeds=seeds)))
     assert ("75 % (3)" in text) == few
 
@@ -139,8 +139,8 @@ def test_scales_may_come_from_a_file(tmp_path: Path) -> None:
     assert scale("mine", settings) == Scale(-10, 30)
     assert scale("other", settings) is None
     text = described(settings, table(entries(["mine"], ["v"], 3)))
-    assert "(return - low) / (high - low), both by task from .../scales.csv" in text
-    with pytest.raises(AnalysisError, match=r"knows no line of minne \(the nearest is mine\)"):
+    assert "(return - low) / (high - low), with low and high from .../scales.csv" in text
+    with pytest.raises(AnalysisError, match=r"has no line of minne \(the nearest is mine\)"):
         normalize(runs.assign(task="minne"), settings)
 
 
@@ -149,20 +149,20 @@ def test_scales_may_come_from_a_file(tmp_path: Path) -> None:
     [
         ("", "no column task; its columns are none"),
         ("task,lo,high\na,0,1\n", "no column low; its columns are task, lo, high; did you mean lo?"),
-        ("task,low,high\na,0,1\nb,0,1\na,0,2\n", "line 4: a stands there a second time"),
+        ("task,low,high\na,0,1\nb,0,1\na,0,2\n", "line 4: second line of a; each task has one line"),
         ("task,low,high\na,0,1\nb,3,3.0\n", "line 3: low and high of b are both 3"),
         ("task,low,high\na,0,ten\n", "line 2: high of a is ten; expected a finite number"),
         ("task,low,high\na,nan,1\n", "line 2: low of a is nan; expected a finite number"),
         ("task,low,high\na,0\n", "line 2: high of a is empty; expected a finite number"),
     ],
 )
-def test_a_bad_file_of_scales_is_told(text: str, message: str, tmp_path: Path) -> None:
+def test_a_malformed_file_of_scales_is_reported(text: str, message: str, tmp_path: Path) -> None:
     settings = scales(tmp_path, text)
     with pytest.raises(AnalysisError, match=re.escape(message)):
         normalize(pd.DataFrame({"task": ["a"], "score": [1.0]}), settings)
 
 
-def test_a_missing_file_of_scales_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_a_missing_file_of_scales_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
     scales(tmp_path, "task,low,high\n")
     settings = AnalysisSettings(normalization=str(tmp_path / "scale.csv"))
     with pytest.raises(AnalysisError, match=r"scale\.csv: cannot be read \(No such file.*did you mean .*scales\.csv\?"):

@@ -85,7 +85,7 @@ def test_hours_are_those_since_the_first_event_unless_they_are_logged(tmp_path: 
     assert hours[["step", "value"]].to_numpy().tolist() == [[10, 0.25], [15, 0.375]]
 
 
-def test_episodes_stand_in_the_same_event(tmp_path: Path) -> None:
+def test_episodes_are_read_from_the_same_event(tmp_path: Path) -> None:
     values = [Summary.Value(tag=METRIC, simple_value=1.0), Summary.Value(tag="eval/episodes", simple_value=4.0)]
     write(tmp_path / "t/v/0", 0, [Event(step=1, summary=Summary(value=values)), scalar(2, 1.0)])
     assert usable(read(tmp_path, METRIC), METRIC)["episodes"].fillna(-1).tolist() == [4, -1]

@@ -45,7 +45,7 @@ def test_null_is_kept_as_nan(score_file: Callable[[object], Path]) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (3, "holds int at its top"),
+        (3, "contains int; a score file is"),
         ([3], "entry 0 is int"),
         ([CURVES[0], {"task": "a", "seed": 0, "xs": []}], "entry 1 lacks method, ys"),
         ([CURVES[0] | {"ys": [1.0]}], "same length"),
@@ -62,11 +62,11 @@ def test_null_is_kept_as_nan(score_file: Callable[[object], Path]) -> None:
         ([CURVES[0] | {"seed": float("inf")}], "seed must be an integer from 0 on, not inf"),
         ([CURVES[0] | {"task": None}], "task must be a name, not None"),
         ([CURVES[0] | {"method": "\ud800"}], "method must be a name"),
-        ([CURVES[0], CURVES[1], CURVES[0] | {"xs": [5], "ys": [1.0]}], "entry 2: a second entry of task .*, seed 0"),
+        ([CURVES[0], CURVES[1], CURVES[0] | {"xs": [5], "ys": [1.0]}], "entry 2: second entry of task .*, seed 0"),
         ({"task": "a"}, "the method must be a name, not None; a score file is"),
         ({"method": "A"}, "steps must be a number, the environment steps, not None"),
         ({"method": "A", "steps": 5, "scores": [1]}, r"scores must be an object \{task: score\}, not \[1\]"),
-        ({"method": "A", "steps": 5, "scores": {"a": "b"}}, "scores must be numbers by task, not 'a': 'b'"),
+        ({"method": "A", "steps": 5, "scores": {"a": "b"}}, "scores must map tasks to numbers, not 'a': 'b'"),
     ],
 )
 def test_malformed_score_files_are_named(content: object, expected: str, score_file: Callable[[object], Path]) -> None:
@@ -102,7 +102,7 @@ def test_broken_score_files_are_errors(content: bytes, tmp_path: Path) -> None:
         read(tmp_path / "broken.json", METRIC)
 
 
-def test_published_tables_are_a_run_a_task() -> None:
+def test_published_tables_have_one_run_per_task() -> None:
     scores = read(FOLDER / "planet.json", METRIC)
     printed = json.loads((FOLDER / "planet.json").read_bytes())
     assert dict(zip(scores.table["task"], scores.table["value"], strict=True)) == printed["scores"]
@@ -147,7 +147,7 @@ def test_tables_may_have_suites_metrics_and_episodes(tmp_path: Path) -> None:
         read(tmp_path / "all.csv", METRIC)
 
 
-def test_names_of_tables_are_taken_as_they_stand(tmp_path: Path) -> None:
+def test_names_in_tables_are_literal(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text('\ufefftask,variant,seed,step,value\nNA,"a, ""b""",1.0,1e3,\nnull, x ,2,5,nan\n')
     scores = read(tmp_path / "a.csv", METRIC)
     assert scores.runs[["task", "variant", "seed"]].to_numpy().tolist() == [["NA", 'a, "b"', 1], ["null", " x ", 2]]
@@ -159,7 +159,7 @@ def test_names_of_tables_are_taken_as_they_stand(tmp_path: Path) -> None:
     ("content", "expected"),
     [
         ("", "no column task; there are none"),
-        ("task,variant,seed,steps,value\n", r"no column step; there are task, .*value. Is it 'steps'\?"),
+        ("task,variant,seed,steps,value\n", r"no column step; there are task, .*value. Did you mean 'steps'\?"),
         (HEADER + "a,b,0,1,1\na,b,0,x,1\n", "column step: Row #3: .*'x'"),
         (HEADER + "a,b,0,1,1\na,b,zero,1,1\n", "column seed: Row #3: .*'zero'"),
         (HEADER + "a,b,0,1,1\na,b,0,1\n", "Row #3: Expected 5 columns, got 4"),
@@ -181,7 +181,7 @@ def test_malformed_csv_is_named(content: str, expected: str, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"step": "far"}, "column step has the type .*string, which is none for step"),
+        ({"step": "far"}, "column step has the type .*string, which does not fit step"),
         ({"value": "high"}, "column value has the type .*string"),
         ({"task": [[1]] * 160}, "column task has the type list"),
         ({"seed": np.nan}, "row 1: seed must be an integer"),

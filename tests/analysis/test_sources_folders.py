@@ -84,13 +84,13 @@ def test_numbers_are_read_as_the_standard_library_reads_them() -> None:
     assert torn == 3
 
 
-def test_metrics_of_lines_with_other_names_beside_them_keep_the_order_of_the_lines() -> None:
+def test_metrics_of_lines_with_different_names_keep_the_order_of_the_lines() -> None:
     lines = [{"step": 5, "a": 1}, {"step": 3, "a": 2, "b": 1}, {"step": 5, "a": 3}, {"step": 1, "a": 4, "b": 2}]
     found, _ = parse("\n".join(map(json.dumps, lines)).encode())
     assert [*zip(*found["a"][:2], strict=True)] == [(5, 1), (3, 2), (5, 3), (1, 4)]
 
 
-def test_episodes_are_those_beside_a_metric_of_their_prefix() -> None:
+def test_episodes_apply_to_metrics_of_their_prefix_on_the_line() -> None:
     found, _ = parse(b'{"step": 1, "eval/x": 2, "eval/episodes": 4, "train/x": 1}\n{"step": 2, "eval/x": 3}')
     assert np.nan_to_num(found["eval/x"].episodes, nan=-1).tolist() == [4, -1]
     assert np.isnan(found["train/x"].episodes).all()
@@ -226,12 +226,12 @@ def test_metrics_are_found_whatever_their_names(tmp_path: Path) -> None:
         assert values(read(folder, metric), metric) == [[1, 2]]
 
 
-def test_what_is_no_source_is_named(tmp_path: Path) -> None:
+def test_what_is_no_source_is_reported(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(AnalysisError, match="empty: no runs; expected are folders <task>/<variant>/<seed>"):
+    with pytest.raises(AnalysisError, match="empty: no runs; expected folders <task>/<variant>/<seed>"):
         read(tmp_path / "empty", METRIC)
-    with pytest.raises(AnalysisError, match=r"notes.txt: what is this\? understood are folders of runs"):
+    with pytest.raises(AnalysisError, match=r"notes.txt: unknown format; supported are folders of runs"):
         read(tmp_path / "notes.txt", METRIC)
     with pytest.raises(AnalysisError, match=r"note.txt: no such file or folder; did you mean .*notes.txt\?"):
         read(tmp_path / "note.txt", METRIC)

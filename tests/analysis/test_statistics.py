@@ -26,7 +26,7 @@ def test_interval_of_two_values_is_known_exactly() -> None:
     assert (low.item(), high.item()) == (0.5, 0.5)
 
 
-def test_intervals_cover_the_truth_about_as_frequently_as_they_say() -> None:
+def test_intervals_cover_the_mean_about_as_often_as_their_confidence() -> None:
     samples_RP = np.random.default_rng(0).normal(5, 2, (20, 500))
     low, high = statistics.mean_interval(samples_RP, AnalysisSettings(repetitions=1000, confidence=0.9))
     coverage = np.mean((low <= 5) & (high >= 5))
@@ -76,12 +76,12 @@ def test_many_points_have_the_intervals_that_each_has_alone(monkeypatch: pytest.
         np.testing.assert_allclose([low[point], high[point]], np.ravel(alone), rtol=0, atol=1e-12)
 
 
-def test_an_interval_over_few_seeds_holds_the_mean_as_often_as_is_said() -> None:
-    """Up to three seeds it is their range, which misses a symmetric mean where all of them lie on one side."""
+def test_coverage_over_few_seeds_is_that_of_the_caution() -> None:
+    """With up to three seeds, the interval is their range, which misses the mean if all seeds are on one side."""
     settings, rng = AnalysisSettings(repetitions=2000), np.random.default_rng(0)
-    for seeds, said in ((2, 0.50), (3, 0.75), (4, 0.80)):
+    for seeds, coverage in ((2, 0.50), (3, 0.75), (4, 0.80)):
         samples = rng.normal(size=(seeds, 2000))
         low, high = statistics.mean_interval(samples, settings)
         if seeds < 4:
             np.testing.assert_allclose([low, high], [samples.min(0), samples.max(0)])
-        assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(said, abs=0.04)
+        assert np.mean((low <= 0) & (high >= 0)) == pytest.approx(coverage, abs=0.04)

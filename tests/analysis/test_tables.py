@@ -1,4 +1,4 @@
-"""Tables against files that were checked by hand, and the rule of bold against its words."""
+"""Tables against files that were checked by hand, and bold cells against the stated rule."""
 
 import difflib
 import math
@@ -43,8 +43,8 @@ TASKS = pd.DataFrame(
             813.0,
             820.0,
             2,
-        ),  # the best, and its interval holds no other; that of dreamer holds it
-        ("dmc_quadruped_walk", "dreamer", 931.6, 900.0, 950.0, 5),  # one agent, and a better published one
+        ),  # the best: its interval contains no other value, but that of dreamer contains it
+        ("dmc_quadruped_walk", "dreamer", 931.6, 900.0, 950.0, 5),  # one agent, and a better published score
         ("dmc_walker_walk", "dreamer", 5.0, NAN, NAN, 1),  # a tie of single seeds
         ("dmc_walker_walk", "no_value|x", 5.0, NAN, NAN, 1),
         ("dmc_walker_walk", "ed2", -1.25, -3.0, 2.0, 5),
@@ -95,13 +95,13 @@ TABLES: dict[str, Callable[[], Table]] = {
 
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize(("kind", "write"), [("md", to_markdown), ("tex", to_latex)])
-def test_tables_are_those_that_were_checked(
+def test_tables_equal_the_checked_ones(
     name: str, kind: str, write: Callable[[Table], str], tmp_path: Path
 ) -> None:
     _compare(f"{name}.{kind}", write(TABLES[name]()), tmp_path)
 
 
-def test_the_appendix_in_numbers_is_that_which_was_checked(tmp_path: Path) -> None:
+def test_numbers_of_the_appendix_equal_the_checked_ones(tmp_path: Path) -> None:
     _compare("appendix.csv", appendix.appendix(TASKS, PUBLISHED).to_csv(index=False, na_rep="nan"), tmp_path)
 
 
@@ -120,14 +120,14 @@ def test_averages_of_published_scores_are_those_that_the_paper_prints() -> None:
     assert set(common["tasks"]) == {18}
 
 
-def test_averages_of_common_tasks_stand_where_they_say_more() -> None:
+def test_averages_of_common_tasks_need_some_but_not_all_tasks_in_common() -> None:
     whole = TASKS[TASKS["task"] == "dmc_cheetah_run"]
     assert list(dict.fromkeys(appendix.appendix(whole, PUBLISHED[:1])["task"])) == ["dmc_cheetah_run", "average"]
-    apart = TASKS[TASKS["task"] != "dmc_cheetah_run"]  # and now no task is in every column
+    apart = TASKS[TASKS["task"] != "dmc_cheetah_run"]  # now no task is in every column
     assert appendix.COMMON not in set(appendix.appendix(apart, PUBLISHED)["task"])
 
 
-def test_tasks_that_would_be_printed_alike_keep_their_names() -> None:
+def test_tasks_with_equal_display_names_keep_their_names() -> None:
     rows = TASKS.head(1).loc[[0, 0]].assign(task=["dmc_cheetah_run", "toy_cheetah_run"])
     assert [row[0] for row in final.table(rows).rows] == ["dmc_cheetah_run", "toy_cheetah_run"]
 
@@ -140,7 +140,7 @@ absent = st.just((NAN, NAN, NAN))
 
 
 @given(st.lists(st.one_of(whole, single, absent), max_size=6), st.booleans())
-def test_bold_is_the_best_and_what_an_interval_does_not_tell_from_it(cells: list[Interval], lowest: bool) -> None:
+def test_bold_is_the_best_and_values_not_separated_from_it(cells: list[Interval], lowest: bool) -> None:
     values, low, high = np.array(cells, float).reshape(-1, 3).T
     flags = tables.leaders(values, low, high, lowest)
     known = [cell for cell in cells if not math.isnan(cell[0])]
@@ -151,7 +151,7 @@ def test_bold_is_the_best_and_what_an_interval_does_not_tell_from_it(cells: list
 
 
 def _compare(name: str, text: str, folder: Path) -> None:
-    """Fails with the difference to a golden file, and leaves the new text to be looked at and copied."""
+    """Fails with the difference to a golden file, and writes the new text for review."""
     wanted = (GOLDEN / name).read_text() if (GOLDEN / name).exists() else ""
     if text != wanted:
         (folder / name).write_text(text)

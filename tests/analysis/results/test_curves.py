@@ -1,4 +1,4 @@
-"""Learning curves: the numbers, and what is drawn of them."""
+"""Learning curves: the numbers, and the figures against the numbers."""
 
 import numpy as np
 import pandas as pd
@@ -35,7 +35,7 @@ def test_curve_is_the_mean_over_seeds(settings: AnalysisSettings) -> None:
 
 
 def test_curves_of_many_runs_are_those_of_each(settings: AnalysisSettings) -> None:
-    """In whatever order the rows stand."""
+    """In any order of the rows."""
     mixed = table(entries(["b", "a"], ["y", "x"], seeds=3)).sample(frac=1, random_state=2)
     found = curves.curves(mixed, settings)
     parts = [
@@ -53,7 +53,7 @@ def test_curve_of_seeds_evaluated_at_different_steps(settings: AnalysisSettings)
     found = curves.curves(table(runs), settings).set_index("step")
     assert found.loc[10, "mean"] == pytest.approx(30)
     assert found.loc[15, "mean"] == pytest.approx(45)
-    # Half an interval beyond its last evaluation the first run still counts, with its last return; then no more.
+    # Up to half an interval beyond its last evaluation, the first run counts with its last return.
     assert found["seeds"].to_dict() == {0: 2, 5: 2, 10: 2, 15: 2, 20: 2, 25: 2, 35: 1, 45: 1}
     assert found.loc[25, "mean"] == pytest.approx((40 + 100) / 2)
     assert found.loc[35, "mean"] == pytest.approx(140)
@@ -77,7 +77,7 @@ def test_bands_by_hand(settings: AnalysisSettings) -> None:
 
 
 def test_bins_by_hand(settings: AnalysisSettings) -> None:
-    """Bins are (0, 10], (10, 20], (20, 30]; the first seed has nothing in the second, and is not interpolated there."""
+    """Bins are (0, 10], (10, 20], (20, 30]; the first seed has no evaluation in the second and is not interpolated there."""
     runs = [run(0, [0, 5, 10, 21, 30], [1.0, 2, 6, 10, 20]), run(1, [10, 11, 19], [1.0, 2, 4])]
     found = curves.curves(table(runs), settings.model_copy(update={"bin": 10.0}))
     assert found["step"].tolist() == [5, 15, 25]
@@ -98,7 +98,7 @@ def test_a_long_curve_is_thinned_to_steps_that_were_evaluated(settings: Analysis
 
 
 def test_curve_against_hours(settings: AnalysisSettings) -> None:
-    """A seed that knows no hours is left out; one that takes twice as long stands twice as far right."""
+    """A seed without hours is left out; one that takes twice as long is twice as far to the right."""
     evaluations = table([run(seed, [10, 20, 30], [1.0, 2, 3]) for seed in range(3)])
     evaluations["hours"] = [1, 2, 3, 2, 4, 6, *[np.nan] * 3]
     against = settings.model_copy(update={"x": "hours"})
@@ -119,7 +119,7 @@ def test_curve_against_hours(settings: AnalysisSettings) -> None:
 def test_curves_are_described() -> None:
     text = curves.describe(AnalysisSettings(repetitions=50_000))
     assert "at most 200 points" in text
-    assert "95 % bootstrap interval of the mean, 2,000 repetitions" in text
+    assert "95 % stratified bootstrap interval over seeds" in text
     assert "bins of 100,000 environment steps" in curves.describe(AnalysisSettings(bin=1e5))
     assert "divided by n, not n - 1" in curves.describe(AnalysisSettings(band="std"))
     assert "lowest to highest" in curves.describe(AnalysisSettings(band="range"))

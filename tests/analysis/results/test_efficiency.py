@@ -1,4 +1,4 @@
-"""The interquartile mean against steps: the numbers against rliable, and what is drawn of them."""
+"""The interquartile mean against steps: the numbers against rliable, and the figure against the numbers."""
 
 import numpy as np
 import pandas as pd
@@ -91,7 +91,7 @@ def test_one_seed_has_no_bounds_and_moves_those_of_no_other(settings: AnalysisSe
     pd.testing.assert_frame_equal(both[3:].reset_index(drop=True), efficiency.efficiency(runs, settings))
 
 
-def test_a_band_needs_no_more_than_two_thousand_repetitions() -> None:
+def test_a_band_uses_at_most_two_thousand_repetitions() -> None:
     runs = table(RNG.uniform(0, 1, (6, 3, 2)), np.array([1.0, 2]))
     few, enough, many = (efficiency.efficiency(runs, AnalysisSettings(repetitions=n)) for n in (20, 2000, 50_000))
     pd.testing.assert_frame_equal(many, enough)

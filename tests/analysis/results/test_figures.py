@@ -1,4 +1,4 @@
-"""What holds of the figures of all results: one look a variant, two widths, no text over another or outside."""
+"""Properties of all figures: one look per variant, two widths, no text that overlaps or is cut."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -19,7 +19,7 @@ from tests.analysis.plots import LONG, LONGEST, PUBLISHED, TASKS, VARIANTS
 
 
 def test_a_variant_looks_the_same_in_every_figure() -> None:
-    """Also where others are absent; an eleventh variant has the first one's colour and other dashes."""
+    """Also if other variants are absent; an eleventh variant has the first one's colour and other dashes."""
     names = [f"variant {i}" for i in range(11)]
     styles = looks(names)
     two = [names[2], names[10]]

@@ -1,4 +1,4 @@
-"""Final returns by task: what is drawn is the data."""
+"""Final returns by task: the bars are the data."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from tests.analysis.plots import LOOKS, NAMES, PUBLISHED, TASKS
 
 
 def bars(axis: Axes) -> dict[str, dict[int, tuple[float, float]]]:
-    """Legend -> number of the group -> where its bar stands, and how high."""
+    """Legend -> number of the group -> place and height of its bar."""
     return {
         str(container.get_label()): {
             round(patch.get_x() + patch.get_width() / 2): (patch.get_x() + patch.get_width() / 2, patch.get_height())
@@ -65,7 +65,7 @@ def test_average_is_over_the_tasks_that_all_have() -> None:
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(None, [11, 10]), (8, [8, 8, 5])])
-def test_many_groups_stand_in_rows(columns: int | None, rows: list[int]) -> None:
+def test_many_groups_are_in_rows(columns: int | None, rows: list[int]) -> None:
     tasks = [f"dmc_task_{i:02}" for i in range(20)]
     axes = final.draw(plots.finals(tasks), LOOKS, columns=columns).axes
     assert [len(axis.get_xticks()) for axis in axes] == rows

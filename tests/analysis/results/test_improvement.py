@@ -1,4 +1,4 @@
-"""Probability of improvement: the numbers against rliable and scipy, and what is drawn of them."""
+"""Probability of improvement: the numbers against rliable and scipy, and the figures against the numbers."""
 
 import numpy as np
 import pandas as pd
@@ -50,7 +50,7 @@ def test_intervals_equal_rliables(settings: AnalysisSettings) -> None:
 
 
 def test_tasks_are_those_that_both_have(settings: AnalysisSettings) -> None:
-    """The third variant shares none with the reference, the second one task and there three of four seeds."""
+    """The third variant has no task in common with the reference; the second has one, with three of four seeds."""
     reference, second = finals(np.arange(8.0).reshape(4, 2)), finals(np.full((3, 2), 3.0), "second")
     second = second.replace({"task": {"task_1": "elsewhere"}})
     third = finals(np.ones((2, 1)), "third").assign(task="elsewhere")
@@ -92,9 +92,9 @@ def test_a_single_variant_is_compared_with_none(settings: AnalysisSettings) -> N
     assert "value" in found
 
 
-def test_an_unknown_reference_is_told_with_the_nearest(settings: AnalysisSettings) -> None:
+def test_an_unknown_reference_is_reported_with_the_nearest(settings: AnalysisSettings) -> None:
     runs = pd.concat([finals(np.eye(2), "planet"), finals(np.eye(2), "dreamer")])
-    with pytest.raises(AnalysisError, match=r"`reference: dremer` is no variant .* did you mean dreamer\?"):
+    with pytest.raises(AnalysisError, match=r"`reference: dremer` is not a variant .* did you mean dreamer\?"):
         improvement.improvement(runs, settings.model_copy(update={"reference": "dremer"}))
 
 

@@ -1,4 +1,4 @@
-"""Errors of world models: the numbers, and what is drawn of them."""
+"""Errors of world models: the numbers, and the figures against the numbers."""
 
 import json
 from itertools import product
@@ -66,7 +66,7 @@ def test_from_lines_to_finals_and_curves_by_hand(settings: AnalysisSettings, tmp
     assert curve["step"].tolist() == [50, 70, 100]
     assert curve["mean"].tolist() == [5, 6, 8]
     assert found.measures == ["image", "kl"]
-    for part in ("last 40 %", "evaluations of a run: 2; sequences of an evaluation: 4", "Seeds: 2.", "95 %"):
+    for part in ("last 40 %", "evaluations per run: 2; sequences per evaluation: 4", "Seeds per task and variant: 2.", "95 %"):
         assert part in found.scoring
 
 
@@ -103,7 +103,7 @@ def test_curves_are_drawn_at_a_horizon_that_every_task_has() -> None:
     table = errors(1)
     assert model_errors.curve_horizon(table[(table["task"] == TASKS[0]) | (table["horizon"] <= 5)]) == 5
     apart = table[(table["task"] == TASKS[0]) == (table["horizon"] < 15)]
-    assert model_errors.curve_horizon(apart) == 15  # no horizon in common: of those that there are
+    assert model_errors.curve_horizon(apart) == 15  # no horizon in common: the largest up to 15 of any task
 
 
 def test_one_seed_has_no_interval(settings: AnalysisSettings) -> None:
@@ -191,7 +191,7 @@ def test_errors_over_time_are_the_data() -> None:
             assert line.get_color() == MEASURED[variant].color
 
 
-def test_many_tasks_stand_in_two_columns_of_rows() -> None:
+def test_many_tasks_are_in_two_columns_of_rows() -> None:
     tasks = [f"dmc_task_{i}" for i in range(7)]
     figure = model_errors.draw(plots.errors(tasks, ["dreamer"]), MEASURED, "horizon")
     labels = {axis.get_ylabel(): axis.get_subplotspec() for axis in figure.axes if axis.get_ylabel()}

@@ -1,4 +1,4 @@
-"""Performance profiles: the numbers against rliable, and what is drawn of them."""
+"""Performance profiles: the numbers against rliable, and the figures against the numbers."""
 
 import numpy as np
 import pandas as pd
@@ -51,7 +51,7 @@ def test_one_seed_has_no_bounds_and_moves_those_of_no_other(settings: AnalysisSe
     pd.testing.assert_frame_equal(rest.reset_index(drop=True), profiles.profiles(runs, settings))
 
 
-def test_no_more_repetitions_than_rliable_makes() -> None:
+def test_no_more_repetitions_than_in_rliable() -> None:
     runs = finals(RNG.uniform(0, 1, (6, 5)))
     few, enough, many = (profiles.profiles(runs, AnalysisSettings(repetitions=n)) for n in (20, 2000, 50_000))
     pd.testing.assert_frame_equal(many, enough)

@@ -1,4 +1,4 @@
-"""The list of results: what holds of all of them, and that one more is a function and a line."""
+"""The list of results: properties of all of them, and that a new one is a function and a line."""
 
 import pickle
 from dataclasses import replace
@@ -30,7 +30,7 @@ COMMAND = "analyze.py scores.json"
 
 @pytest.fixture
 def inputs() -> Inputs:
-    """Inputs that every result but those of discoveries and costs has something for."""
+    """Inputs with data for every result except discoveries and costs."""
     curves = with_model_errors(entries(TASKS, ["a+x=1", "a+x=2"], seeds=2, points=5))
     settings = AnalysisSettings(repetitions=50)
     return Inputs(as_scores(curves), settings, RELATIONS, PUBLISHED, command=COMMAND)
@@ -56,7 +56,7 @@ def test_captions_name_data_seeds_steps_intervals_and_the_brief_ones_are_three_l
         assert wrapped(plot.brief, plot.draw().get_figwidth() - 0.12, CAPTION_SIZE).count("\n") < 3, plot.name
 
 
-def test_a_brief_caption_stays_brief_whatever_the_sources(inputs: Inputs) -> None:
+def test_a_brief_caption_shortens_its_sources(inputs: Inputs) -> None:
     scores = replace(as_scores(entries(TASKS, ["a"], seeds=1)), source="a source, " * 40)
     brief = captions.brief(Inputs(scores, inputs.settings), "A title", "Lines: means")
     assert "..." in brief
@@ -90,7 +90,7 @@ def blank() -> Figure:
 def test_one_more_result_is_a_function_and_a_line(
     inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From there it is in every output."""
+    """The new result is in every output."""
 
     def extra(of: Inputs) -> Result:
         numbers = pd.DataFrame({"runs": [len(of.scores.runs)]})
@@ -108,5 +108,5 @@ def test_one_more_result_is_a_function_and_a_line(
         assert "Extra table" in text
         assert "A note of mine." in text
     page = (tmp_path / "report.html").read_text()
-    for part in ("What it costs", "An intro.", "Extra figure", "An extra caption.", "Extra table"):
+    for part in ("Computational cost", "An intro.", "Extra figure", "An extra caption.", "Extra table"):
         assert part in page

@@ -1,4 +1,4 @@
-"""Final returns against swept settings: the numbers, and what is drawn of them."""
+"""Final returns against swept settings: the numbers, and the figures against the numbers."""
 
 import numpy as np
 import pandas as pd
