@@ -327,7 +327,10 @@ def test_unequal_numbers_of_episodes() -> None:
     finding = only(scores, "mixed numbers of episodes")
     assert (finding.count, finding.items) == (
         1,
-        (f"1 per evaluation: 2 runs (2 of no_value) on {WALKER}", f"5 per evaluation: 2 runs (2 of dreamer) on {WALKER}"),
+        (
+            f"1 per evaluation: 2 runs (2 of no_value) on {WALKER}",
+            f"5 per evaluation: 2 runs (2 of dreamer) on {WALKER}",
+        ),
     )
 
 

@@ -100,5 +100,7 @@ def test_every_metric_of_a_run_is_exported(ending: str, tmp_path: Path) -> None:
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(AnalysisError, match=r"a.xlsx: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz"):
+    with pytest.raises(
+        AnalysisError, match=r"a.xlsx: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz"
+    ):
         export.write(as_scores([]), METRIC, tmp_path / "a.xlsx")

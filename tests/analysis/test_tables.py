@@ -95,9 +95,7 @@ TABLES: dict[str, Callable[[], Table]] = {
 
 @pytest.mark.parametrize("name", TABLES)
 @pytest.mark.parametrize(("kind", "write"), [("md", to_markdown), ("tex", to_latex)])
-def test_tables_equal_the_checked_ones(
-    name: str, kind: str, write: Callable[[Table], str], tmp_path: Path
-) -> None:
+def test_tables_equal_the_checked_ones(name: str, kind: str, write: Callable[[Table], str], tmp_path: Path) -> None:
     _compare(f"{name}.{kind}", write(TABLES[name]()), tmp_path)
 
 

@@ -66,7 +66,12 @@ def test_from_lines_to_finals_and_curves_by_hand(settings: AnalysisSettings, tmp
     assert curve["step"].tolist() == [50, 70, 100]
     assert curve["mean"].tolist() == [5, 6, 8]
     assert found.measures == ["image", "kl"]
-    for part in ("last 40 %", "evaluations per run: 2; sequences per evaluation: 4", "Seeds per task and variant: 2.", "95 %"):
+    for part in (
+        "last 40 %",
+        "evaluations per run: 2; sequences per evaluation: 4",
+        "Seeds per task and variant: 2.",
+        "95 %",
+    ):
         assert part in found.scoring
 
 
