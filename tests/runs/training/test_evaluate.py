@@ -106,9 +106,9 @@ def test_run_that_cannot_play_or_be_measured_is_refused(trained: Path, tmp_path:
     with pytest.raises(UserError, match="ranodm is not a run"):
         measure(trained, policy="ranodm")
     refusals: dict[str, dict[str, Any]] = {
-        "its task is toy_reach_2, not toy_reach_1": {"task": "toy_reach_2"},
-        "its action_repeat is 2, not 4": {"action_repeat": 2},
-        "its time_limit is 44, not 48": {"time_limit": 44},
+        "its task is toy_reach_2, but that of .* is toy_reach_1": {"task": "toy_reach_2"},
+        "its action_repeat is 2, but that of .* is 4": {"action_repeat": 2},
+        "its time_limit is 44, but that of .* is 48": {"time_limit": 44},
     }
     for number, (message, changes) in enumerate(refusals.items()):
         unlike = train(tmp_path / f"unlike{number}", **changes)

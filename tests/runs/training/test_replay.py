@@ -237,10 +237,13 @@ def test_no_file_handle_leaks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("held", "message"),
     [
-        ({"state": np.zeros((5, 6), np.float32)}, "its records hold state float32 (6,), action float32 (2,), and not"),
+        (
+            {"state": np.zeros((5, 6), np.float32)},
+            "its records hold state float32 (6,), action float32 (2,), but this run needs",
+        ),
         (
             {"image": np.zeros((5, 8, 8, 3), np.uint8)},
-            "image uint8 (8, 8, 3), action float32 (2,), and not image uint8",
+            "image uint8 (8, 8, 3), action float32 (2,), but this run needs image uint8",
         ),
         ({"image": np.zeros((5, 4, 4, 3), np.float32)}, "image float32 (4, 4, 3)"),
         ({"image": np.zeros((5, 4, 4, 3), np.uint8), "state": np.zeros((5, 6), np.float32)}, "state float32 (6,)"),
