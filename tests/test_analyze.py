@@ -255,7 +255,7 @@ def test_smallest_data_give_the_whole_set(points: int, tmp_path: Path) -> None:
         (["one.json"], "--out DIR is missing"),
         (["one.json", "--out", "out", "--x", "hours"], "no run has logged its hours of training"),
         ([str(SD2), "--out", "out"], "only discoveries of SD2"),
-        (["one.json", "--out", "out", "--final", "best"], "--final best: the best of many evaluations is biased"),
+        (["one.json", "--out", "out", "--final", "best"], "--final best: the best of several evaluations is biased"),
         (["one.json", "--out", "out", "--only", "variant=dreamr"], "dreamer"),
         (["one.json", "--out", "out", "--reference", "dreamr"], "dreamer"),
         (["one.json", "--out", "out", "--final-window", "2"], "--final-window 2: input should be less"),

@@ -48,7 +48,7 @@ def test_unknown_method_names_the_nearest() -> None:
 
 def test_no_methods_at_all_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.published.FOLDER", tmp_path / "nowhere")
-    with pytest.raises(AnalysisError, match=r"'dreamer'.*there are none, and"):
+    with pytest.raises(AnalysisError, match=r"'dreamer'.*there are none; a .json"):
         read_published(["dreamer"])
 
 
@@ -89,7 +89,7 @@ def test_own_tables_and_files_are_read_with_the_known_ones(tmp_path: Path) -> No
     ("text", "expected"),
     [
         ("", "not CSV"),
-        ("tasks,A\nx,1\n", "has the columns tasks, A; .* a column task"),
+        ("tasks,A\nx,1\n", "has the columns tasks, A; .* the column task"),
         ("task\nx\n", "has the columns task; "),
         ("task,A\nx,high\n", "the column A has values that are not numbers"),
         ("task,A\nx,1\nx,2\n", "two rows of x"),
