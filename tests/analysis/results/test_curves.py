@@ -77,7 +77,7 @@ def test_bands_by_hand(settings: AnalysisSettings) -> None:
 
 
 def test_bins_by_hand(settings: AnalysisSettings) -> None:
-    """Bins are (0, 10], (10, 20], (20, 30]; the first seed has no evaluation in the second, where none is interpolated."""
+    """Bins are (0, 10], (10, 20], (20, 30]; the first seed has no evaluation in the second and gets no point there."""
     runs = [run(0, [0, 5, 10, 21, 30], [1.0, 2, 6, 10, 20]), run(1, [10, 11, 19], [1.0, 2, 4])]
     found = curves.curves(table(runs), settings.model_copy(update={"bin": 10.0}))
     assert found["step"].tolist() == [5, 15, 25]
