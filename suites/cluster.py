@@ -23,7 +23,7 @@ def slurm_settings(suite: Suite, overrides: Sequence[str] = ()) -> SlurmSettings
         UserError: At the first mistake in the defaults or on the command line.
     """
     layer = overlay(user_defaults(), suite.slurm, read_overrides(overrides, "--slurm", SLURM))
-    # A contradiction without a place of its own is reported at the last setting.
+    # Without a better place, a contradiction is reported at the last setting.
     return SLURM.build(layer, next((node.place for node in reversed(layer.values())), suite.place))
 
 

@@ -1,4 +1,4 @@
-"""Tiny agents on a batch of made-up experience; compiled graphs are shared over the session."""
+"""Tiny agents and a batch of synthetic experience; compiled graphs are shared in a session."""
 
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +44,7 @@ def tiny_settings(**changes: Any) -> AgentSettings:
 
 
 def make_batch(count: int = BATCH, length: int = LENGTH, seed: int = 0) -> Arrays:
-    """Random experience of the shapes that replay gives; the last step of the first sequence is terminal."""
+    """Random experience with the shapes of a replay batch; the last step of the first sequence is terminal."""
     random = np.random.default_rng(seed)
     batch: Arrays = {
         "image": random.integers(0, 256, (count, length, 64, 64, 3), dtype=np.uint8),
@@ -57,7 +57,7 @@ def make_batch(count: int = BATCH, length: int = LENGTH, seed: int = 0) -> Array
 
 
 def at(batch: Arrays, step: int) -> Arrays:
-    """What is observed at one step of a batch."""
+    """The observations at one step of a batch."""
     return {name: array[:, step] for name, array in batch.items() if name not in OUTCOMES}
 
 
@@ -73,7 +73,7 @@ def batch() -> Arrays:
 
 @pytest.fixture(scope="session")
 def dreamer() -> Callable[..., Dreamer]:
-    """Makes agents by seed and settings. The same ones are shared, back at their first weights and counters."""
+    """Makes agents by seed and settings. Equal ones are shared and reset to their initial weights and counters."""
     made: dict[str, tuple[Dreamer, Arrays]] = {}
 
     def make(seed: int = 0, discrete: bool = False, **changes: Any) -> Dreamer:

@@ -34,7 +34,7 @@ def make(**changes: Any) -> tuple[WorldModel, ActorCritic]:
 
 
 def wanted(behavior: ActorCritic, features: tf.Tensor) -> Gaussian:
-    """What a continuous actor wants to do, before the tanh."""
+    """The distribution of a continuous actor before the tanh."""
     choice = behavior.actor.actions(features)
     assert isinstance(choice, TanhNormal)
     return choice.base
@@ -102,8 +102,8 @@ def test_imagination_follows_actor_and_prior() -> None:
         np.testing.assert_allclose(state.features, expected.features, rtol=1e-4, atol=1e-5)
 
 
-def test_actor_learns_through_its_actions_but_not_through_what_it_sees() -> None:
-    """The gradient is that of the weighted returns with the actor's inputs held fixed: checked by differences."""
+def test_actor_learns_through_its_actions_but_not_through_its_inputs() -> None:
+    """The gradient of the weighted returns with the actor's inputs held fixed, compared with finite differences."""
     model, behavior = make()
     bias = behavior.actor.out.bias.value
     with tf.GradientTape() as tape:
@@ -136,8 +136,8 @@ def test_actor_learns_through_its_actions_but_not_through_what_it_sees() -> None
     bias.assign(fresh)
 
 
-def test_actor_of_choices_learns_straight_through_them() -> None:
-    """Each choice is taken as a one-hot vector, whose gradient goes on to the softmax: recomputed step by step."""
+def test_discrete_actor_learns_by_straight_through_gradients() -> None:
+    """Actions are one-hot vectors whose gradients pass to the softmax; recomputed step by step."""
     settings = tiny_settings()
     factory, action = LayerFactory(0), ActionSpec(ACTIONS, discrete=True)
     model, behavior = (
@@ -176,7 +176,7 @@ def test_actor_of_choices_learns_straight_through_them() -> None:
     np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-6)
 
 
-def test_acts_by_a_draw_in_training_and_else_by_the_likeliest_of_some() -> None:
+def test_actions_are_samples_in_training_and_the_mode_in_evaluation() -> None:
     model, behavior = make(behavior={"init_std": 0.5})  # no action rounded to 1, which would have no density
     choice = behavior.actor.actions(START.features)
     drawn, best = (behavior.act(model, START, noise(), training) for training in (True, False))

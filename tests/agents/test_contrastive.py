@@ -39,7 +39,7 @@ def test_info_nce_of_indistinct_images_is_that_of_guessing() -> None:
 
 def test_images_out_of_the_window_have_no_gradient() -> None:
     mean, among = tf.Variable(MEAN), np.tril(np.ones((6, 6), bool))
-    among[5, :5] = False  # no state is told apart from the last images but their own
+    among[5, :5] = False  # the last state has no negatives
     with tf.GradientTape() as tape:
         bound = info_nce(tf.constant(STATES), Gaussian(mean, GIVEN.std), tf.constant(among))
     gradient = tape.gradient(bound, mean).numpy()
@@ -58,13 +58,11 @@ def test_images_out_of_the_window_have_no_gradient() -> None:
         ({"contrast_sequences": 10, "contrast_steps": 30}, [(b, t) for b in range(4) for t in range(5)]),
     ],
 )
-def test_window_holds_what_rolled_batches_bring_beside_a_state(
-    sizes: dict[str, Any], offsets: list[tuple[int, int]]
-) -> None:
+def test_window_equals_that_of_rolled_batches(sizes: dict[str, Any], offsets: list[tuple[int, int]]) -> None:
     images = np.arange(20).reshape(4, 5)
-    beside = np.stack([np.roll(images, (-b, -t), (0, 1)) for b, t in offsets], -1).reshape(20, -1)
+    rolled = np.stack([np.roll(images, (-b, -t), (0, 1)) for b, t in offsets], -1).reshape(20, -1)
     found = window(4, 5, RepresentationSettings(**sizes)).numpy()
-    assert [sorted(row) for row in beside] == [list(np.flatnonzero(row)) for row in found]
+    assert [sorted(row) for row in rolled] == [list(np.flatnonzero(row)) for row in found]
 
 
 def test_states_of_an_embedding_are_bounded_in_density() -> None:

@@ -1,4 +1,4 @@
-"""Counts against the variables and graphs of real agents, and against arithmetic by hand."""
+"""Counts compared with the variables and graphs of real agents, and with arithmetic by hand."""
 
 import math
 from collections.abc import Callable
@@ -67,7 +67,7 @@ MEDIUM: dict[str, Any] = {
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_operations_are_those_of_the_training_graph(variant: str) -> None:
-    """Counted from the shapes of the graph's own; the formula leaves out its convolutions' margins."""
+    """Counted from the shapes in the graph; the formula ignores the margins of convolutions."""
     changes = {name: value for name, value in VARIANTS[variant].items() if name != "discrete"}
     merged = {name: {**MEDIUM.get(name, {}), **changes.get(name, {})} for name in {*MEDIUM, *changes}}
     settings = AgentSettings.model_validate(merged)
@@ -137,7 +137,9 @@ CONVOLUTIONS = {
     st.integers(8, 32),
     st.lists(st.integers(1, 4), min_size=1, max_size=6),
 )
-def test_matched_models_have_as_many_weights(kind: str, deter: int, units: int, depth: int, sizes: list[int]) -> None:
+def test_matched_models_have_equal_parameter_counts(
+    kind: str, deter: int, units: int, depth: int, sizes: list[int]
+) -> None:
     actions = iter(range(sum(sizes)))
     groups = [[next(actions) for _ in range(size)] for size in sizes]
     dynamics = {"deterministic": deter, "input_units": units, "groups": groups}
@@ -155,8 +157,8 @@ def test_matched_models_have_as_many_weights(kind: str, deter: int, units: int, 
     assert matched.dynamics.hidden == both[kind].dynamics.hidden
 
 
-def test_what_cannot_be_matched_is_refused() -> None:
-    """Sub-models of one unit each still have more weights than the small plain model."""
+def test_models_that_cannot_be_matched_are_refused() -> None:
+    """Even sub-models of one unit have more parameters than the small plain model."""
     dynamics = {"kind": "ed2", "groups": "full", "match_parameters": True, "deterministic": 2, "input_units": 2}
     settings = tiny_settings(dynamics=dynamics)
     with pytest.raises(ValueError, match=r"within 2% of [\d,]+ parameters; the nearest is 1, with"):

@@ -123,7 +123,7 @@ def test_choices_are_drawn_by_their_probabilities() -> None:
 
 
 def test_gradient_of_a_choice_is_that_of_the_probabilities() -> None:
-    """For a reward that is linear in the choice, through the Jacobian of the softmax by hand."""
+    """For a reward that is linear in the action, compared with the softmax's Jacobian written by hand."""
     logits, worth = tf.constant(LOGITS), RANDOM.normal(size=(2, 4)).astype(np.float32)
     with tf.GradientTape() as tape:
         tape.watch(logits)

@@ -62,7 +62,7 @@ def test_every_variant_trains_all_its_weights(dreamer: Make, variant: dict[str, 
 
 
 def test_planet_learns_a_world_model_only(dreamer: Make, batch: Arrays) -> None:
-    """The very same one as Dreamer's, and there is nothing else to learn or to save."""
+    """The planner's world model trains exactly as Dreamer's, and the agent has no other weights."""
     planet, agent = dreamer(**VARIANTS["planet"]), dreamer()
     metrics, both = planet.train(batch), agent.train(batch)
     assert metrics == {name: both[name] for name in metrics}
@@ -199,7 +199,7 @@ DECAY = {"weight_decay": 0.1, "weight_decay_pattern": "(model|value)/.*kernel"}
 
 
 def test_weights_that_match_decay_before_the_step(dreamer: Make, batch: Arrays) -> None:
-    """The step itself is that of the weights as they were, so that decay only adds to it."""
+    """The gradients are those of the weights before the decay, so decay only adds to the step."""
     results = []
     for changes in ({}, {"optimizer": DECAY}):
         agent = dreamer(precision="mixed_float16", **changes)
@@ -224,7 +224,7 @@ def test_weights_that_match_decay_before_the_step(dreamer: Make, batch: Arrays) 
 )
 def test_each_setting_activates_its_own_networks(changes: dict[str, Any], networks: set[str]) -> None:
     def outputs(changes: dict[str, Any]) -> dict[str, np.ndarray]:
-        """What fresh networks of the same weights make of ones."""
+        """Outputs of new networks with the same weights for inputs of ones."""
         choices = {"continuation": {"predict": True}, "representation": {"objective": "contrastive"}, **changes}
         agent = Dreamer(tiny_settings(**choices), IMAGES, ActionSpec(ACTIONS), 0)
         model, rssm, ones = agent.model, agent.model.rssm, tf.ones
@@ -298,7 +298,7 @@ def test_policy_explores_in_training_only(dreamer: Make, batch: Arrays) -> None:
 
 
 def test_policy_adds_noise_to_what_the_actor_wants(dreamer: Make) -> None:
-    """An actor without spread acts by its mean: in evaluation as it is, in training with the setting's noise."""
+    """An actor without spread acts by its mean: unchanged in evaluation, with exploration noise in training."""
     agent = dreamer(behavior={"init_std": 1e-3}, exploration={"amount": 0.2})
     gaps = {}
     for training in (True, False):
@@ -314,7 +314,7 @@ def test_policy_adds_noise_to_what_the_actor_wants(dreamer: Make) -> None:
 
 
 def test_policy_chooses_what_is_likeliest_or_anything_at_all(dreamer: Make) -> None:
-    """Choices stay one-hot; in training they follow the actor's probabilities, but for a share epsilon."""
+    """Actions stay one-hot; in training they follow the actor's probabilities, except a fraction epsilon."""
     epsilon, rows = 0.5, 600
     agent = dreamer(discrete=True, exploration={"kind": "epsilon_greedy", "amount": epsilon})
     assert isinstance(agent.behavior, ActorCritic)
@@ -331,8 +331,8 @@ def test_policy_chooses_what_is_likeliest_or_anything_at_all(dreamer: Make) -> N
     assert share[False][0] > share[True][0]
 
 
-def test_policy_follows_what_it_sees_and_did(dreamer: Make, batch: Arrays) -> None:
-    """Its state is that of the world model's posterior, each row for itself."""
+def test_policy_follows_its_observations_and_actions(dreamer: Make, batch: Arrays) -> None:
+    """Its state is the world model's posterior, independently for each row."""
     agent = dreamer(exploration={"amount": 10.0})
     _, state = agent.policy(at(batch, 0), agent.initial_state(2), training=True)
     _, after = agent.policy(at(batch, 1), state, training=True)
@@ -398,7 +398,7 @@ def test_shortest_sequences_are_reported(dreamer: Make) -> None:
 
 
 def test_registry_makes_the_agent_of_settings_and_seed(batch: Arrays) -> None:
-    """It has the weights, and takes the step, of one that is made by hand; with another seed it has others."""
+    """It equals an agent made by hand before and after a gradient step; another seed gives other weights."""
     settings, action = tiny_settings(**VARIANTS["ed2"]), ActionSpec(ACTIONS)
     ours, theirs = make_agent(settings, IMAGES, action, seed=3), Dreamer(settings, IMAGES, action, 3)
     assert ours.train(batch) == theirs.train(batch)

@@ -1,4 +1,4 @@
-"""Exploration against its definitions, over rows enough to count."""
+"""Exploration compared with its definitions, over enough rows for statistics."""
 
 from typing import Any
 
@@ -59,7 +59,7 @@ def test_noise_follows_the_schedule() -> None:
 
 
 def test_epsilon_greedy_replaces_choices_by_uniform_ones() -> None:
-    """Of 3 choices a replaced one is the same in a third of cases."""
+    """Of 3 actions, a random one equals the replaced one in a third of the cases."""
     wanted = np.eye(ACTIONS)[np.zeros(ROWS, int)]
     taken = explore(wanted, CHOICES, kind="epsilon_greedy", amount=0.6)
     np.testing.assert_array_equal(np.sort(taken, -1), np.broadcast_to([0, 0, 1], taken.shape))

@@ -1,4 +1,4 @@
-"""Predictions against the same steps taken one by one, and errors against numpy."""
+"""Predictions compared with the same steps taken one by one, and errors compared with numpy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -60,7 +60,7 @@ def test_errors_are_those_of_steps_taken_one_by_one(kind: str, dreamer: Make) ->
 
 
 def test_what_comes_later_is_not_seen(dreamer: Make) -> None:
-    """The posterior behind the KL has seen the images up to there; the prediction only those of the context."""
+    """The posterior in the KL has seen all images up to the step; the prediction only those of the context."""
     agent = dreamer()
     batch = make_batch(count=2, length=11)
     between, after = ({**batch, "image": batch["image"].copy()} for _ in range(2))
@@ -80,7 +80,7 @@ def test_horizons_beyond_a_sequence_are_left_out(length: int, horizons: set[int]
 
 
 def test_report_counts_every_sequence_once(dreamer: Make) -> None:
-    """One reward in eleven is far off; the graph takes ten sequences at a time."""
+    """One reward of eleven is far off; the graph processes ten sequences at a time."""
     agent = dreamer()
     batch = make_batch(count=11, length=6)
     batch["reward"][:] = 0

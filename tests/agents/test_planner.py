@@ -30,7 +30,7 @@ def noise(counter: int = 0) -> Noise:
 
 
 class Integrator:
-    """A world that actions push: x' = x + a, rewarded by -|x'|^2. It plays both parts of a world model."""
+    """A fake world model with dynamics x' = x + a and reward -|x'|^2."""
 
     def __init__(self) -> None:
         self.rssm = self.reward = self
@@ -47,7 +47,7 @@ WORLD: Any = Integrator()
 
 
 def test_plan_is_the_optimum_of_a_quadratic_reward() -> None:
-    """Which is to go to 0 as fast as the bound on actions allows, and to stay there."""
+    """The best plan goes to 0 as fast as the bound on actions allows, and stays there."""
     start = np.array([[0.5, -0.2], [-2.5, 0.0], [1.7, 3.0]], np.float32)
     plan = planner(2, candidates=500, iterations=20, top=50).plan(WORLD, State(start, tf.zeros((3, 1))), noise())
     x = start

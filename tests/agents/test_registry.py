@@ -1,4 +1,4 @@
-"""The registry of agents: a line there is all that settings, schema and identities need."""
+"""The registry of agents: settings, schema and identities follow from one line in it."""
 
 import subprocess
 import sys

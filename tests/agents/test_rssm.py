@@ -64,7 +64,7 @@ def test_imagining_step_by_step_is_imagining_the_whole(rssm: RSSM) -> None:
 
 
 def test_observed_and_imagined_deterministic_states_agree(rssm: RSSM) -> None:
-    """The deterministic state knows the image only through the stochastic one before it."""
+    """The deterministic state depends on an image only through the previous stochastic state."""
     state = State(normal(COUNT, 6), normal(COUNT, 2))
     action, noise = normal(COUNT, 1, ACTIONS, seed=1), normal(COUNT, 1, 2, seed=2)
     observed, _ = rssm.observe(state, normal(COUNT, 1, EMBEDDING), action, noise)

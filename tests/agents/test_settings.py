@@ -1,4 +1,4 @@
-"""What an agent says that it does not read changes nothing that it does, to the last bit."""
+"""A setting that an agent declares as not read changes nothing that it does, to the last bit."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ PLANNER = {"kind": "planner", "candidates": 8, "iterations": 2, "top": 3}
 
 
 def doings(agent: Dreamer, batch: Arrays) -> dict[str, np.ndarray]:
-    """What an agent says of itself and of an update, the action that it takes then, and what it is in the end."""
+    """An agent's cost, the metrics of an update, its next action, and its final state."""
     found: dict[str, Any] = {**agent.cost(2, 7), **agent.train(batch)}
     found["action"], _ = agent.policy({"image": batch["image"][:, 0]}, agent.initial_state(2), training=True)
     return {name: np.asarray(value) for name, value in {**found, **agent.save()}.items()}

@@ -28,7 +28,7 @@ def test_encoder_gives_an_embedding_of_its_size_for_each_image(depth: int) -> No
 
 
 def test_encoder_is_the_convolutions_equation() -> None:
-    """The first layer against explicit sums over patches."""
+    """The first layer, compared with explicit sums over patches."""
     encoder = ImageEncoder(LayerFactory(0), depth=2)
     first = encoder.convolutions[0]
     image = np.random.default_rng(0).normal(size=(1, 64, 64, 3)).astype(np.float32)

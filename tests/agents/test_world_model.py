@@ -60,7 +60,7 @@ def test_kl_below_the_free_nats_costs_them(batch: Arrays, free_nats: float, scal
 
 
 def test_free_nats_stop_the_gradient_of_the_kl(batch: Arrays) -> None:
-    """Beneath them, the prior's own layers learn nothing; above, they do."""
+    """The prior's layers have a gradient only where the KL exceeds the free nats."""
     for free_nats, learns in [(50.0, False), (0.0, True)]:
         model = world_model(dynamics={"free_nats": free_nats})
         with tf.GradientTape() as tape:

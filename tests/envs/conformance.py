@@ -1,4 +1,4 @@
-"""What every environment of ours must do, as checks that take a way to make one."""
+"""Checks that every environment must pass; each takes a function that makes one."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ def draw_actions(env: TaskEnv, count: int, seed: int = 0) -> list[Any]:
 
 
 def play(env: TaskEnv, seed: int, actions: Sequence[Any]) -> list[Moment]:
-    """An episode's beginning: its reset, then its steps until it ends or the actions do."""
+    """The start of an episode: its reset, then its steps until the episode or the actions end."""
     observation, info = env.reset(seed=seed)
     moments = [Moment(observation, 0.0, False, False, info)]
     for action in actions:
@@ -65,14 +65,14 @@ def check_types(make: Make) -> None:
         image = moment.observation["image"]
         assert image.shape == (64, 64, 3)
         assert image.dtype == np.uint8
-        assert image.std() > 1, "a picture of one colour shows nothing"
+        assert image.std() > 1, "the image has only one colour"
         assert [type(item) for item in moment[1:4]] == [float, bool, bool]
         assert set(moment.info) == {"steps", "discount"}
         assert moment.info["discount"] == (0.0 if moment.terminated else 1.0)
 
 
 def check_seeds(make: Make) -> None:
-    """The same seed gives the same episode to a fresh environment and to a used one; another seed another."""
+    """Equal seeds give equal episodes in new and used environments; other seeds give other episodes."""
     used, fresh = make(), make()
     actions = draw_actions(used, 4)
     other = play(used, 7, actions[::-1])
@@ -82,7 +82,7 @@ def check_seeds(make: Make) -> None:
 
 
 def check_stream(make: Make) -> None:
-    """Without seeds, episodes differ, and the stream of them is that of the last seed."""
+    """Without seeds, episodes differ, and their sequence depends on the last seed."""
     env = make()
     streams = []
     for _ in range(2):
@@ -93,7 +93,7 @@ def check_stream(make: Make) -> None:
 
 
 def check_action_repeat(make: Make) -> None:
-    """A step with action repeat 3 is three single steps: rewards summed, the last picture shown."""
+    """A step with action repeat 3 equals three single steps: the sum of rewards, and the last image."""
     held, single = make(action_repeat=3), make(action_repeat=1)
     for action in draw_actions(held, 3):
         long = play(held, 1, [action])
@@ -104,7 +104,7 @@ def check_action_repeat(make: Make) -> None:
 
 
 def check_state_types(make: Make) -> None:
-    """A state is one number a name, measured in full precision."""
+    """A state has one number for each name, measured in full precision."""
     env = make()
     space = env.observation_space["state"]
     for moment in play(env, 0, draw_actions(env, 3)):
@@ -118,14 +118,14 @@ def check_state_types(make: Make) -> None:
 
 
 def check_draws_nothing(make: Make) -> None:
-    """Drawing costs more than physics: nobody pays for an image that is not observed."""
+    """Nothing is drawn unless images are observed: drawing costs more than physics."""
     env = make()
     env._draw = None  # type: ignore[assignment, method-assign]
     assert "image" not in play(env, 0, draw_actions(env, 3))[-1].observation
 
 
 def check_draws_once(make: Make) -> None:
-    """However long an action is held, one picture is drawn: drawing costs more than physics."""
+    """One image is drawn for each agent step, for any action repeat: drawing costs more than physics."""
     env = make(action_repeat=4)
     drawn: list[Image] = []
     draw = env._draw
@@ -140,7 +140,7 @@ def check_draws_once(make: Make) -> None:
 
 
 def check_time_limit(make: Make) -> None:
-    """The limit counts environment steps, cuts an action short, and is no true end."""
+    """The limit counts environment steps, ends an action early, and truncates the episode."""
     env = make(action_repeat=2, time_limit=5)
     for seed in range(10):
         moments = play(env, seed, draw_actions(env, 10, seed))
@@ -163,7 +163,7 @@ def check_order(make: Make) -> None:
 
 
 def check_observations_are_kept(make: Make) -> None:
-    """No later step writes into an observation that was handed out."""
+    """No later step changes an observation that was returned."""
     env = make()
     moments: list[Moment] = []
     kept = []
@@ -177,7 +177,7 @@ def check_observations_are_kept(make: Make) -> None:
 
 
 def check_actions(make: Make) -> None:
-    """Numbers beyond the bounds are clipped; what is no action is refused."""
+    """Numbers out of bounds are clipped; invalid actions are refused."""
     env = make()
     env.reset(seed=0)
     if isinstance(env.action_space, gymnasium.spaces.Discrete):

@@ -1,4 +1,4 @@
-"""Atari against the emulator driven by hand."""
+"""Atari, compared with direct calls of the emulator."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def make(game: str, observe: Observe = ("image",), action_repeat: int = 4, limit
 
 
 def memory(moment: tuple[Any, ...]) -> list[float]:
-    """The memory that a reset or step shows."""
+    """The memory observed by a reset or step."""
     numbers: list[float] = moment[0]["state"].tolist()
     return numbers
 
@@ -53,7 +53,7 @@ def choices(env: AtariEnv, count: int, seed: int = 0) -> list[int]:
 
 @pytest.mark.parametrize("game", GAMES)
 def test_pixels_and_rewards_are_the_emulators(game: str) -> None:
-    """Without stickiness, and with one no-op, an episode is the emulator's own, four frames an agent step."""
+    """Without sticky actions and with one no-op, an episode is the emulator's, with four frames in an agent step."""
     env, ale = make(game, sticky=0, noops=1, life_loss=False), emulator(game)
     observation, _ = env.reset(seed=0)
     ale.act(0)
@@ -137,7 +137,7 @@ def test_whole_game_goes_on_until_it_is_over() -> None:
 
 @pytest.mark.parametrize("game", ["breakout", "assault", "hero", "qbert"])
 def test_every_reset_starts_the_game_anew(game: str) -> None:
-    """These games' emulator keeps counters over a reset, or video state over a restore: neither may show."""
+    """Their emulator keeps counters over a reset, or video state over a restore; neither may be visible."""
     used, fresh = make(game, STATE), make(game, STATE)
     for spoilt in (1, 300):
         used.reset(seed=9)
@@ -160,7 +160,7 @@ def test_games_begin_with_one_to_so_many_frames_without_action(noops: int) -> No
 
 
 class Spy:
-    """The emulator, with a record of what its joystick did and how often its screen was fetched."""
+    """The emulator, with a record of its actions and of how often its screen was fetched."""
 
     def __init__(self, ale: Any) -> None:
         self._ale = ale
@@ -235,5 +235,5 @@ def test_nothing_is_printed() -> None:
         "from envs import make_env; from envs.settings import EnvSettings;"
         "env = make_env('atari_pong', EnvSettings()); env.reset(seed=0); env.step(1)"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert (said.stdout, said.stderr) == ("", "")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")

@@ -1,6 +1,6 @@
-"""Every family of tasks keeps the same contract, and is what the registry says.
+"""Every task family fulfils the same contract, and agrees with the registry.
 
-A family is covered by all of its tasks, unless `REPRESENTATIVES` names some that stand for the others.
+All tasks of a family are tested, unless `REPRESENTATIVES` names some that represent the others.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ REPRESENTATIVES = {
     # Games with and without lives, and with counters or video state that might outlive a reset.
     "atari": ("atari_pong", "atari_seaquest", "atari_assault", "atari_freeway", "atari_qbert"),
 }
-# Two frames make an Atari picture where an action is held: single steps show others. `test_atari` says which.
+# With action repeat, an Atari image combines two frames and differs from those of single steps; see `test_atari`.
 EXCEPTIONS = {("atari", check_action_repeat)}
 # Another value of each setting that only some families read.
 OTHER_VALUES: dict[str, dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""dm_control's tasks, held against dm_control itself driven by hand."""
+"""dm_control's tasks, compared with direct calls of dm_control."""
 
 import subprocess
 import sys
@@ -32,8 +32,8 @@ def test_tasks_are_those_of_dm_control() -> None:
 
 @pytest.mark.parametrize("task", ALL)
 def test_an_episode_is_a_function_of_its_seed_and_actions(task: str) -> None:
-    """A used environment and a fresh one agree to the bit: in state, reward, and all that episodes draw anew."""
-    used, fresh = (DmcEnv(task, SETTINGS, seed, observe=()) for seed in (1, 2))  # pictures cost more than all the rest
+    """A used and a new environment agree to the bit: in state, reward, and everything that an episode randomises."""
+    used, fresh = (DmcEnv(task, SETTINGS, seed, observe=()) for seed in (1, 2))  # images would cost more than the rest
     used.action_space.seed(0)
     actions = [used.action_space.sample() for _ in range(3)]
     used.reset(seed=9)
@@ -130,7 +130,7 @@ def test_bounds_of_an_action_are_the_actuators() -> None:
 
 
 def test_true_end_has_no_discount_and_is_no_truncation() -> None:
-    """Lqr ends at rest in the origin; a step that reaches it goes no further."""
+    """Lqr terminates at rest in the origin; a step that reaches it stops early."""
     env = DmcEnv("dmc_lqr_lqr_2_1", SETTINGS)
     env.reset(seed=0)
     physics = physics_of(env)
@@ -164,7 +164,7 @@ def test_quadruped_is_seen_by_the_camera_that_follows_it() -> None:
     "task", ["dmc_quadruped_escape", "dmc_dog_fetch", "dmc_swimmer_swimmer6", "dmc_point_mass_hard"]
 )
 def test_pictures_are_a_function_of_the_seed_too(task: str) -> None:
-    """Terrain, targets and lights that an episode moves are seen where they are, not where they were."""
+    """Terrain, targets and lights that an episode moves are drawn at their new places."""
     used, fresh = DmcEnv(task, SETTINGS), DmcEnv(task, SETTINGS)
     first, second, again = (env.reset(seed=seed)[0]["image"] for env, seed in ((used, 9), (used, 4), (fresh, 4)))
     np.testing.assert_array_equal(second, again)

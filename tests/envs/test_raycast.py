@@ -1,4 +1,4 @@
-"""The ray caster against MuJoCo's own rays, and against what geometry and optics say."""
+"""The ray caster compared with MuJoCo's rays, and with results from geometry and optics."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ def compile_world(
 
 
 def rays(fovy: float = 45, size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes right and up of the rays through the pixels' middles."""
+    """Slopes right and up of the rays through the pixels' centres."""
     slopes = (np.arange(size) + 0.5 - size / 2) / (size / 2) * np.tan(np.radians(fovy) / 2)
     return np.meshgrid(slopes, -slopes)
 
@@ -186,7 +186,7 @@ def test_invisible_geoms_and_hidden_groups_are_not_drawn() -> None:
     assert (drawn == 0).all()
 
 
-def test_a_mirror_adds_its_share_of_what_stands_on_it() -> None:
+def test_a_mirror_adds_its_reflectance_of_the_objects_on_it() -> None:
     asset = '<material name="mirror" rgba="0 0 0 1" specular="0" reflectance=".5"/>'
     floor = '<geom type="plane" size="9 9 .1" pos="0 0 -1" material="mirror"/>'
     drawn = picture(floor + '<geom type="sphere" size=".3" pos="0 4 0" material="dull"/>', fovy=90, asset=asset)

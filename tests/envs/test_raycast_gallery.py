@@ -1,4 +1,4 @@
-"""The gallery: what it says, and where its pictures go."""
+"""The gallery: its messages, and the layout of its images."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def one_scene(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gallery, "SCENES", (("cartpole", "balance", 0),))
 
 
-def test_without_opengl_it_says_so_and_draws_the_ray_caster(
+def test_without_opengl_it_reports_so_and_draws_the_ray_caster(
     one_scene: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(gallery, "draw_by_opengl", lambda: None)
@@ -36,7 +36,7 @@ def test_with_opengl_it_prints_the_mean_absolute_difference(
     assert re.search(r"^cartpole_balance +1\.00$", capsys.readouterr().out, re.MULTILINE)
 
 
-def test_pictures_of_a_group_stand_side_by_side() -> None:
+def test_images_of_a_group_are_side_by_side() -> None:
     black, grey = np.zeros((4, 4, 3), np.uint8), np.full((4, 4, 3), 128, np.uint8)
     sheet = np.asarray(gallery.arrange([("title", [black, grey])]))
     (row, column), (_, other) = np.argwhere((sheet == 0).all(2) & (np.indices(sheet.shape[:2])[0] > 23))[[0, -1]]

@@ -1,4 +1,4 @@
-"""What the registry says of task families, as far as it can be known without their environments."""
+"""The registry of task families, as far as it can be tested without their environments."""
 
 import json
 import subprocess

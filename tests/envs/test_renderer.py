@@ -51,7 +51,7 @@ def test_named_backend_is_used_even_without_a_gpu(monkeypatch: pytest.MonkeyPatc
     assert os.environ["MUJOCO_GL"] == "osmesa"
 
 
-def test_named_backend_that_fails_says_why_and_what_works(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_of_a_failed_backend_has_the_reason_and_the_working_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, egl=Probe(failure="no device"), osmesa=Probe(device="llvmpipe"))
     with pytest.raises(
         RendererError, match=r"renderer egl cannot be used here: no device; available: raycast, osmesa$"
@@ -108,7 +108,7 @@ def test_probe_names_a_library_that_cannot_be_loaded(
     assert probe(backend) == Probe(failure=f"{library} cannot be loaded")
 
 
-def test_probe_says_that_a_window_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probe_reports_that_a_window_needs_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     assert probe("glfw") == Probe(failure="there is no display")

@@ -6,7 +6,7 @@ from envs.toy import LIMIT, Grid, Reach, ReachByChoice, make_toy
 
 
 def play_reach(env: Reach, seed: int, repeat: int, scripted: bool) -> float:
-    """The return of an episode: each body straight to its target, or random actions."""
+    """The return of an episode with optimal or random actions."""
     rng = np.random.default_rng(seed)
     env.reset(seed=seed)
     total, over = 0.0, False
@@ -59,7 +59,7 @@ def test_reach_begins_far_from_its_targets(seed: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 4, 8])
 def test_reach_shows_where_each_body_is(count: int) -> None:
-    """The bodies' colour has its centre of mass, lane by lane, where the bodies are."""
+    """In each lane, the centre of mass of the body's colour is the body's position."""
     env = Reach(count, EnvSettings())
     env.reset(seed=1)
     env.targets = -np.ones(count)
@@ -72,7 +72,7 @@ def test_reach_shows_where_each_body_is(count: int) -> None:
 
 
 def shortest_way(env: Grid, repeat: int) -> int | None:
-    """The first move of a shortest way to the goal that shuns the trap, by breadth-first search."""
+    """The first move of a shortest path to the goal that avoids the trap, by breadth-first search."""
     start = tuple(env.walker)
     ways: dict[tuple[int, ...], int | None] = {start: None}
     queue = [start]

@@ -32,7 +32,7 @@ def test_command_line_wins_over_the_suite_and_that_over_the_users_defaults(suite
 
 
 def test_default_of_one_may_go_with_a_setting_of_the_other(suite: Suite) -> None:
-    """A notice of the user's, which leaves time of a limit that the usual notice would not."""
+    """The user's shorter notice fits into a time limit that is too short for the default notice."""
     write_defaults("notice: 10\n")
     assert slurm_settings(suite, ["hours=0.02"]).notice == 10
     user_file().unlink()

@@ -1,4 +1,4 @@
-"""Names of the grid, and what each stands for."""
+"""Names of the grid, and the meaning of each."""
 
 import itertools
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Named action groups, against what the tasks have; `discovery/test_store.py` finds the published ones in the tasks."""
+"""Named action groups, compared with the tasks; `discovery/test_store.py` finds the published ones in the tasks."""
 
 import pytest
 

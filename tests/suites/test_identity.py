@@ -1,4 +1,4 @@
-"""What makes a run that run: which settings count, and that a new one changes no hash."""
+"""The identity of a run: the settings that it covers, and that a new setting changes no hash."""
 
 import dataclasses
 import json
@@ -113,7 +113,7 @@ class CuriositySettings(Group):
 
 
 class LaterSettings(Settings):
-    """Settings that exist one day: of the agent, of the run, and of a room of their own."""
+    """Future settings: of the agent, of the run, and of a new group."""
 
     behavior: LaterBehavior = LaterBehavior()
     eval: LaterEval = LaterEval()
@@ -138,7 +138,7 @@ def test_hashes_are_pinned_whatever_settings_come(
     [{"behavior": {"novelty": 0.1}}, {"eval": {"quantile": 0.9}}, {"curiosity": {"layers": [1]}}, {"patience": 0}],
 )
 def test_later_settings_count_where_they_are_changed(changes: dict[str, Any]) -> None:
-    """Also beside the first rule's hashes, which knew nothing of them."""
+    """Also for hashes of the first rule, which does not cover new settings."""
     task, seed, _, hash_, first = PINNED[0]
     later = LaterSettings.model_validate(changes)
     assert identify(task, seed, later).hash != hash_
@@ -146,7 +146,7 @@ def test_later_settings_count_where_they_are_changed(changes: dict[str, Any]) ->
 
 
 def test_hash_is_of_what_differs_from_the_defaults() -> None:
-    """Hashed by other means: the three parts as compact JSON with sorted keys."""
+    """An independent implementation: the three parts as compact JSON with sorted keys."""
     text = '["dmc_walker_run",3,{"behavior.horizon":5,"dynamics.groups":[[0],[1]],"dynamics.kind":"ed2"}]'
     digest = subprocess.run(["sha256sum"], input=text, capture_output=True, text=True, check=True).stdout
     changed = settings({"behavior.horizon": 5, "dynamics": {"kind": "ed2", "groups": [[0], [1]]}, "steps": 5_000_000})
@@ -271,7 +271,7 @@ layers = st.dictionaries(
 
 @given(layers, layers, st.sampled_from(["toy_reach_8", "dmc_walker_run", "atari_pong"]))
 def test_runs_differ_just_where_their_hashes_do(one: dict[str, bool], other: dict[str, bool], task: str) -> None:
-    """And the order of keys does not matter, as that of the draws is any."""
+    """The order of keys does not matter either, since keys are drawn in any order."""
     specs = []
     for layer in (one, other):
         try:
@@ -287,13 +287,13 @@ class OtherDefault(BehaviorSettings):
 
 
 class OtherDefaults(Settings):
-    """Defaults of one day."""
+    """Future defaults."""
 
     behavior: OtherDefault = OtherDefault()
 
 
 def test_default_that_changes_has_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its setting is hashed where it differs from the first default, which older files are read with."""
+    """The setting is hashed if it differs from the first default, with which older files are read."""
     before = {horizon: spec(settings=settings({"behavior.horizon": horizon})).identity for horizon in (15, 20)}
     monkeypatch.setattr(identity, "FIRST_DEFAULTS", {"behavior.horizon": 15})
     for horizon in (15, 20):

@@ -1,4 +1,4 @@
-"""The JSON Schema for editors: kept true, and in agreement with what load_suite says."""
+"""The JSON schema for editors: it is up to date and agrees with load_suite."""
 
 from pathlib import Path
 from typing import Any

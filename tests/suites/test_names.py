@@ -31,7 +31,7 @@ def test_safe_name_is_kept(name: str) -> None:
         ("é" * 101, "longer than 200 bytes"),
     ],
 )  # fmt: skip
-def test_unsafe_name_is_refused_where_it_stands(name: str, wrong: str) -> None:
+def test_unsafe_name_is_refused_at_its_place(name: str, wrong: str) -> None:
     with pytest.raises(UserError, match=rf"file\.yaml:1:1: the variant .*{re.escape(wrong)}"):
         check_name(name, "variant", HERE)
 

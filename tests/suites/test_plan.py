@@ -22,7 +22,7 @@ def spec(**changes: Any) -> RunSpec:
     return dataclasses.replace(RunSpec("suite", "toy_reach_8", "dreamer", 0, Settings()), **changes)
 
 
-# Values of CHANGES that cannot stand together.
+# Values of CHANGES that contradict each other.
 CONTRARY = ({"exploration.kind", "exploration.amount"}, {"exploration.schedule", "exploration.minimum"})
 names = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=10)
 
@@ -45,7 +45,7 @@ SHOWCASE = sorted((Path(__file__).parents[2] / "results" / "showcase").glob("*/*
 
 
 def test_runs_of_earlier_versions_can_be_read() -> None:
-    """Those that are shown; each says a hash, which is of the settings that mattered then."""
+    """Those in the showcases; each has a hash of the settings that mattered at the time."""
     assert len(SHOWCASE) >= 36
     for path in SHOWCASE:
         run = RunSpec.from_yaml(path.read_text())

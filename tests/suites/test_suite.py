@@ -1,4 +1,4 @@
-"""The suite format, by good and bad fixtures and by properties of what it composes."""
+"""The suite format, by good and bad fixtures and by properties of the composed settings."""
 
 import itertools
 import json
@@ -40,7 +40,7 @@ def test_bad_suite_is_refused_at_its_line_and_column(path: Path) -> None:
     expected = path.read_text().splitlines()[0].removeprefix("# expect: ")
     with pytest.raises(UserError) as refused:
         load_suite(path)
-    pattern = ".*".join(re.escape(part) for part in expected.split(" ... "))  # what others may lengthen is left out
+    pattern = ".*".join(re.escape(part) for part in expected.split(" ... "))  # lists may become longer
     assert re.match(f"{re.escape(str(path))}:{pattern}", str(refused.value)), str(refused.value)
 
 

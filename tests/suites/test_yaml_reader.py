@@ -1,4 +1,4 @@
-"""YAML with places: what is read, what is refused, and what is written so that it reads back."""
+"""YAML with places: what is read, what is refused, and that written data reads back equal."""
 
 import re
 from collections.abc import Iterator
@@ -120,7 +120,7 @@ def test_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
 
 @contextmanager
 def refused_at(source: object) -> Iterator[None]:
-    """Lets only a UserError pass, and only one that names the source."""
+    """Allows only a UserError, and only one that names the source."""
     try:
         yield
     except UserError as error:
