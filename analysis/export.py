@@ -5,9 +5,9 @@ import json
 import math
 from pathlib import Path
 
-from analysis import files
 from analysis.errors import AnalysisError
 from analysis.scores import RUN, Scores
+from common import files
 
 
 def write(scores: Scores, metric: str, path: Path) -> None:
@@ -27,7 +27,7 @@ def write(scores: Scores, metric: str, path: Path) -> None:
     else:
         raise AnalysisError(f"{path}: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz")
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write(path, content if plain == name else gzip.compress(content, mtime=0))
+    files.write_bytes(path, content if plain == name else gzip.compress(content, mtime=0))
 
 
 def to_parquet(scores: Scores) -> bytes:

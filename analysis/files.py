@@ -1,20 +1,11 @@
-"""Atomic writes of files."""
+"""The files of an analysis, written together."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from common.files import write_bytes
+
 LISTING = "files.txt"
-
-
-def write(path: Path, content: str | bytes) -> None:
-    """Replaces a file in one step, so that neither a reader nor a crash leaves half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 def write_all(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
@@ -29,7 +20,7 @@ def write_all(folder: Path, contents: Mapping[str, str | bytes]) -> list[Path]:
     for name in earlier:
         if name not in contents and Path(name).name == name and (folder / name).is_file():
             (folder / name).unlink()
-    write(listing, "".join(f"{name}\n" for name in sorted(contents)))
+    write_bytes(listing, "".join(f"{name}\n" for name in sorted(contents)).encode())
     for name, content in contents.items():
-        write(folder / name, content)
+        write_bytes(folder / name, content.encode() if isinstance(content, str) else content)
     return [folder / name for name in contents]

@@ -1,6 +1,5 @@
 """Published scores, shown with measured ones."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
 from analysis.errors import AnalysisError
+from common.text import nearest
 
 FOLDER = Path(__file__).parents[1] / "results" / "published"
 
@@ -71,10 +71,10 @@ def read_published(names: Sequence[str]) -> list[Published]:
         elif name in (known := published_names()):
             methods.append(_read_object(FOLDER / f"{name}.json"))
         else:
-            near = difflib.get_close_matches(name, known, n=1)
+            near = nearest(name, known)
             raise AnalysisError(
                 f"no published scores named {name!r} in {FOLDER}; there are {', '.join(known) or 'none'}; a "
-                f".json or .csv file is also accepted." + (f" Did you mean {near[0]!r}?" if near else "")
+                f".json or .csv file is also accepted." + (f" Did you mean {near!r}?" if near else "")
             )
     return methods
 

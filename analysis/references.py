@@ -4,13 +4,13 @@ import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from analysis.errors import AnalysisError
+from common.text import nearest
 
 FILE = Path(__file__).parents[1] / "results" / "published" / "references" / "atari.json"
 
@@ -61,8 +61,8 @@ def read_scales(path: Path) -> dict[str, Scale]:
             reader = csv.DictReader(file, skipinitialspace=True)
             lines, columns = list(reader), list(reader.fieldnames or [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        nearest = get_close_matches(path.name, [other.name for other in path.parent.glob("*.csv")], n=1)
-        hint = "".join(f"; did you mean {path.parent / name}?" for name in nearest if name != path.name)
+        near = nearest(path.name, [other.name for other in path.parent.glob("*.csv")])
+        hint = f"; did you mean {path.parent / near}?" if near and near != path.name else ""
         reason = error.strerror if isinstance(error, OSError) else error
         raise AnalysisError(
             f"normalization {path}: cannot be read ({reason}); expected a CSV file with the columns task, low, high"
@@ -70,8 +70,8 @@ def read_scales(path: Path) -> dict[str, Scale]:
         ) from error
     for column in SCALE:
         if column not in columns:
-            nearest = get_close_matches(column, columns, n=1)
-            hint = "".join(f"; did you mean {name}?" for name in nearest)
+            near = nearest(column, columns)
+            hint = f"; did you mean {near}?" if near else ""
             raise AnalysisError(
                 f"normalization {path}: no column {column}; its columns are {', '.join(columns) or 'none'}{hint}"
             )

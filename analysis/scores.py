@@ -1,6 +1,5 @@
 """Measurements of many runs as one tidy table, with a table of the runs, whatever their source."""
 
-import difflib
 import fnmatch
 import itertools
 import json
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
 from analysis.errors import AnalysisError
+from common.text import nearest
 
 Array = NDArray[np.float64]
 RUN = ["task", "variant", "seed"]  # the name of a run
@@ -189,8 +189,8 @@ def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
     kept = {"table": scores.table, "runs": scores.runs}
     for selector, wanted in only.items():
         if selector not in RUN:
-            near = difflib.get_close_matches(selector, RUN, n=1)
-            hint = f". Did you mean {near[0]}?" if near else ""
+            near = nearest(selector, RUN)
+            hint = f". Did you mean {near}?" if near else ""
             raise AnalysisError(f"--only: unknown selector {selector}; allowed: {', '.join(RUN)}{hint}")
         names = list(dict.fromkeys(scores.runs[selector].astype(str)))
         chosen = {name for entry in wanted for name in _matching(entry, names, selector)}
@@ -249,8 +249,8 @@ def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
     for pattern in [entry] if entry in names else entry.split(","):
         matches = [pattern] if pattern in names else fnmatch.filter(names, pattern)
         if not matches:
-            near = difflib.get_close_matches(pattern, names, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            near = nearest(pattern, names)
+            hint = f" Did you mean {near!r}?" if near else ""
             raise AnalysisError(f"--only {selector}={pattern}: no such {selector}; there are {', '.join(names)}.{hint}")
         found += matches
     return found

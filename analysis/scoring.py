@@ -1,7 +1,6 @@
 """From a run's evaluations to its final score, and from returns to normalised scores."""
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +11,7 @@ from analysis.paths import shown
 from analysis.references import Scale, read_scales, references
 from analysis.scores import RUN
 from analysis.settings import AnalysisSettings
+from common.text import nearest
 from envs.registry import best_return
 
 NORMALIZATIONS = (
@@ -99,12 +99,12 @@ def normalize(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
 
 def _unknown(tasks: Sequence[str], settings: AnalysisSettings) -> str:
     others = " or of any other task" if len(tasks) > 1 else ""
-    nearest = ""
+    near = ""
     if settings.normalization.endswith(".csv"):
-        found = get_close_matches(tasks[0], read_scales(Path(settings.normalization)), n=1, cutoff=0)
-        nearest = "".join(f" (the nearest is {name})" for name in found)
+        found = nearest(tasks[0], read_scales(Path(settings.normalization)), cutoff=0)
+        near = f" (the nearest is {found})" if found else ""
     return (
-        f"`normalization: {settings.normalization}` has no {lacking(settings)} of {tasks[0]}{others}{nearest}; "
+        f"`normalization: {settings.normalization}` has no {lacking(settings)} of {tasks[0]}{others}{near}; "
         f"{NORMALIZATIONS}"
     )
 

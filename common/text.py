@@ -4,20 +4,25 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Returns the known name most similar to the given one; None if none reaches the cutoff, 0 to 1."""
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)
+
+
 def hint(name: str, known: Iterable[str]) -> str:
     """Returns `; did you mean X?` for the known name nearest to the given one, or an empty text.
 
     The last part of a dotted name is compared too: `horizon` finds `behavior.horizon`.
     """
     known = list(known)
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    if not close:
+    close = nearest(name, known)
+    if close is None:
         last_parts: dict[str, str] = {}
         for candidate in known:
             last_parts.setdefault(candidate.rpartition(".")[2].lower(), candidate)
-        last = get_close_matches(name.rpartition(".")[2].lower(), list(last_parts), n=1, cutoff=0.7)
-        close = [last_parts[match] for match in last]
-    return f"; did you mean {close[0]}?" if close else ""
+        last = nearest(name.rpartition(".")[2].lower(), last_parts, cutoff=0.7)
+        close = last_parts[last] if last else None
+    return f"; did you mean {close}?" if close else ""
 
 
 def counted(number: int, noun: str) -> str:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks.data import Data
-from analysis.checks.finding import Finding, grouped, listed, names, plural
+from analysis.checks.finding import Finding, grouped, listed, names
 from analysis.scoring import NORMALIZATIONS, lacking, scale
 from analysis.statistics import PAIR, compared_tasks
+from common.text import counted
 
 
 def check(data: Data) -> Iterator[Finding]:
@@ -26,7 +27,7 @@ def _seeds(data: Data) -> Iterator[Finding]:
     single = tuple(f"{pair}: seed {next(iter(found))}" for pair, found in seeds.items() if len(found) == 1)
     yield Finding(
         "single seeds", "serious", len(single),
-        f"a single seed on {len(single):,} of {plural(len(seeds), 'pair')} of task and variant",
+        f"a single seed on {len(single):,} of {counted(len(seeds), 'pair')} of task and variant",
         "no interval (nan): one seed does not show the variation between seeds", single,
     )  # fmt: skip
     every = frozenset().union(*seeds.values())
@@ -69,7 +70,7 @@ def _absent_pairs(data: Data) -> Finding:
     )
     count = sum(map(len, absent))
     return Finding(
-        "missing tasks", "serious", count, f"scores are missing for {plural(count, 'pair')} of task and variant", rule,
+        "missing tasks", "serious", count, f"scores are missing for {counted(count, 'pair')} of task and variant", rule,
         tuple(f"{task}: no {listed(without)}" for task, without in zip(data.tasks, absent, strict=True) if without),
     )  # fmt: skip
 
@@ -80,7 +81,7 @@ def _scales(data: Data) -> Iterator[Finding]:
     scales = {task: scale(task, settings) for task in data.tasks} if settings.normalization != "none" else {}
     unknown = tuple(task for task, ends in scales.items() if ends is None)
     yield Finding(
-        "unknown scales", "serious", len(unknown), f"{plural(len(unknown), 'task')} with unknown {lacking(settings)}",
+        "unknown scales", "serious", len(unknown), f"{counted(len(unknown), 'task')} with unknown {lacking(settings)}",
         f"left out of the aggregates; {NORMALIZATIONS}", unknown,
     )  # fmt: skip
     # On the scale from random play to a human, returns outside [0, 1] are normal.
@@ -90,7 +91,7 @@ def _scales(data: Data) -> Iterator[Finding]:
     beyond = data.count(rows[~np.isnan(high) & ((rows["value"] < 0) | (rows["value"] > high))])
     yield Finding(
         "returns beyond their scale", "minor", int(beyond.sum()),
-        f"{plural(int(beyond.sum()), 'return')} below 0 or above the best return of their task",
+        f"{counted(int(beyond.sum()), 'return')} below 0 or above the best return of their task",
         "kept, with normalised values outside [0, 1]; the optimality gap clips them at 1",
         tuple(f"{name}: {size}" for name, size in zip(names(data.runs.loc[beyond.index]), beyond, strict=True)),
     )  # fmt: skip
@@ -101,12 +102,12 @@ def _names(data: Data) -> Iterator[Finding]:
     suites = data.runs.groupby("variant", sort=False)["suite"].unique()
     pooled = tuple(f"{variant}: {listed(sorted(found))}" for variant, found in suites.items() if len(found) > 1)
     yield Finding(
-        "pooled variants", "minor", len(pooled), f"{plural(len(pooled), 'variant')} with runs from several suites",
+        "pooled variants", "minor", len(pooled), f"{counted(len(pooled), 'variant')} with runs from several suites",
         "treated as one variant: no task and seed has two runs", pooled,
     )  # fmt: skip
     renamed = data.scores.renamed
     yield Finding(
-        "renamed variants", "note", len(renamed), f"{plural(len(renamed), 'name')} shared by different variants",
+        "renamed variants", "note", len(renamed), f"{counted(len(renamed), 'name')} shared by different variants",
         "renamed to suite/variant: two suites have a run of the same task and seed",
         tuple(
             f"{name}: {listed(variant for variant in suites.index if str(variant).endswith(f'/{name}'))}"

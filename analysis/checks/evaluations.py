@@ -6,25 +6,26 @@ import numpy as np
 import pandas as pd
 
 from analysis.checks.data import Data
-from analysis.checks.finding import Finding, mixed, names, plural
+from analysis.checks.finding import Finding, mixed, names
 from analysis.scoring import final_scores
+from common.text import counted
 
 
 def check(data: Data) -> Iterator[Finding]:
     """All checks of evaluations, including model errors."""
     bad = data.raw[~data.finite]
     yield Finding(
-        "NaN", "minor", len(bad), f"{plural(len(bad), 'evaluation')} without a finite value (NaN)", "left out",
+        "NaN", "minor", len(bad), f"{counted(len(bad), 'evaluation')} without a finite value (NaN)", "left out",
         _by_run(data, bad),
     )  # fmt: skip
     again = data.raw[data.again]
     yield Finding(
-        "repeated steps", "minor", len(again), f"{plural(len(again), 'evaluation')} repeated later at the same step",
+        "repeated steps", "minor", len(again), f"{counted(len(again), 'evaluation')} repeated later at the same step",
         "the last evaluation at each step counts", _by_run(data, again),
     )  # fmt: skip
     errors = data.model_errors[~np.isfinite(data.model_errors["value"])]
     yield Finding(
-        "NaN model errors", "minor", len(errors), f"{plural(len(errors), 'model error')} without a finite value (NaN)",
+        "NaN model errors", "minor", len(errors), f"{counted(len(errors), 'model error')} without a finite value (NaN)",
         "left out", _by_run(data, errors),
     )  # fmt: skip
     yield _missing_model_errors(data)
@@ -51,7 +52,7 @@ def _missing_model_errors(data: Data) -> Finding:
     of = data.count(evaluations)[lacking.index]
     return Finding(
         "missing model errors", "minor", int(lacking.sum()),
-        f"model errors are missing at {plural(int(lacking.sum()), 'evaluation')} of {plural(len(lacking), 'run')}",
+        f"model errors are missing at {counted(int(lacking.sum()), 'evaluation')} of {counted(len(lacking), 'run')}",
         "left out: a final error is from the last evaluations that have it",
         tuple(
             f"{name}: {some} of {all_}"
@@ -71,7 +72,7 @@ def _episodes(data: Data) -> Finding:
     count, items = mixed(known.assign(episodes=text), "episodes", "{} per evaluation".format)
     return Finding(
         "mixed numbers of episodes", "minor", count,
-        f"compared runs differ in the number of episodes per evaluation on {plural(count, 'task')}",
+        f"compared runs differ in the number of episodes per evaluation on {counted(count, 'task')}",
         "kept: an evaluation with fewer episodes is noisier, not biased", items,
     )  # fmt: skip
 
@@ -87,8 +88,8 @@ def _single(data: Data) -> Finding:
     )
     return Finding(
         "scores of one evaluation", "note", len(runs),
-        f"the final score of {len(runs):,} of {plural(len(data.compared), 'run')} is a single evaluation", rule,
-        tuple(f"{task}: {plural(size, 'run')}" for task, size in runs.groupby("task").size().items()),
+        f"the final score of {len(runs):,} of {counted(len(data.compared), 'run')} is a single evaluation", rule,
+        tuple(f"{task}: {counted(size, 'run')}" for task, size in runs.groupby("task").size().items()),
     )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def _hours(data: Data) -> Finding:
     runs = data.runs.loc[lacking.index]
     return Finding(
         "unknown hours", "minor" if asked else "note", len(runs),
-        f"{plural(len(runs), 'run')} with evaluations at unknown hours",
+        f"{counted(len(runs), 'run')} with evaluations at unknown hours",
         "these evaluations are left out of curves against hours",
         tuple(
             f"{name}: {some} of {all_} evaluations"

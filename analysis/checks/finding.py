@@ -7,6 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis.scores import RUN
+from common.text import counted
 
 Severity = Literal["serious", "minor", "note"]
 SEVERITIES: tuple[Severity, ...] = ("serious", "minor", "note")
@@ -44,11 +45,6 @@ def names(runs: pd.DataFrame) -> tuple[str, ...]:
     return tuple("/".join(map(str, name)) for name in runs[RUN].itertuples(index=False))
 
 
-def plural(count: int, noun: str) -> str:
-    """A count with its noun: `1 run`, `2,000 runs`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def listed(items: Iterable[object]) -> str:
     """Items on one line."""
     return ", ".join(map(str, items))
@@ -56,7 +52,7 @@ def listed(items: Iterable[object]) -> str:
 
 def shares(runs: pd.DataFrame) -> str:
     """The number of runs, in total and by variant: `3 runs (2 of dreamer, 1 of no_value)`."""
-    return f"{plural(len(runs), 'run')} ({by_variant(runs)})"
+    return f"{counted(len(runs), 'run')} ({by_variant(runs)})"
 
 
 def by_variant(runs: pd.DataFrame) -> str:

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from analysis.checks.data import Data
-from analysis.checks.finding import Finding, grouped, listed, mixed, plural, shares
+from analysis.checks.finding import Finding, grouped, listed, mixed, shares
 from analysis.scores import COMMIT, values_of
 from analysis.statistics import PAIR
+from common.text import counted
 
 
 def check(data: Data) -> Iterator[Finding]:
@@ -19,30 +20,30 @@ def check(data: Data) -> Iterator[Finding]:
     yield _action_repeats(data)
     count, items = mixed(runs, "renderer")
     yield Finding(
-        "mixed renderers", "serious", count, f"compared runs used different renderers on {plural(count, 'task')}",
+        "mixed renderers", "serious", count, f"compared runs used different renderers on {counted(count, 'task')}",
         "kept: the images of two renderers differ slightly", items,
     )  # fmt: skip
     count, items = mixed(runs, "commit", lambda commit: f"commit {commit[:COMMIT]}")
     yield Finding(
-        "mixed commits", "minor", count, f"compared runs have different commits on {plural(count, 'task')}",
+        "mixed commits", "minor", count, f"compared runs have different commits on {counted(count, 'task')}",
         "kept: the changes between commits may also affect scores", items,
     )  # fmt: skip
     dirty = runs[runs["dirty"] == "dirty"]
     commits = {str(commit): group for commit, group in dirty.groupby("commit", sort=False)}
     yield Finding(
-        "uncommitted changes", "minor", len(dirty), f"{plural(len(dirty), 'run')} with uncommitted changes of the code",
+        "uncommitted changes", "minor", len(dirty), f"{counted(len(dirty), 'run')} with uncommitted changes",
         "kept: the commit alone does not reproduce them; the changes are in provenance.json",
         tuple(f"commit {commit[:COMMIT] or 'unknown'}: {shares(group)}" for commit, group in commits.items()),
     )  # fmt: skip
     count, items = mixed(runs, "device")
     yield Finding(
         "mixed devices", "minor" if data.settings.x == "hours" else "note", count,
-        f"compared runs ran on different devices on {plural(count, 'task')}",
+        f"compared runs ran on different devices on {counted(count, 'task')}",
         "kept: hours and speeds also depend on the device", items,
     )  # fmt: skip
     unknown = runs[(runs["settings"] == "") | (runs["commit"] == "")]
     yield Finding(
-        "unknown origins", "note", len(unknown), f"{plural(len(unknown), 'run')} with unknown settings or commit",
+        "unknown origins", "note", len(unknown), f"{counted(len(unknown), 'run')} with unknown settings or commit",
         "kept: other differences than the variant cannot be checked",
         tuple(f"{str(suite) or 'no suite'}: {shares(group)}" for suite, group in unknown.groupby("suite", sort=False)),
     )  # fmt: skip
@@ -61,7 +62,7 @@ def _between_seeds(runs: pd.DataFrame) -> Finding:
     count = len({pair for _, pair in differing})
     return Finding(
         "mixed settings", "serious", count,
-        f"settings differ between the seeds of {count:,} of {plural(len(pairs), 'pair')} of task and variant",
+        f"settings differ between the seeds of {count:,} of {counted(len(pairs), 'pair')} of task and variant",
         "kept and averaged as one variant; check whether the variant uses the setting",
         tuple(f"{difference} of {'; '.join(places)}" for difference, places in grouped(differing).items()),
     )  # fmt: skip
@@ -91,7 +92,7 @@ def _between_tasks(runs: pd.DataFrame) -> Finding:
     )
     return Finding(
         "settings by task", "minor" if uneven else "note", len(settings),
-        f"{plural(len(settings), 'setting')} with values that depend on the task"
+        f"{counted(len(settings), 'setting')} with values that depend on the task"
         + (", not equal for all variants" if uneven else ""),
         "kept: an average over tasks is also an average over these settings", tuple(items),
     )  # fmt: skip
@@ -104,7 +105,7 @@ def _action_repeats(data: Data) -> Finding:
         count, items, rule = 0, (), "none: the action repeat is swept and differs by design"
     return Finding(
         "mixed action repeats", "serious", count,
-        f"compared runs have different action repeats on {plural(count, 'task')}", rule, items,
+        f"compared runs have different action repeats on {counted(count, 'task')}", rule, items,
     )  # fmt: skip
 
 

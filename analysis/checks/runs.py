@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from analysis.checks.data import Data
-from analysis.checks.finding import Finding, by_variant, names, plural
+from analysis.checks.finding import Finding, by_variant, names
 from analysis.paths import shown
+from common.text import counted
 
 FOLDER = 4  # last parts of a run's folder: suite, task, variant, seed
 
@@ -15,12 +16,12 @@ def check(data: Data) -> Iterator[Finding]:
     missing = runs["state"] == "missing"
     gone = names(runs[missing])
     yield Finding(
-        "missing runs", "serious", len(gone), f"{len(gone):,} of {plural(len(runs), 'run')} are missing",
+        "missing runs", "serious", len(gone), f"{len(gone):,} of {counted(len(runs), 'run')} are missing",
         "no folder; left out", gone,
     )  # fmt: skip
     silent = runs[~missing & (runs["evaluations"] == 0)]
     yield Finding(
-        "runs without an evaluation", "serious", len(silent), f"{plural(len(silent), 'run')} without any evaluation",
+        "runs without an evaluation", "serious", len(silent), f"{counted(len(silent), 'run')} without any evaluation",
         "left out", names(silent),
     )  # fmt: skip
     yield _unfinished(data)
@@ -28,18 +29,18 @@ def check(data: Data) -> Iterator[Finding]:
     unplanned = tuple(shown(folder, FOLDER) for folder in data.scores.unplanned)
     yield Finding(
         "unplanned runs", "minor", len(unplanned),
-        f"{plural(len(unplanned), 'run folder')} not planned by the suite", "not read", unplanned,
+        f"{counted(len(unplanned), 'run folder')} not planned by the suite", "not read", unplanned,
     )  # fmt: skip
     torn = runs[runs["torn"] > 0]
     lines = int(torn["torn"].sum())
     yield Finding(
-        "torn lines", "minor", lines, f"{plural(lines, 'torn line')} in the metrics of {plural(len(torn), 'run')}",
+        "torn lines", "minor", lines, f"{counted(lines, 'torn line')} in the metrics of {counted(len(torn), 'run')}",
         "ignored", tuple(f"{name}: {lines}" for name, lines in zip(names(torn), torn["torn"], strict=True)),
     )  # fmt: skip
     resumed = runs[runs["attempts"] > 1]
     attempts = zip(names(resumed), resumed["attempts"], strict=True)
     yield Finding(
-        "resumed runs", "note", len(resumed), f"{plural(len(resumed), 'run')} interrupted and resumed",
+        "resumed runs", "note", len(resumed), f"{counted(len(resumed), 'run')} interrupted and resumed",
         "kept: a run resumes from its last checkpoint; commit and device are those of its last attempt",
         tuple(f"{name}: {count:.0f} attempts" for name, count in attempts),
     )  # fmt: skip
@@ -56,7 +57,7 @@ def _unfinished(data: Data) -> Finding:
         for name, state, end, planned in zip(*columns, strict=True)
     )
     return Finding(
-        "unfinished runs", "serious", len(found), f"{plural(len(found), 'run')} unfinished",
+        "unfinished runs", "serious", len(found), f"{counted(len(found), 'run')} unfinished",
         "kept: the final score is from the last evaluations so far, after less training",
         tuple(items),
     )  # fmt: skip
@@ -71,11 +72,11 @@ def _ragged(data: Data) -> Finding:
     for task, group in short.groupby("task"):
         ends = runs.loc[runs["task"] == task, "end"]
         items.append(
-            f"{task}: from {ends.min():,.0f} to {ends.max():,.0f} steps; {len(group):,} of {plural(len(ends), 'run')} "
+            f"{task}: from {ends.min():,.0f} to {ends.max():,.0f} steps; {len(group):,} of {counted(len(ends), 'run')} "
             f"end early ({by_variant(group)})"
         )
     return Finding(
         "unequal lengths", "serious", len(short),
-        f"runs of unequal length: {len(short):,} of {plural(len(runs), 'run')} end before the longest of their task",
+        f"runs of unequal length: {len(short):,} of {counted(len(runs), 'run')} end before the longest of their task",
         "each run's final score is from its own end; a curve is dotted where it averages fewer seeds", tuple(items),
     )  # fmt: skip

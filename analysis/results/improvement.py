@@ -1,7 +1,6 @@
 """Probability that a run of a variant scores higher than a run of the reference (Agarwal et al. 2021)."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import partial
 
 import numpy as np
@@ -20,6 +19,7 @@ from analysis.results import captions
 from analysis.settings import AnalysisSettings
 from analysis.statistics import score_matrix
 from analysis.tables import Grid, Table
+from common.text import nearest
 
 Array = NDArray[np.float64]
 
@@ -135,8 +135,7 @@ def draw(improvement: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
 
 
 def _unknown(reference: str, variants: list[str]) -> str:
-    nearest = get_close_matches(reference, variants, n=1, cutoff=0)
     return (
         f"`reference: {reference}` is not a variant with a score; "
-        f"did you mean {nearest[0]}? There are {', '.join(variants)}"
+        f"did you mean {nearest(reference, variants, cutoff=0)}? There are {', '.join(variants)}"
     )

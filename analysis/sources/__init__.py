@@ -1,6 +1,5 @@
 """Sources of scores: run folders, event files, score files and tables."""
 
-import difflib
 from pathlib import Path
 
 from analysis.errors import AnalysisError
@@ -9,6 +8,7 @@ from analysis.sources.layout import EVENTS, METRICS
 from analysis.sources.run_folders import read_expected, read_folder
 from analysis.sources.score_files import read_score_file
 from analysis.sources.tables import read_table
+from common.text import nearest
 
 __all__ = ["read", "read_expected"]
 
@@ -35,8 +35,8 @@ def read(path: Path, metric: str) -> Scores:
         return read_folder(path, metric)
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, names, n=1)
-        hint = f"; did you mean {path.with_name(near[0])}?" if near else f"; {SUPPORTED}"
+        near = nearest(path.name, names)
+        hint = f"; did you mean {path.with_name(near)}?" if near else f"; {SUPPORTED}"
         raise AnalysisError(f"{path}: no such file or folder{hint}")
     if path.name == METRICS or EVENTS in path.name:
         return read_folder(path.parent, metric)

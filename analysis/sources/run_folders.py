@@ -1,6 +1,5 @@
 """Reads many run folders: the planned runs of a suite, or all runs in a folder."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from analysis.paths import shown
 from analysis.scores import ExpectedRun, Run, Scores, from_runs
 from analysis.sources import events, records
 from analysis.sources.layout import Place, find, has_events_only, is_run, normal
+from common.text import nearest
 
 LISTED = 20  # names of metrics in a message
 
@@ -68,7 +68,7 @@ def _require(metric: str, runs: Sequence[Run], source: str) -> None:
     """Raises an error for a metric that no run has, if the runs have others."""
     found = sorted({name for run in runs for name in run.values})
     if found and metric not in found:
-        near = difflib.get_close_matches(metric, found, n=1, cutoff=0)[0]
+        near = nearest(metric, found, cutoff=0)
         others = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
         raise AnalysisError(
             f"{source}: no run has logged {metric!r} yet; there are {', '.join(found[:LISTED])}{others}. "

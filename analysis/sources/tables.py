@@ -1,7 +1,6 @@
 """Tidy tables with one row per value: CSV, plain or gzip, and Parquet."""
 
 import csv
-import difflib
 import gzip
 import io
 import re
@@ -19,6 +18,7 @@ from analysis.errors import AnalysisError
 from analysis.scores import Scores, from_table
 from analysis.sources.fields import LARGEST_SEED, is_name
 from analysis.sources.score_files import stem
+from common.text import nearest
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 # Column -> its other accepted names, and its type.
@@ -120,8 +120,8 @@ def _columns(found: Sequence[str], path: Path) -> dict[str, tuple[str, pa.DataTy
         if column is not None:
             columns[column] = (name, dtype)
         elif name in REQUIRED:
-            near = difflib.get_close_matches(name, found, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            near = nearest(name, found)
+            hint = f" Did you mean {near!r}?" if near else ""
             raise AnalysisError(f"{path}: no column {name}; there are {', '.join(found) or 'none'}.{hint} {EXPECTED}")
     return columns
 
@@ -136,8 +136,8 @@ def _check_names(column: pd.Series, path: Path, first: int) -> None:
 def _check_metric(column: pd.Series, metric: str, path: Path) -> None:
     found = list(column.cat.categories)
     if found and metric not in found:
-        near = difflib.get_close_matches(metric, found, n=1, cutoff=0)
+        near = nearest(metric, found, cutoff=0)
         raise AnalysisError(
             f"{path}: no values of {metric!r}; there are {', '.join(found)}. "
-            f"Select another with --metric NAME; the nearest is {near[0]}"
+            f"Select another with --metric NAME; the nearest is {near}"
         )
