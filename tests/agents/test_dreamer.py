@@ -243,7 +243,7 @@ def test_each_setting_activates_its_own_networks(changes: dict[str, Any], networ
             "value": agent.behavior.value.predict(features),
             "actor": wanted.base.mean,
             "encoder": model.encoder.encode({"image": ones((1, 64, 64, 3))}),
-            "decoder": model.decoder.decode(features),
+            "decoder": model.decoder.decode(features)["image"],
             "transition": rssm.transition.step(*state, rssm.transition.action_share(action)),
             "prior": rssm.prior(state.deter).mean,
             "posterior": posterior.mean,
