@@ -18,6 +18,7 @@ from analysis.results import captions
 from analysis.settings import AnalysisSettings
 from analysis.statistics import interquartile_mean, score_matrices
 from analysis.tables import Grid, Table, with_rule
+from common.text import counted
 
 Array = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ STATISTICS = {"iqm": "IQM", "median": "Median", "mean": "Mean", "optimality_gap"
 def result(inputs: Inputs) -> Result:
     """The statistics as numbers, figure and table."""
     found = numbers(inputs)
-    tasks = captions.counted_tasks(found["tasks"].max())
+    tasks = counted(found["tasks"].max(), "task")
     shown = plot(inputs, "aggregates", "Aggregate scores", found, inputs.looks, f"the runs on {tasks}")
     return Result("overview", {"aggregates": found}, [shown], [table(found, inputs.scoring)])
 

@@ -4,6 +4,7 @@ import textwrap
 
 from analysis.inputs import Inputs
 from analysis.scoring import seeds
+from common.text import counted
 
 SOURCE = 60  # characters of the source in a brief caption
 
@@ -17,7 +18,7 @@ def full(inputs: Inputs, shows: str, scoring: str = "") -> str:
         scoring: How its numbers are computed; default: as `Inputs.scoring` describes.
     """
     command = f"Command: {inputs.command}" if inputs.command else ""
-    data = f"Data: {inputs.scores.source}; {counted_tasks(_tasks(inputs))}, {_steps(inputs)}."
+    data = f"Data: {inputs.scores.source}; {counted(_tasks(inputs), 'task')}, {_steps(inputs)}."
     return " ".join(filter(None, [shows, data, scoring or inputs.scoring, command]))
 
 
@@ -32,7 +33,7 @@ def brief(inputs: Inputs, title: str, shows: str) -> str:
     source = textwrap.shorten(inputs.scores.source, SOURCE, placeholder=" ...")
     count = seeds(inputs.finals)
     return (
-        f"{title}. {shows}. Data: {source}; {counted_tasks(_tasks(inputs))}, "
+        f"{title}. {shows}. Data: {source}; {counted(_tasks(inputs), 'task')}, "
         f"{count} seed{'' if count == '1' else 's'}, {_steps(inputs)}."
     )
 
@@ -40,11 +41,6 @@ def brief(inputs: Inputs, title: str, shows: str) -> str:
 def interval(inputs: Inputs) -> str:
     """The kind of interval, for bars and bands."""
     return f"{100 * inputs.settings.confidence:g} % stratified bootstrap interval over seeds"
-
-
-def counted_tasks(count: int) -> str:
-    """The number of tasks: `1 task`, `20 tasks`."""
-    return f"{count} task{'s' if count > 1 else ''}"
 
 
 def _tasks(inputs: Inputs) -> int:

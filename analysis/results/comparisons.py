@@ -2,7 +2,8 @@
 
 from analysis.inputs import Inputs
 from analysis.result import Plot, Result
-from analysis.results import aggregates, captions, curves
+from analysis.results import aggregates, curves
+from common.text import counted
 
 
 def result(inputs: Inputs) -> Result | None:
@@ -17,7 +18,7 @@ def result(inputs: Inputs) -> Result | None:
             title = f"Learning curves: {name}"
             plots.append(curves.plot(inputs, f"curves_{name}", title, lines, looks, inputs.settings.x))
         if marks["variant"].nunique() > 1:
-            over = f"the runs on {captions.counted_tasks(marks['tasks'].max())} (those that all variants have)"
+            over = f"the runs on {counted(marks['tasks'].max(), 'task')} (those that all variants have)"
             title = f"Aggregate scores: {name}"
             plots.append(aggregates.plot(inputs, f"aggregates_{name}", title, marks, looks, over))
     return Result("ablations", plots=plots) if plots else None
