@@ -149,7 +149,7 @@ class StopAtCheckpoint(Stop):
         self._checkpoints = folder / "checkpoints"
 
     @property
-    def wanted(self) -> bool:
+    def requested(self) -> bool:
         return self._checkpoints.exists() and any(self._checkpoints.iterdir())
 
 
