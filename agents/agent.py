@@ -1,6 +1,6 @@
 """The interface between an agent and the run that trains it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -69,6 +69,9 @@ class Agent(Protocol):
         self, observations: Observations, state: PolicyState, training: bool
     ) -> tuple[NDArray[np.float32], PolicyState]:
         """Act on observations (N, ...); returns actions (N, A) and the next state. Training adds exploration."""
+
+    def prepare(self, episodes: Iterable[Batch]) -> None:
+        """See the episodes (L, ...) of random actions, once, before the first gradient step."""
 
     def train(self, batch: Batch) -> dict[str, float]:
         """One gradient step of every optimiser. Returns scalars by name; inf only where loss scaling skips the step."""

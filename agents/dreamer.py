@@ -1,6 +1,6 @@
 """Dreamer (Hafner et al. 2019): learns a world model from observations, and a behaviour inside that model."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,6 +87,10 @@ class Dreamer:
         )
         action, state = self._policy_graph(seen, before, training)
         return action.numpy(), {name: part.numpy() for name, part in state.items()}
+
+    def prepare(self, episodes: Iterable[Batch]) -> None:
+        """Measure the scale of the observations whose scale is not known."""
+        self.model.encoder.fit(episodes)
 
     def train(self, batch: Batch) -> dict[str, float]:
         """One gradient step of every optimiser."""
@@ -211,6 +215,7 @@ class Dreamer:
 
     def _name_variables(self) -> dict[str, tf.Variable]:
         variables = {"updates": self._updates, "acts": self._acts, **self._loss_scale.variables}
+        variables |= self.model.encoder.statistics
         for optimizer in self._optimizers.values():
             variables |= optimizer.variables
         for weights in (self.model.groups | self.behavior.groups).values():

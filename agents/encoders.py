@@ -3,14 +3,14 @@
 A new kind of observation needs a module like `agents.vision` and an entry in KINDS.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
 
-from agents import vision
-from agents.agent import ArraySpec, ObservationSpec
+from agents import vectors, vision
+from agents.agent import ArraySpec, Batch, ObservationSpec
 from agents.arithmetic import Layer
 from agents.layers import LayerFactory
 from agents.settings import AgentSettings
@@ -25,10 +25,17 @@ class Kind(Protocol):
         """Whether it handles such an array."""
 
     def make_encoder(self, make: LayerFactory, spec: ArraySpec, settings: AgentSettings) -> Any:
-        """A layer with `normalize` (arrays to float32), `encode` (those to embeddings (..., E)) and `size` (E)."""
+        """A layer for one array.
+
+        It has `fit`, which measures arrays (N, ...) before training; `statistics`, the variables that this sets;
+        `normalize`, arrays (...) to float32; `encode`, those to embeddings (..., E); and `size`, E.
+        """
 
     def make_decoder(self, make: LayerFactory, spec: ArraySpec, settings: AgentSettings, features: int) -> Any:
-        """A layer with `decode`: features (..., F) to the mean of the normalised array, float32."""
+        """A layer with `decode`, features (..., F) to the mean of the normalised array, float32, and `scale`.
+
+        The scale is the weight of the array's loss.
+        """
 
     def encoder_layers(self, spec: ArraySpec, settings: AgentSettings) -> list[Layer]:
         """The encoder's layers, for counting its cost."""
@@ -37,7 +44,7 @@ class Kind(Protocol):
         """The decoder's layers, for counting its cost."""
 
 
-KINDS: tuple[Kind, ...] = (vision,)
+KINDS: tuple[Kind, ...] = (vision, vectors)
 
 
 class Encoder(keras.layers.Layer):
@@ -55,6 +62,17 @@ class Encoder(keras.layers.Layer):
             name: kind_of(name, spec).make_encoder(make, spec, settings) for name, spec in observations.items()
         }
         self.size: int = sum(network.size for network in self.networks.values())
+
+    @property
+    def statistics(self) -> dict[str, tf.Variable]:
+        """What `fit` measures, by name."""
+        return {name: value for network in self.networks.values() for name, value in network.statistics.items()}
+
+    def fit(self, episodes: Iterable[Batch]) -> None:
+        """Measure what normalisation needs, on whole episodes (L, ...)."""
+        seen = list(episodes)
+        for name, network in self.networks.items():
+            network.fit(episode[name] for episode in seen)
 
     def normalize(self, observations: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Observations as float32 numbers of a common scale; these are what a decoder predicts."""

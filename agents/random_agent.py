@@ -1,5 +1,7 @@
 """The agent that acts at random: the baseline for every learner."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +32,9 @@ class RandomAgent:
             choices = rng.integers(self._action.size, size=count)
             return np.eye(self._action.size, dtype=np.float32)[choices], state
         return rng.uniform(-1, 1, (count, self._action.size)).astype(np.float32), state
+
+    def prepare(self, episodes: Iterable[Batch]) -> None:
+        """Does nothing."""
 
     def train(self, batch: Batch) -> dict[str, float]:
         """Does nothing."""

@@ -93,15 +93,22 @@ class DiscoverySettings(Group):
 
 
 class RepresentationSettings(Group):
-    """The objective that shapes the latent state, and the size of the image encoder and decoder."""
+    """The objective that shapes the latent state, and the sizes of the encoder and decoder."""
 
     objective: Literal["pixels", "contrastive", "reward"] = Field(
         "pixels",
-        description="Objective of the latent state: reconstruct images, contrast them (InfoNCE), or predict the reward "
-        "only",
+        description="Objective of the latent state: reconstruct the observations, images or state vectors (pixels), "
+        "contrast them (InfoNCE), or predict the reward only",
     )
     depth: int = Field(
         32, ge=1, description="Channels of the encoder's first convolution; the last has 8 times as many"
+    )
+    state_layers: int = Field(2, ge=0, description="Hidden layers of the state vector's encoder and decoder")
+    state_units: int = Field(400, ge=1, description="Units of each such hidden layer, and numbers of an embedding")
+    state_scale: float = Field(
+        1.0,
+        gt=0,
+        description="Weight of the state vector's loss; a unit-variance Gaussian pays too little for a few numbers",
     )
     contrast_sequences: Literal["all"] | Count = Field(
         "all", description="Sequences of the batch that InfoNCE contrasts a state with, its own included"

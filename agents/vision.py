@@ -1,10 +1,12 @@
 """Image encoder and decoder: the convolutional networks of World Models (Ha and Schmidhuber 2018)."""
 
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from agents.agent import ArraySpec
 from agents.arithmetic import Layer, convolution, dense
@@ -32,6 +34,7 @@ def normalize(image: tf.Tensor) -> tf.Tensor:
 class ImageEncoder(keras.layers.Layer):
     """Four 4x4 convolutions of stride 2, with channels doubling from `depth`: 64x64x3 to 2 * 2 * 8 depth numbers."""
 
+    statistics: Mapping[str, tf.Variable] = {}
     normalize = staticmethod(normalize)
 
     def __init__(self, make: LayerFactory, depth: int):
@@ -46,6 +49,9 @@ class ImageEncoder(keras.layers.Layer):
             height, width, channels = (height - 4) // 2 + 1, (width - 4) // 2 + 1, filters
         self.size = height * width * channels
 
+    def fit(self, images: Iterable[NDArray[np.uint8]]) -> None:
+        """Measures nothing: the scale of pixels is known."""
+
     def encode(self, image: tf.Tensor) -> tf.Tensor:
         """Normalised images (..., 64, 64, 3) to embeddings (..., size) in the networks' precision."""
         x = flatten_leading(image, keep=3)
@@ -57,6 +63,8 @@ class ImageEncoder(keras.layers.Layer):
 
 class ImageDecoder(keras.layers.Layer):
     """A linear layer to 1x1x32 depth, then transposed convolutions 5, 5, 6, 6 of stride 2: 5x5, 13x13, 30x30, 64x64."""
+
+    scale = 1.0  # weight of the image's loss in the model's loss
 
     def __init__(self, make: LayerFactory, features: int, depth: int):
         super().__init__(name="image_decoder")

@@ -73,7 +73,8 @@ class WorldModel(keras.layers.Layer):
         """The negative bound on a batch's likelihood, for each group of weights.
 
         kl_scale max(mean KL, free_nats) - E log p(o | s) - E log p(r | s) [- scale E log p(discount | s)], where the
-        objectives `contrastive` and `reward` replace or drop the second term. With free nats for each step, the first
+        objectives `contrastive` and `reward` replace or drop the second term; it is the sum over the arrays of the
+        observation, each multiplied by its decoder's scale. With free nats for each step, the first
         term is kl_scale E max(KL, free_nats): steps with a smaller KL then have no gradient, whatever the mean.
 
         Returns:
@@ -93,7 +94,9 @@ class WorldModel(keras.layers.Layer):
             name: unit_normal_loss(predicted[name], array, axes=array.shape.rank - 2)
             for name, array in observed.items()
         }
-        observation_loss = tf.add_n(list(observation_losses.values()))
+        observation_loss = tf.add_n(
+            [self.decoder.networks[name].scale * loss for name, loss in observation_losses.items()]
+        )
         reward_loss = unit_normal_loss(self.reward.predict(features), self.reward_target(batch.reward), axes=0)
         metrics = {"loss/kl": kl, "loss/reward": reward_loss}
         metrics |= {f"loss/{name}": loss for name, loss in observation_losses.items()}

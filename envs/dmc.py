@@ -1,6 +1,7 @@
 """The tasks of the DeepMind Control Suite (Tassa et al. 2018), observed as images or as its state vectors."""
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 import gymnasium
@@ -44,11 +45,10 @@ class DmcEnv(TaskEnv):
         domain, name = TASKS[canonical(task)]
         self._env = suite.load(domain, name, task_kwargs={"random": _MODEL_SEED, "time_limit": float("inf")})
         self._camera = _CAMERAS.get(domain, 0)
+        self._supersampling = settings.supersampling
         if self.renderer not in OPENGL:
             # quadruped_escape requests an OpenGL context to upload its terrain, which is not needed here.
             self._env.physics._make_rendering_contexts = lambda: None
-        if "image" in observe:
-            self._picture = self._painter(settings)
         model = self._env.physics.model
         limited = model.actuator_ctrllimited.astype(bool)
         self._low, self._high = np.where(limited[:, None], model.actuator_ctrlrange, (-1.0, 1.0)).T
@@ -74,16 +74,17 @@ class DmcEnv(TaskEnv):
         return observation
 
     def _draw(self) -> Image:
-        return self._picture()
+        return self._painter()
 
-    def _painter(self, settings: EnvSettings) -> Callable[[], Image]:
-        """A function that draws the present state with the chosen renderer."""
+    @cached_property
+    def _painter(self) -> Callable[[], Image]:
+        """A function that draws the present state with the chosen renderer, or by casting rays if there is none."""
         physics, camera = self._env.physics, self._camera
-        if self.renderer != "raycast":
+        if self.renderer in OPENGL:
             return lambda: np.array(physics.render(SIZE, SIZE, camera_id=camera))
         from envs.raycast import Raycaster
 
-        raycaster = Raycaster(physics.model.ptr, SIZE, SIZE, settings.supersampling)
+        raycaster = Raycaster(physics.model.ptr, SIZE, SIZE, self._supersampling)
         return lambda: raycaster.render(physics.data.ptr, camera)
 
     def close(self) -> None:

@@ -51,14 +51,15 @@ class ParallelEnvs:
         task: A name in `envs.registry.TASKS`.
         settings: Settings of each environment.
         count: Number of environments, at least 1.
-        observe: The entries of an observation.
+        observe: The entries of an observation, by default that of the settings.
 
     Raises:
         WorkerError: A worker could not build its environment.
         envs.renderer.RendererError: The renderer of the settings cannot be loaded.
     """
 
-    def __init__(self, task: str, settings: EnvSettings, count: int, observe: Observe = ("image",)) -> None:
+    def __init__(self, task: str, settings: EnvSettings, count: int, observe: Observe | None = None) -> None:
+        observe = (settings.observation,) if observe is None else observe
         self.count = count
         self._places: list[_Place] = []
         if count == 1:

@@ -24,6 +24,9 @@ class AtariSettings(Group):
 class EnvSettings(Group):
     """All settings of an environment except its task and seed."""
 
+    observation: Literal["image", "state"] = Field(
+        "image", description="What the agent observes: images, or the task's state vector"
+    )
     action_repeat: int = Field(2, ge=1, le=100, description="Environment steps for which each action is repeated")
     envs: int = Field(
         1, ge=1, le=256, description="Number of environments that collect in parallel; each has its own process"

@@ -25,8 +25,8 @@ SIZE = 64
 class TaskEnv(gymnasium.Env[Any, Any]):
     """An environment with gymnasium's API, whose observation is an image, a state vector, or both, by name.
 
-    `image` is uint8 (64, 64, 3); nothing is drawn unless it is observed. `state` is float32 (S,): all measured numbers,
-    concatenated.
+    `image` is uint8 (64, 64, 3); it is drawn only if it is observed, or when `draw` is called. `state` is float32
+    (S,): all measured numbers, concatenated.
 
     `step` repeats the action for `action_repeat` environment steps, sums their rewards and draws once. It stops early
     on termination or at the time limit. `info["steps"]` counts the environment steps actually taken, and
@@ -87,6 +87,10 @@ class TaskEnv(gymnasium.Env[Any, Any]):
             for name, measured in self._measure().items()
             for index in np.ndindex(np.shape(measured))
         )
+
+    def draw(self) -> Image:
+        """An image (64, 64, 3) of the present state, also if the agent does not observe images."""
+        return self._draw()
 
     def measured(self) -> NDArray[np.float64]:
         """All measured numbers of the present state (S,), in the order of `state_names`."""

@@ -10,9 +10,14 @@ from agents.settings import AgentSettings
 from analysis.settings import AnalysisSettings
 from common.settings import values
 from envs.settings import EnvSettings
-from runs.settings import NO_EFFECT, OF_BATCHES, RunSettings, SlurmSettings
+from runs.settings import NO_EFFECT, OF_LEARNING, RunSettings, SlurmSettings
 from suites.catalog import Catalog, Layer
 from suites.yaml_reader import read
+
+# Settings that matter only to agents that observe images, or state vectors, or where something is drawn.
+OF_IMAGES = ("representation.depth", "activation.conv")
+OF_STATES = ("representation.state_layers", "representation.state_units", "representation.state_scale")
+OF_DRAWING = ("renderer", "supersampling")
 
 
 class Settings(AgentSettings, EnvSettings, RunSettings):
@@ -26,12 +31,21 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
     @cached_property
     def effective(self) -> dict[str, Any]:
         """Dotted key -> value of the settings that affect the result on at least one task."""
-        of_agent, elsewhere = self.read, NO_EFFECT if AGENTS[self.agent].learns else NO_EFFECT + OF_BATCHES
+        of_agent = self.read
+        elsewhere = {*NO_EFFECT, *self._unobserved, *(() if AGENTS[self.agent].learns else OF_LEARNING)}
         return {
             key: value
             for key, value in self.flat.items()
-            if (key in of_agent if key.partition(".")[0] in AgentSettings.model_fields else key not in elsewhere)
+            if (key in of_agent or key.partition(".")[0] not in AgentSettings.model_fields) and key not in elsewhere
         }
+
+    @property
+    def _unobserved(self) -> tuple[str, ...]:
+        """Dotted keys of the settings for what is not observed."""
+        if self.observation == "image":
+            return OF_STATES
+        drawn = "discovery.input" in self.read and self.discovery.input == "pixels"
+        return OF_IMAGES if drawn else OF_IMAGES + OF_DRAWING
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some settings changed, without the original's cached properties."""

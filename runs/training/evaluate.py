@@ -4,11 +4,13 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import gymnasium
+
 import agents.registry
-from agents.agent import CONTEXT, IMAGE, ActionSpec, Agent
+from agents.agent import CONTEXT, ActionSpec, Agent
 from agents.registry import AGENTS
 from common import files
 from common.errors import UserError
@@ -21,6 +23,7 @@ from runs.training.actions import action_spec
 from runs.training.driver import play
 from runs.training.episode import EpisodeBuilder
 from runs.training.evaluation_sequences import evaluation_sequences
+from runs.training.film import Filmed
 from runs.training.observations import observation_spec
 from runs.training.recorder import gif
 from runs.training.resolve_groups import recall
@@ -42,7 +45,7 @@ class Player:
 
     agent: Agent
     step: int
-    env: TaskEnv
+    env: gymnasium.Env
     actions: ActionSpec
 
     def play(self, seed: int, episode: int) -> EpisodeBuilder:
@@ -70,12 +73,13 @@ def evaluate(folder: Path, episodes: int, seed: int, video: Path | None = None) 
     if video is not None:
         _check_video(video)
     with _environment(folder) as env:
-        player, returns = _player(folder, env), []
+        player, film, returns = _player(folder, env), Filmed(env), []
         for episode in range(episodes):
-            played = player.play(seed, episode)
+            filmed = video if episode == 0 else None
+            played = (replace(player, env=film) if filmed else player).play(seed, episode)
             returns.append(played.score)
-            if video is not None and episode == 0:
-                files.write_bytes(video, gif([observation[IMAGE] for observation in played.observations]))
+            if filmed:
+                files.write_bytes(filmed, gif(film.frames))
     return returns
 
 

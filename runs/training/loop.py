@@ -9,9 +9,10 @@ import logging
 import math
 import time
 
+import gymnasium
 import numpy as np
 
-from agents.agent import IMAGE, Observations, PolicyState, Report
+from agents.agent import Observations, PolicyState, Report
 from common.seeds import Stream, derive
 from runs.store.checkpoint import Checkpoint
 from runs.training.actions import Actions
@@ -19,6 +20,7 @@ from runs.training.assemble import Parts
 from runs.training.driver import play
 from runs.training.episode import EpisodeBuilder
 from runs.training.evaluation_sequences import evaluation_sequences
+from runs.training.film import Filmed
 from runs.training.monitor import Monitor, Stopped
 from suites.plan import RunSpec
 
@@ -84,6 +86,7 @@ class Loop:
             progress.debt = train.updates * crossings(before, progress.step, train.every)
         elif progress.step >= train.prefill and len(self.parts.replay):
             self.parts.replay.snapshot()  # raises now, not in training, if episodes are too short
+            self.parts.agent.prepare(self.parts.replay.episodes())
             progress.pretrained, progress.debt = True, train.pretrain
         self.monitor.heartbeat()
 
@@ -118,9 +121,12 @@ class Loop:
         at_end = progress.step >= settings.steps and progress.evaluated != progress.step
         if not at_end and not (progress.pretrained and self._due(progress.evaluated, settings.eval.every)):
             return
-        before = self.parts.agent.save()
+        before, film = self.parts.agent.save(), Filmed(self.parts.evaluation, FILMED)
         try:
-            episodes = [self._play(number) for number in range(settings.eval.episodes)]
+            episodes = [
+                self._play(number, film if number == 0 and settings.eval.video else self.parts.evaluation)
+                for number in range(settings.eval.episodes)
+            ]
         except Stopped:
             self.parts.agent.load(before)  # as before the evaluation
             self._save()
@@ -139,15 +145,13 @@ class Loop:
         }
         self.parts.recorder.line(progress.step, line | report.metrics)
         if settings.eval.video:
-            shown = episodes[0].observations[:FILMED]
-            if IMAGE in shown[0]:
-                self.parts.recorder.video(progress.step, "eval/episode", np.stack([each[IMAGE] for each in shown]))
+            self.parts.recorder.video(progress.step, "eval/episode", np.stack(film.frames))
             for name, video in report.videos.items():
                 self.parts.recorder.video(progress.step, name, video)
         logger.info("step %d: evaluation return %.1f", progress.step, progress.last_return)
 
-    def _play(self, number: int) -> EpisodeBuilder:
-        """Plays one episode of an evaluation.
+    def _play(self, number: int, env: gymnasium.Env) -> EpisodeBuilder:
+        """Plays one episode of an evaluation in its environment, which may be filmed.
 
         Raises:
             Stopped: the run was asked to stop; nothing is saved yet.
@@ -159,7 +163,7 @@ class Loop:
 
         count = self.progress.evaluations * self.settings.eval.episodes + number
         seed = derive(self.seed, Stream.EVAL, count)
-        return play(self.parts.evaluation, act, self.parts.agent.initial_state(1), self.parts.actions, seed)
+        return play(env, act, self.parts.agent.initial_state(1), self.parts.actions, seed)
 
     def _record(self) -> None:
         """Writes a line of training metrics, averaged over the steps since the last line."""

@@ -9,7 +9,7 @@ import os
 import threading
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,6 +179,11 @@ class Replay:
                 if name in episodes:
                     drawn.append({key: episodes[name][key][start : start + self.length] for key in self.spec})
         return {key: np.stack([sequence[key] for sequence in drawn]) for key in self.spec}
+
+    def episodes(self) -> Iterator[Episode]:
+        """All episodes that can be drawn from, oldest first."""
+        for name in tuple(self._names):
+            yield from self._episodes([name]).values()
 
     def _scan(self) -> list[Name]:
         """Names of the complete episodes on disk, oldest first; other files are set aside."""

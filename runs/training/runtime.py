@@ -11,8 +11,8 @@ from suites.plan import RunSpec
 
 
 def choose_renderer(spec: RunSpec) -> str | None:
-    """Chooses the renderer of the task's pixels, before dm_control is imported; None if the task draws its own."""
-    if not family(spec.task).rendered:
+    """Chooses the renderer of the task's pixels, before dm_control is imported; None if the agent sees none of it."""
+    if not family(spec.task).rendered or spec.settings.observation != "image":
         return None
     from envs.renderer import choose_renderer
 

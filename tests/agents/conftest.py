@@ -27,7 +27,7 @@ ACTIVATED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 TINY: dict[str, Any] = {
-    "representation": {"depth": 2, "contrast_layers": 1, "contrast_units": 8},
+    "representation": {"depth": 2, "state_layers": 1, "state_units": 8, "contrast_layers": 1, "contrast_units": 8},
     "dynamics": {"deterministic": 6, "stochastic": 4, "hidden": 5, "free_nats": 0.01},
     "reward": {"layers": 1, "units": 8},
     "continuation": {"layers": 1, "units": 8},

@@ -159,6 +159,7 @@ READ_WITH: dict[str, dict[str, Any]] = {
     "dynamics.groups": {"dynamics.kind": "ed2"},
     "discovery.": {"dynamics.kind": "ed2", "dynamics.groups": "sd2"},
     "representation.contrast_": {"representation.objective": "contrastive"},
+    "representation.state_": {"observation": "state"},
     "optimizer.weight_decay_pattern": {"optimizer.weight_decay": 0.1},
     **{f"continuation.{name}": {"continuation.predict": True} for name in ("layers", "units", "scale")},
     **{f"behavior.{name}": {"behavior.kind": "planner"} for name in ("candidates", "iterations", "top")},

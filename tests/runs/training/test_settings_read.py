@@ -31,6 +31,7 @@ OTHER: dict[str, Any] = {
     "replay.size": 60,
     "replay.sampling": "episodes",
     "replay.balance": True,
+    "observation": "state",
     "action_repeat": 3,
     "envs": 2,
     "time_limit": 40,

@@ -1,0 +1,96 @@
+"""State vectors: their standardisation, and the dense networks that encode and decode them."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from agents.agent import ArraySpec
+from agents.arithmetic import Layer, dense
+from agents.heads import MLP
+from agents.layers import LayerFactory
+from agents.settings import AgentSettings
+
+HANDLED = "vectors, float32 (S,)"
+BOUND = 10.0  # standard deviations to which a standardised number is clipped
+
+
+def handles(spec: ArraySpec) -> bool:
+    """Whether an observation is such a vector."""
+    return len(spec.shape) == 1 and spec.dtype == np.float32
+
+
+class VectorEncoder(MLP):
+    """Standardises a vector by statistics that are fixed before training, and embeds it.
+
+    Attributes:
+        statistics: mean and standard deviation (S,) of each number; 0 and 1 until `fit` is called.
+        size: length of an embedding.
+    """
+
+    def __init__(self, make: LayerFactory, inputs: int, layers: int, units: int):
+        super().__init__(make, "state_encoder", inputs, layers, units, units)
+        self.size = units
+        self.statistics = {
+            "state_encoder/mean": tf.Variable(tf.zeros(inputs), trainable=False),
+            "state_encoder/std": tf.Variable(tf.ones(inputs), trainable=False),
+        }
+
+    def fit(self, vectors: Iterable[NDArray[np.float32]]) -> None:
+        """Measure the statistics on vectors (N, S); the deviation of a number that never changes is taken as 1."""
+        seen = np.concatenate([np.asarray(part, np.float64) for part in vectors])
+        std = seen.std(0)
+        for variable, measured in zip(
+            self.statistics.values(), (seen.mean(0), np.where(std > 0, std, 1.0)), strict=True
+        ):
+            variable.assign(measured.astype(np.float32))
+
+    def normalize(self, vector: tf.Tensor) -> tf.Tensor:
+        """Vectors (..., S) in units of the standard deviation, clipped."""
+        mean, std = self.statistics.values()
+        return tf.clip_by_value((vector - mean) / std, -BOUND, BOUND)
+
+    def encode(self, vector: tf.Tensor) -> tf.Tensor:
+        """Normalised vectors (..., S) to embeddings (..., size), float32."""
+        return self.outputs(vector)
+
+
+class VectorDecoder(MLP):
+    """Predicts the mean of a standardised vector.
+
+    Attributes:
+        scale: weight of the vector's loss in the model's loss.
+    """
+
+    def __init__(self, make: LayerFactory, features: int, layers: int, units: int, outputs: int, scale: float):
+        super().__init__(make, "state_decoder", features, layers, units, outputs)
+        self.scale = scale
+
+    def decode(self, features: tf.Tensor) -> tf.Tensor:
+        """Features (..., F) to the mean vector, float32 (..., S)."""
+        return self.outputs(features)
+
+
+def make_encoder(make: LayerFactory, spec: ArraySpec, settings: AgentSettings) -> VectorEncoder:
+    """The encoder of a vector, with initial weights."""
+    sizes = settings.representation
+    return VectorEncoder(make, spec.shape[0], sizes.state_layers, sizes.state_units)
+
+
+def make_decoder(make: LayerFactory, spec: ArraySpec, settings: AgentSettings, features: int) -> VectorDecoder:
+    """The decoder of a vector, with initial weights."""
+    sizes = settings.representation
+    return VectorDecoder(make, features, sizes.state_layers, sizes.state_units, spec.shape[0], sizes.state_scale)
+
+
+def encoder_layers(spec: ArraySpec, settings: AgentSettings) -> list[Layer]:
+    """The encoder's layers, for counting its cost."""
+    sizes = settings.representation
+    return dense(spec.shape[0], *[sizes.state_units] * sizes.state_layers, sizes.state_units)
+
+
+def decoder_layers(spec: ArraySpec, settings: AgentSettings, features: int) -> list[Layer]:
+    """The decoder's layers, for counting its cost."""
+    sizes = settings.representation
+    return dense(features, *[sizes.state_units] * sizes.state_layers, spec.shape[0])

@@ -1,0 +1,49 @@
+"""State vectors: standardised by what was seen before training, whatever comes later."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from agents.agent import ActionSpec
+from agents.dreamer import Dreamer
+from agents.layers import LayerFactory
+from agents.vectors import VectorEncoder
+from tests.agents.conftest import ACTIONS, STATES, at, make_batch, tiny_settings
+
+
+@pytest.fixture
+def episodes() -> list[np.ndarray]:
+    """Two episodes of different length; the numbers differ in scale, and the last never changes."""
+    random = np.random.default_rng(0)
+    scales = np.array([1e-3, 1, 20, 1e4, 3, 0])
+    return [(5 + scales * random.normal(size=(length, 6))).astype(np.float32) for length in (30, 7)]
+
+
+def test_vectors_are_standardised_by_all_records(episodes: list[np.ndarray]) -> None:
+    encoder = VectorEncoder(LayerFactory(0), 6, 1, 8)
+    np.testing.assert_array_equal(encoder.normalize(tf.constant(episodes[0])), np.clip(episodes[0], -10, 10))
+    encoder.fit(iter(episodes))
+    seen = np.concatenate(episodes).astype(float)
+    expected = np.divide(seen - seen.mean(0), seen.std(0), out=np.zeros_like(seen), where=seen.std(0) > 0)
+    np.testing.assert_allclose(encoder.normalize(tf.constant(np.concatenate(episodes))), expected, atol=1e-3)
+    far = np.array([[1e6] * 6, [-1e6] * 6], np.float32)
+    np.testing.assert_array_equal(encoder.normalize(tf.constant(far)), [[10.0] * 6, [-10.0] * 6])
+
+
+def test_scale_is_fixed_and_saved(episodes: list[np.ndarray]) -> None:
+    def make() -> Dreamer:
+        return Dreamer(tiny_settings(), STATES, ActionSpec(ACTIONS), seed=0)
+
+    batch = make_batch() | {"state": np.stack([episodes[0][:7], episodes[1]])}
+    del batch["image"]
+    agent, plain, resumed = make(), make(), make()
+    agent.prepare({"state": episode} for episode in episodes)
+    statistics = {name: value.numpy() for name, value in agent.model.encoder.statistics.items()}
+    assert agent.train(batch)["loss/state"] != plain.train(batch)["loss/state"]
+    for name, value in statistics.items():
+        np.testing.assert_array_equal(agent.save()[name], value)
+    resumed.load(agent.save())
+    assert resumed.train(batch) == agent.train(batch)
+    first = at(batch, 0)
+    acts, again = (one.policy(first, one.initial_state(2), False)[0] for one in (agent, resumed))
+    np.testing.assert_array_equal(acts, again)
