@@ -25,14 +25,33 @@ class ActorCritic:
         self._settings = settings
         self.actor = make_actor(make, features, settings, action)
         self.value: ScalarHead | None = None
+        self.target: ScalarHead | None = None  # the value with averaged weights
         if settings.value == "critic":
-            self.value = ScalarHead(make, "value", features, settings.value_layers, settings.value_units)
+            sizes = settings.value_layers, settings.value_units
+            self.value = ScalarHead(make, "value", features, *sizes)
+            if settings.target_rate < 1:
+                self.target = ScalarHead(make, "target", features, *sizes)
+                for average, weight in self._averages:
+                    average.assign(weight.value)
 
     @property
     def groups(self) -> dict[str, list[keras.Variable]]:
         """The weights that each loss trains."""
         networks = {"actor": self.actor, "value": self.value}
         return {name: network.trainable_variables for name, network in networks.items() if network is not None}
+
+    @property
+    def averages(self) -> list[keras.Variable]:
+        """The weights that no loss trains: moving averages of the value's, of the same shapes."""
+        return [average for average, _ in self._averages]
+
+    def average(self) -> None:
+        """Move the averages towards the value's weights w, after a gradient step: w' += rate (w - w').
+
+        This is the target network of DDPG (Lillicrap et al. 2016, algorithm 1).
+        """
+        for average, weight in self._averages:
+            average.value.assign_add(self._settings.target_rate * (weight.value - average.value))
 
     def act(self, model: WorldModel, state: State, noise: Noise, training: bool) -> tf.Tensor:
         """Actions (N, A) for states (N, ...): samples in training, the mode in evaluation."""
@@ -55,9 +74,10 @@ class ActorCritic:
             losses = {"actor": -tf.reduce_mean(returns)}
         else:
             value = self.value.predict(features)
+            target = value if self.target is None else self.target.predict(features)
             discount = model.discount(features)
-            bootstrap = value[-1] if self._settings.bootstrap == "last" else value[-2]
-            returns = lambda_return(reward[:-1], value[:-1], discount[:-1], bootstrap, self._settings.lambda_)
+            bootstrap = target[-1] if self._settings.bootstrap == "last" else target[-2]
+            returns = lambda_return(reward[:-1], target[:-1], discount[:-1], bootstrap, self._settings.lambda_)
             weights = tf.stop_gradient(trajectory_weights(discount[:-1]))
             losses = {
                 "actor": -tf.reduce_mean(weights * returns),
@@ -80,6 +100,13 @@ class ActorCritic:
             state = model.rssm.img_step(state, choices[-1].sample(draw), state_draw)
             states.append(state)
         return states, choices[0]
+
+    @property
+    def _averages(self) -> list[tuple[keras.Variable, keras.Variable]]:
+        """Each moving average with the weight that it follows."""
+        if self.value is None or self.target is None:
+            return []
+        return list(zip(self.target.trainable_variables, self.value.trainable_variables, strict=True))
 
 
 def starts(state: State, skip_last: bool) -> State:

@@ -43,7 +43,10 @@ def world_model(settings: AgentSettings, observations: ObservationSpec, action_s
 
 
 def behavior(settings: AgentSettings, action: ActionSpec) -> Networks:
-    """The layers of the actor, and of the value model if there is one; a planner has neither."""
+    """The trained layers of the actor, and of the value model if there is one; a planner has neither.
+
+    Moving averages of the value's weights are not among them.
+    """
     sizes, features = settings.behavior, _features(settings)
     if sizes.kind == "planner":
         return {}
@@ -88,6 +91,8 @@ def step_flops(
     imagined = horizon * (2 * (forward["transition"] + forward["prior"] + forward["reward"]) + trained("actor"))
     if "value" in heads:  # one forward pass serves the actor's loss, and the value's on all but the last state
         imagined += horizon * 2 * forward["value"] + (horizon - 1) * (trained("value") - forward["value"])
+        if settings.behavior.target_rate < 1:  # the actor's loss has a network of its own
+            imagined += horizon * forward["value"]
     if "continuation" in model and ("value" in heads or settings.behavior.discount_imagined):
         imagined += horizon * 2 * forward["continuation"]
     starts = sequences * (length - settings.continuation.predict)

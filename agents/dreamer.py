@@ -177,6 +177,7 @@ class Dreamer:
         def apply() -> tf.Tensor:
             for name, group in clipped.items():
                 self._optimizers[name].apply(group)
+            self.behavior.average()
             return tf.constant(True)
 
         if self._loss_scale.enabled:
@@ -220,7 +221,7 @@ class Dreamer:
             variables |= optimizer.variables
         for weights in (self.model.groups | self.behavior.groups).values():
             variables |= {weight.path: weight.value for weight in weights}
-        return variables
+        return variables | {average.path: average.value for average in self.behavior.averages}
 
 
 def experience(batch: Mapping[str, Any]) -> Experience:

@@ -29,6 +29,14 @@ class Planner:
         """No weights: only the world model learns."""
         return {}
 
+    @property
+    def averages(self) -> list[keras.Variable]:
+        """No weights."""
+        return []
+
+    def average(self) -> None:
+        """Does nothing."""
+
     def act(self, model: WorldModel, state: State, noise: Noise, training: bool) -> tf.Tensor:
         """Actions (N, A) for states (N, ...): the mean first action of each plan, in training and evaluation alike."""
         return self.plan(model, state, noise).mean[:, 0]

@@ -159,6 +159,13 @@ class BehaviorSettings(Group):
         description="Imagined state whose value bootstraps the lambda-return: the one after the last reward (last), or "
         "the one of that reward as in the TensorFlow 1 code (second_last)",
     )
+    target_rate: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Take the lambda-return's values from a moving average of the value's weights (a target network), "
+        "which a gradient step moves by this fraction of its distance; 1: from the value itself",
+    )
     discount_imagined: bool = Field(
         False,
         description="Without a value, discount imagined rewards as the TensorFlow 1 code does, unlike the paper's V_R",
@@ -291,6 +298,7 @@ class DreamerSettings(Group):
             "behavior.value_*": has_value,
             "behavior.lambda": has_value,
             "behavior.bootstrap": has_value,
+            "behavior.target_rate": has_value,
             "behavior.actor_*": not plans,
             "behavior.init_std": not plans,
             "behavior.min_std": not plans,

@@ -74,6 +74,37 @@ def test_losses_are_the_papers(predict: bool, bootstrap: str, state: int) -> Non
     assert float(metrics["behavior/value"]) == pytest.approx(value.mean(), rel=1e-4)
 
 
+def test_target_gives_the_values_of_the_returns() -> None:
+    """The value is only what is regressed; both start alike, so here they are moved apart."""
+    model, behavior = make(behavior={"target_rate": 0.1})
+    value, target = behavior.value, behavior.target
+    assert value is not None
+    assert target is not None
+    for weight, average in zip(value.trainable_variables, target.trainable_variables, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), average.numpy())
+        average.assign(average + 0.1)
+    losses, metrics = behavior.losses(model, START, noise())
+    features, reward, discount = imagined(model, behavior)
+    learned, averaged = (network.predict(features).numpy().astype(np.float64) for network in (value, target))
+    assert np.abs(learned - averaged).mean() > 0.05
+    returns = np.zeros((HORIZON - 1, COUNT))
+    following = averaged[-1]
+    for t in reversed(range(HORIZON - 1)):
+        following = returns[t] = reward[t] + discount[t] * (0.05 * averaged[t + 1] + 0.95 * following)
+    weights = np.stack([np.prod(discount[:t], axis=0) for t in range(HORIZON - 1)])
+    log_prob = scipy.stats.norm(learned[:-1]).logpdf(returns)
+    assert float(losses["actor"]) == pytest.approx(-(weights * returns).mean(), rel=1e-4)
+    assert float(losses["value"]) == pytest.approx(-(weights * log_prob).mean(), rel=1e-4)
+    assert float(metrics["behavior/value"]) == pytest.approx(learned.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{}, {"value": "none", "target_rate": 0.1}])
+def test_without_a_rate_or_a_value_there_is_no_target(changes: dict[str, Any]) -> None:
+    _, behavior = make(behavior=changes)
+    assert behavior.target is None
+    assert behavior.averages == []
+
+
 @pytest.mark.parametrize(("discounted", "gamma"), [(False, 1.0), (True, 0.9)])
 def test_without_a_value_the_actor_maximises_the_sum_of_rewards(discounted: bool, gamma: float) -> None:
     model, behavior = make(behavior={"value": "none", "discount": 0.9, "discount_imagined": discounted})

@@ -31,6 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "behavior": {"bootstrap": "second_last"},
         "optimizer": {"weight_decay": 0.01},
     },
+    "target": {"behavior": {"target_rate": 0.1}},
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
 }
@@ -274,6 +275,28 @@ def test_gradients_do_not_depend_on_the_loss_scale(dreamer: Make, batch: Arrays)
         metrics = agent.train(batch)
         norms.append([metrics[f"gradient/{name}"] for name in ("model", "actor", "value")])
     np.testing.assert_allclose(norms[0], norms[1], rtol=0.02)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_target_is_the_moving_average_of_the_value(dreamer: Make, batch: Arrays, precision: str) -> None:
+    """Recomputed from the weights after each update; an update that overflows moves neither of them."""
+    agent, rate = dreamer(precision=precision, behavior={"target_rate": 0.1}, optimizer={"value_rate": 0.01}), 0.1
+    first = agent.save()
+    names = {name for name in first if re.match(r"value_\w+/\w+$", name)}
+    assert {name.replace("value", "target") for name in names} == {name for name in first if name.startswith("target")}
+    expected = {name: first[name].astype(np.float64) for name in names}
+    scales = [1, 1, 2.0**60, 1] if precision == "mixed_float16" else [1] * 4
+    before = first
+    for scale in scales:
+        agent.load(agent.save() | {"loss_scale/value": np.array(scale, np.float32)})
+        agent.train(batch)
+        after = agent.save()
+        assert names <= changed(before, after) or scale > 1
+        for name in names:
+            if scale == 1:
+                expected[name] += rate * (after[name] - expected[name])
+            np.testing.assert_allclose(after[name.replace("value", "target")], expected[name], rtol=1e-5, atol=1e-6)
+        before = after
 
 
 @pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
