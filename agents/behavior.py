@@ -109,12 +109,17 @@ class ActorCritic:
         return list(zip(self.target.trainable_variables, self.value.trainable_variables, strict=True))
 
 
-def starts(state: State, skip_last: bool) -> State:
+def starts(state: State, skip_last: bool, every: int = 1) -> State:
     """The start states of imagination (N, ...), without gradient.
 
     Args:
         state: posterior states of a batch (B, L, ...).
         skip_last: leave out each sequence's last state, which may be terminal when discounts are learned.
+        every: distance k of the starts: of the states that are left, the last one and every k-th before it. So a
+            sequence of any length has a start, and its first states, which have seen least, are left out first.
     """
     chosen = state.map(lambda x: x[:, :-1]) if skip_last else state
+    if every > 1:
+        first = (chosen.deter.shape[1] - 1) % every
+        chosen = chosen.map(lambda x: x[:, first::every])
     return chosen.map(lambda x: tf.stop_gradient(flatten_leading(x)))

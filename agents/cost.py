@@ -4,6 +4,7 @@ It also finds the width at which the world models with two kinds of transition h
 GRU for each group, so a comparison with the plain model needs this control.
 """
 
+import math
 from typing import TypeVar
 
 from agents.agent import ActionSpec, ObservationSpec
@@ -95,7 +96,7 @@ def step_flops(
             imagined += horizon * forward["value"]
     if "continuation" in model and ("value" in heads or settings.behavior.discount_imagined):
         imagined += horizon * 2 * forward["continuation"]
-    starts = sequences * (length - settings.continuation.predict)
+    starts = sequences * math.ceil((length - settings.continuation.predict) / settings.behavior.start_every)
     return 2 * (learned + starts * imagined)
 
 

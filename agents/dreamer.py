@@ -161,7 +161,8 @@ class Dreamer:
         with follow(self.model.groups) as tape:
             losses, state, metrics = self.model.losses(batch, noise)
         differentiate(tape, losses)
-        start = starts(state, skip_last=self._settings.continuation.predict)
+        settings = self._settings
+        start = starts(state, settings.continuation.predict, settings.behavior.start_every)
         with follow(self.behavior.groups) as tape:
             losses, behavior_metrics = self.behavior.losses(self.model, start, noise)
         differentiate(tape, losses)

@@ -147,6 +147,11 @@ class BehaviorSettings(Group):
     horizon: int = Field(
         15, ge=2, le=1000, description="Imagination horizon of the actor or planner in agent steps; PlaNet's is 12"
     )
+    start_every: int = Field(
+        1,
+        ge=1,
+        description="Imagine from every so many posterior states of a sequence, the last one included; 1: from all",
+    )
     discount: float = Field(0.99, ge=0, le=1, description="Discount of an agent step (gamma)")
     lambda_: float = Field(
         0.95, ge=0, le=1, alias="lambda", description="Mixing of n-step returns in the lambda-return (lambda)"
@@ -292,6 +297,7 @@ class DreamerSettings(Group):
             "continuation.layers": self.continuation.predict,
             "continuation.units": self.continuation.predict,
             "continuation.scale": self.continuation.predict,
+            "behavior.start_every": not plans,
             "behavior.discount": discounts,
             "behavior.discount_imagined": not plans and not has_value,
             "behavior.value": not plans,

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,26 @@ def test_imagination_skips_last_states_where_discounts_are_learned() -> None:
     state = State(normal(2, 3, 6), normal(2, 3, 4))
     chosen = starts(state, skip_last=True)
     np.testing.assert_array_equal(chosen.deter, np.concatenate([state.deter[0, :2], state.deter[1, :2]]))
+
+
+@pytest.mark.parametrize(
+    ("every", "skip_last", "indices"),
+    [
+        (1, False, range(7)),
+        (2, False, [0, 2, 4, 6]),
+        (3, True, [2, 5]),
+        (4, True, [1, 5]),
+        (7, True, [5]),
+        (9, False, [6]),
+    ],
+)
+def test_imagination_starts_from_every_kth_state_before_the_last(
+    every: int, skip_last: bool, indices: Sequence[int]
+) -> None:
+    state = State(normal(2, 7, 6), normal(2, 7, 4))
+    chosen = starts(state, skip_last, every)
+    for part, whole in zip(chosen, state, strict=True):
+        np.testing.assert_array_equal(part, whole.numpy()[:, list(indices)].reshape(2 * len(indices), -1))
 
 
 def test_starts_hold_no_gradient() -> None:

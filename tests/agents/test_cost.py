@@ -24,6 +24,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "contrastive": {"representation": {"objective": "contrastive"}},
     "discounts": {"continuation": {"predict": True}},
     "no_value": {"behavior": {"value": "none"}},
+    "starts": {"behavior": {"start_every": 2}, "continuation": {"predict": True}},
     "target": {"behavior": {"target_rate": 0.1}},
     "discrete": {"discrete": True, "exploration": {"kind": "epsilon_greedy"}},
     "planet": {"behavior": {"kind": "planner", "candidates": 8, "iterations": 2, "top": 3}},

@@ -31,7 +31,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "behavior": {"bootstrap": "second_last"},
         "optimizer": {"weight_decay": 0.01},
     },
-    "target": {"behavior": {"target_rate": 0.1}},
+    "target": {"behavior": {"target_rate": 0.1, "start_every": 4}},
     "mixed_float16": {"precision": "mixed_float16"},
     "mixed_bfloat16": {"precision": "mixed_bfloat16"},
 }
