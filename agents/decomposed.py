@@ -31,7 +31,8 @@ class DecomposedTransition(keras.layers.Layer):
         self.stoch = kernel("stoch", stoch)
         self.action = kernel("action", action_size)
         self.bias = self.add_weight(name="bias", shape=(len(groups), 1, hidden), initializer="zeros")
-        self.gru = GRU(make, "transition_gru", hidden, settings.deterministic, stack=len(groups))
+        units, candidate = settings.deterministic, settings.candidate
+        self.gru = GRU(make, "transition_gru", hidden, units, len(groups), candidate)
 
     def action_share(self, action: tf.Tensor) -> tf.Tensor:
         """The part of each group's dense layer that comes from actions (..., A); (G, ..., hidden)."""

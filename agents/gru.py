@@ -6,9 +6,12 @@ import keras
 import tensorflow as tf
 from keras.initializers import Initializer
 
-from agents.layers import LayerFactory, add_weight
+from agents.layers import Activation, LayerFactory, add_weight
+from agents.settings import CandidateName
 
 GATES = 3  # update, reset, candidate
+# The activation of the candidate state; without one, the state is not bounded.
+CANDIDATES: dict[CandidateName, Activation] = {"tanh": tf.tanh, "linear": tf.identity}
 
 
 class GRU(keras.layers.Layer):
@@ -19,9 +22,18 @@ class GRU(keras.layers.Layer):
     for each gate avoids the passes over memory that splitting outputs and joining gradients would take.
     """
 
-    def __init__(self, make: LayerFactory, name: str, inputs: int, units: int, stack: int | None = None):
+    def __init__(
+        self,
+        make: LayerFactory,
+        name: str,
+        inputs: int,
+        units: int,
+        stack: int | None = None,
+        candidate: CandidateName = "tanh",
+    ):
         super().__init__(name=name)
         self.units = units
+        self._activation = CANDIDATES[candidate]
 
         def weight(part: str, rows: int, initializer: Callable[[str], Initializer]) -> keras.Variable:
             full = f"{name}/{part}"
@@ -41,5 +53,5 @@ class GRU(keras.layers.Layer):
         update, reset = (
             tf.sigmoid(tf.matmul(x, W[gate]) + tf.matmul(state, U[gate]) + (b[gate] + c[gate])) for gate in (0, 1)
         )
-        candidate = tf.tanh(tf.matmul(x, W[2]) + b[2] + reset * (tf.matmul(state, U[2]) + c[2]))
+        candidate = self._activation(tf.matmul(x, W[2]) + b[2] + reset * (tf.matmul(state, U[2]) + c[2]))
         return candidate + update * (state - candidate)

@@ -21,6 +21,7 @@ else:
     AgentName = Literal[tuple(AGENTS)]
 Count = Annotated[int, Field(ge=1)]
 ActivationName = Literal["elu", "relu", "swish", "leaky_relu"]
+CandidateName = Literal["tanh", "linear"]
 
 
 class DynamicsSettings(Group):
@@ -47,6 +48,10 @@ class DynamicsSettings(Group):
     hidden: int = Field(200, ge=1, description="Units of the prior's and the posterior's dense layers")
     activation: ActivationName = Field(
         "elu", description="Activation of the transition's, prior's and posterior's dense layers"
+    )
+    candidate: CandidateName = Field(
+        "tanh",
+        description="Activation of each GRU's candidate state; none (linear) in the sub-models of ED2's published code",
     )
     min_std: float = Field(0.1, ge=0, description="Lower bound of the stochastic state's standard deviation")
     free_nats: float = Field(3.0, ge=0, description="Free nats: KL in nats below which the model is not penalised")

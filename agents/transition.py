@@ -22,7 +22,7 @@ class Transition(keras.layers.Layer):
         self.stoch = make.dense("transition_stoch", stoch, hidden, use_bias=False, fan_in=inputs)
         self.action = make.dense("transition_action", action_size, hidden, fan_in=inputs)
         self._activation = ACTIVATIONS[settings.activation]
-        self.gru = GRU(make, "transition_gru", hidden, settings.deterministic)
+        self.gru = GRU(make, "transition_gru", hidden, settings.deterministic, candidate=settings.candidate)
 
     def action_share(self, action: tf.Tensor) -> tf.Tensor:
         """The part of the dense layer that comes from actions (..., A), an argument of `step`; (..., hidden)."""

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import tensorflow as tf
 
 from agents.gru import GRU
 from agents.layers import LayerFactory
+from agents.settings import CandidateName
 
 INPUTS, UNITS = 3, 4
 RANDOM = np.random.default_rng(0)
@@ -23,8 +26,12 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def test_step_is_the_papers_equations() -> None:
-    gru = GRU(LayerFactory(0), "gru", INPUTS, UNITS)
+CANDIDATES: dict[CandidateName, Callable[[np.ndarray], np.ndarray]] = {"tanh": np.tanh, "linear": lambda x: x}
+
+
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_step_is_the_papers_equations(candidate: CandidateName) -> None:
+    gru = GRU(LayerFactory(0), "gru", INPUTS, UNITS, candidate=candidate)
     randomize(gru)
     x, h = normal(2, INPUTS).numpy(), normal(2, UNITS).numpy()
     W, U, b, c = (
@@ -33,7 +40,7 @@ def test_step_is_the_papers_equations() -> None:
     xz, xr, xn = x @ W + b
     hz, hr, hn = h @ U + c
     z, r = sigmoid(xz + hz), sigmoid(xr + hr)
-    expected = z * h + (1 - z) * np.tanh(xn + r * hn)
+    expected = z * h + (1 - z) * CANDIDATES[candidate](xn + r * hn)
     np.testing.assert_allclose(gru.step(tf.constant(x), tf.constant(h)), expected, rtol=1e-5)
 
 
@@ -49,13 +56,14 @@ def test_step_is_that_of_keras_cell() -> None:
     np.testing.assert_allclose(gru.step(x, h), cell(x, [h])[0], rtol=1e-5, atol=1e-6)
 
 
-def test_stack_steps_each_unit_by_itself() -> None:
-    stack = GRU(LayerFactory(0), "gru", INPUTS, UNITS, stack=3)
+@pytest.mark.parametrize("candidate", CANDIDATES)
+def test_stack_steps_each_unit_by_itself(candidate: CandidateName) -> None:
+    stack = GRU(LayerFactory(0), "gru", INPUTS, UNITS, stack=3, candidate=candidate)
     randomize(stack)
     x, h = normal(3, 5, INPUTS), normal(5, UNITS)
     states = stack.step(x, h)
     for unit in range(3):
-        single = GRU(LayerFactory(0), "gru", INPUTS, UNITS)
+        single = GRU(LayerFactory(0), "gru", INPUTS, UNITS, candidate=candidate)
         for mine, theirs in zip(single.weights, stack.weights, strict=True):
             mine.assign(theirs[:, unit])
         np.testing.assert_allclose(states[unit], single.step(x[unit], h), rtol=1e-5, atol=1e-6)

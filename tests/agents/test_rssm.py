@@ -15,6 +15,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "rssm": {"kind": "rssm"},
     "ed2": {"kind": "ed2", "groups": [[1, 3], [0], [2]]},
     "swish": {"kind": "rssm", "activation": "swish"},
+    "linear": {"kind": "rssm", "candidate": "linear"},
 }
 
 
@@ -71,6 +72,21 @@ def test_observed_and_imagined_deterministic_states_agree(rssm: RSSM) -> None:
     imagined = rssm.img_step(state, action[:, 0], noise[:, 0])
     np.testing.assert_allclose(observed.deter[:, 0], imagined.deter, rtol=1e-5, atol=1e-6)
     assert not np.allclose(observed.stoch[:, 0], imagined.stoch)
+
+
+@pytest.mark.parametrize("kind", ["rssm", "ed2"])
+def test_candidate_of_every_gru_is_the_settings_choice(kind: str) -> None:
+    """With weights of zero but for the candidate's bias b: sigmoid(0) of the old state and of tanh(b), or of b."""
+    for name, expected in (("tanh", np.tanh(3)), ("linear", 3)):
+        settings = DynamicsSettings(**SETTINGS, **KINDS[kind], candidate=name)
+        model = RSSM(LayerFactory(0), settings, ACTIONS, EMBEDDING)
+        for weight in model.transition.gru.weights:
+            weight.assign(tf.zeros_like(weight))
+        bias = np.zeros(model.transition.gru.bias.shape)
+        bias[2] = 3
+        model.transition.gru.bias.assign(bias)
+        state = model.img_step(State(tf.ones((COUNT, 6)), normal(COUNT, 2)), normal(COUNT, ACTIONS), normal(COUNT, 2))
+        np.testing.assert_allclose(state.deter, np.full((COUNT, 6), 0.5 + 0.5 * expected), rtol=1e-6)
 
 
 def test_prior_is_two_dense_layers_of_the_deterministic_state(rssm: RSSM) -> None:
