@@ -13,7 +13,6 @@ from agents.layers import LayerFactory
 from agents.settings import AgentSettings
 
 HANDLED = "vectors, float32 (S,)"
-BOUND = 10.0  # standard deviations to which a standardised number is clipped
 
 
 def handles(spec: ArraySpec) -> bool:
@@ -47,9 +46,14 @@ class VectorEncoder(MLP):
             variable.assign(measured.astype(np.float32))
 
     def normalize(self, vector: tf.Tensor) -> tf.Tensor:
-        """Vectors (..., S) in units of the standard deviation, clipped."""
+        """Vectors (..., S) to symlog((vector - mean) / std), where symlog(x) = sign(x) ln(1 + |x|).
+
+        An agent becomes faster than random actions are, and the logarithm keeps such numbers in range; symlog is from
+        Hafner et al. 2023, equation 9.
+        """
         mean, std = self.statistics.values()
-        return tf.clip_by_value((vector - mean) / std, -BOUND, BOUND)
+        deviation = (vector - mean) / std
+        return tf.sign(deviation) * tf.math.log1p(tf.abs(deviation))
 
     def encode(self, vector: tf.Tensor) -> tf.Tensor:
         """Normalised vectors (..., S) to embeddings (..., size), float32."""
