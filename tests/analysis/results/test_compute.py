@@ -38,7 +38,7 @@ def _run(hours: float, steps: float = 7200, scale: float = 1) -> list[tuple[floa
 def test_costs_are_means_over_seeds_of_each_runs_own() -> None:
     found = compute(_scores(("a", "x", 0, _run(1)), ("a", "x", 1, _run(2, scale=3))))
     assert list(found) == COLUMNS
-    # 7200 steps in one hour are 2 a second and 1e6 / 7200 hours a million; in two hours 1, and twice as many.
+    # 7200 steps in one hour are 2 per second and 1e6 / 7200 hours per million; in two hours 1, and twice as many.
     expected = ["a", "x", 2, 1.5, 1.5e6 / 7200, (40 + 120) / 2, 10e9, 1440]
     assert found.to_numpy().tolist() == [pytest.approx(expected)]
 
