@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.errors import AnalysisError
 from analysis.settings import AnalysisSettings
 from common.errors import UserError
 
@@ -31,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
-    except (AnalysisError, UserError, OSError) as error:
+    except (UserError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
@@ -103,7 +102,7 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         )
         scores = select(scores, selection(arguments.only))
     if scores.runs.empty and any(discoveries.values()):
-        raise AnalysisError("the sources have only discoveries of SD2, which are shown with scores: add scores")
+        raise UserError("the sources have only discoveries of SD2, which are shown with scores: add scores")
     for path in arguments.export:
         export.write(scores, settings.metric, path)
     relations = joined({each.name: renamed(_relations(each), each.name, scores.renamed) for each in suites.values()})
@@ -181,7 +180,7 @@ def _settings(suites: Collection["Suite"], arguments: argparse.Namespace) -> Ana
     """The suites' settings, overridden by the command line.
 
     Raises:
-        AnalysisError: Suites differ in a setting that the command line does not set, or a value is not allowed.
+        UserError: Suites differ in a setting that the command line does not set, or a value is not allowed.
     """
     from pydantic import ValidationError
 
@@ -192,14 +191,14 @@ def _settings(suites: Collection["Suite"], arguments: argparse.Namespace) -> Ana
         for name, value in suite.analysis.model_dump().items():
             if own.setdefault(name, value) != value and name not in given:
                 flag = f"--{name.replace('_', '-')}"
-                raise AnalysisError(f"suites differ in analysis.{name}, {own[name]} and {value}: choose with {flag}")
+                raise UserError(f"suites differ in analysis.{name}, {own[name]} and {value}: choose with {flag}")
     try:
         return AnalysisSettings.model_validate(own | given)
     except ValidationError as error:
         field, wrong = error.errors()[0]["loc"][0], error.errors()[0]["input"]
         messages = [each["msg"].removeprefix("Value error, ") for each in error.errors() if each["loc"][0] == field]
         message = " or ".join(text[0].lower() + text[1:] for text in messages)
-        raise AnalysisError(f"--{str(field).replace('_', '-')} {wrong}: {message}") from None
+        raise UserError(f"--{str(field).replace('_', '-')} {wrong}: {message}") from None
 
 
 if __name__ == "__main__":

@@ -5,16 +5,16 @@ import json
 import math
 from pathlib import Path
 
-from analysis.errors import AnalysisError
 from analysis.scores import RUN, Scores
 from common import files
+from common.errors import UserError
 
 
 def write(scores: Scores, metric: str, path: Path) -> None:
     """Writes the scores to a file in the format of its ending.
 
     Raises:
-        AnalysisError: The ending is not .parquet, .csv, .csv.gz, .json or .json.gz.
+        UserError: The ending is not .parquet, .csv, .csv.gz, .json or .json.gz.
     """
     name = path.name.lower()
     plain = name.removesuffix(".gz")
@@ -25,7 +25,7 @@ def write(scores: Scores, metric: str, path: Path) -> None:
     elif plain.endswith(".json"):
         content = to_score_file(scores, metric)
     else:
-        raise AnalysisError(f"{path}: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz")
+        raise UserError(f"{path}: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz")
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_bytes(path, content if plain == name else gzip.compress(content, mtime=0))
 

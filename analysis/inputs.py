@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 import pandas as pd
 
 from analysis import scoring
-from analysis.errors import AnalysisError
 from analysis.figures.style import Look, looks, shaded
 from analysis.published import Published
 from analysis.relations import Relations
 from analysis.result import Plot
 from analysis.scores import Scores, usable
 from analysis.settings import AnalysisSettings
+from common.errors import UserError
 
 T = TypeVar("T")
 
@@ -50,11 +50,11 @@ class Inputs:
         """The usable evaluations, from `scores.usable`, by task and then in the order of the variants.
 
         Raises:
-            AnalysisError: No evaluation is usable.
+            UserError: No evaluation is usable.
         """
         table = self.ordered(usable(self.scores, self.settings.metric))
         if table.empty:
-            raise AnalysisError(
+            raise UserError(
                 f"{self.scores.source}: no evaluation with a finite {self.settings.metric} in any of "
                 f"{len(self.scores.runs)} runs"
             )

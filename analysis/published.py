@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
-from analysis.errors import AnalysisError
+from common.errors import UserError
 from common.text import nearest
 
 FOLDER = Path(__file__).parents[1] / "results" / "published"
@@ -60,7 +60,7 @@ def read_published(names: Sequence[str]) -> list[Published]:
             column `task` and one column per method, empty where a method was not measured.
 
     Raises:
-        AnalysisError: A name is unknown, or a file is malformed.
+        UserError: A name is unknown, or a file is malformed.
     """
     methods: list[Published] = []
     for name in names:
@@ -72,7 +72,7 @@ def read_published(names: Sequence[str]) -> list[Published]:
             methods.append(_read_object(FOLDER / f"{name}.json"))
         else:
             near = nearest(name, known)
-            raise AnalysisError(
+            raise UserError(
                 f"no published scores named {name!r} in {FOLDER}; there are {', '.join(known) or 'none'}; a "
                 f".json or .csv file is also accepted." + (f" Did you mean {near!r}?" if near else "")
             )
@@ -83,11 +83,11 @@ def _read_object(path: Path) -> Published:
     try:
         return TypeAdapter(Published).validate_json(path.read_bytes())
     except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise AnalysisError(f"{path}: {where}: {first['msg']}") from None
+        raise UserError(f"{path}: {where}: {first['msg']}") from None
 
 
 def _read_table(path: Path) -> list[Published]:
@@ -95,17 +95,17 @@ def _read_table(path: Path) -> list[Published]:
     try:
         table = pd.read_csv(path)
     except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror}; {expected}") from None
+        raise UserError(f"{path}: cannot be read: {error.strerror}; {expected}") from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise AnalysisError(f"{path}: not CSV ({error}); {expected}") from None
+        raise UserError(f"{path}: not CSV ({error}); {expected}") from None
     if "task" not in table or len(table.columns) < 2:
-        raise AnalysisError(f"{path}: has the columns {', '.join(map(str, table.columns))}; {expected}")
+        raise UserError(f"{path}: has the columns {', '.join(map(str, table.columns))}; {expected}")
     if doubled := sorted(set(table["task"][table["task"].duplicated()])):
-        raise AnalysisError(f"{path}: two rows of {doubled[0]}; each task has one row")
+        raise UserError(f"{path}: two rows of {doubled[0]}; each task has one row")
     methods = []
     for method in table.columns.drop("task"):
         if not pd.api.types.is_numeric_dtype(table[method]):
-            raise AnalysisError(f"{path}: the column {method} has values that are not numbers; {expected}")
+            raise UserError(f"{path}: the column {method} has values that are not numbers; {expected}")
         scores = table.set_index("task")[method].dropna()
         methods.append(
             Published(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from analysis.errors import AnalysisError
+from common.errors import UserError
 from common.text import nearest
 
 FILE = Path(__file__).parents[1] / "results" / "published" / "references" / "atari.json"
@@ -53,7 +53,7 @@ def read_scales(path: Path) -> dict[str, Scale]:
     """Task -> scale, from a CSV file with the columns task, low and high; other columns are ignored.
 
     Raises:
-        AnalysisError: The file cannot be read or lacks a column; a task has two lines; low and high are equal or not
+        UserError: The file cannot be read or lacks a column; a task has two lines; low and high are equal or not
             finite.
     """
     try:
@@ -64,7 +64,7 @@ def read_scales(path: Path) -> dict[str, Scale]:
         near = nearest(path.name, [other.name for other in path.parent.glob("*.csv")])
         hint = f"; did you mean {path.parent / near}?" if near and near != path.name else ""
         reason = error.strerror if isinstance(error, OSError) else error
-        raise AnalysisError(
+        raise UserError(
             f"normalization {path}: cannot be read ({reason}); expected a CSV file with the columns task, low, high"
             + hint
         ) from error
@@ -72,17 +72,17 @@ def read_scales(path: Path) -> dict[str, Scale]:
         if column not in columns:
             near = nearest(column, columns)
             hint = f"; did you mean {near}?" if near else ""
-            raise AnalysisError(
+            raise UserError(
                 f"normalization {path}: no column {column}; its columns are {', '.join(columns) or 'none'}{hint}"
             )
     scales: dict[str, Scale] = {}
     for number, line in enumerate(lines, 2):
         where, task = f"normalization {path}, line {number}", (line["task"] or "").strip()
         if task in scales:
-            raise AnalysisError(f"{where}: second line of {task}; each task has one line")
+            raise UserError(f"{where}: second line of {task}; each task has one line")
         scales[task] = Scale(_number(line, "low", where), _number(line, "high", where))
         if scales[task].low == scales[task].high:
-            raise AnalysisError(
+            raise UserError(
                 f"{where}: low and high of {task} are both {scales[task].low:g}; the returns that count as 0 "
                 "and as 1 must differ"
             )
@@ -96,5 +96,5 @@ def _number(line: Mapping[str, str | None], column: str, where: str) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise AnalysisError(f"{where}: {column} of {line['task']} is {text or 'empty'}; expected a finite number")
+        raise UserError(f"{where}: {column} of {line['task']} is {text or 'empty'}; expected a finite number")
     return number

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
-from analysis.errors import AnalysisError
+from common.errors import UserError
 from common.text import nearest
 
 Array = NDArray[np.float64]
@@ -184,14 +184,14 @@ def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
         only: `task`, `variant` or `seed` -> names or comma-separated shell patterns of the runs to keep.
 
     Raises:
-        AnalysisError: A selector is unknown, or a pattern matches nothing.
+        UserError: A selector is unknown, or a pattern matches nothing.
     """
     kept = {"table": scores.table, "runs": scores.runs}
     for selector, wanted in only.items():
         if selector not in RUN:
             near = nearest(selector, RUN)
             hint = f". Did you mean {near}?" if near else ""
-            raise AnalysisError(f"--only: unknown selector {selector}; allowed: {', '.join(RUN)}{hint}")
+            raise UserError(f"--only: unknown selector {selector}; allowed: {', '.join(RUN)}{hint}")
         names = list(dict.fromkeys(scores.runs[selector].astype(str)))
         chosen = {name for entry in wanted for name in _matching(entry, names, selector)}
         kept = {name: frame[frame[selector].astype(str).isin(chosen)] for name, frame in kept.items()}
@@ -251,7 +251,7 @@ def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
         if not matches:
             near = nearest(pattern, names)
             hint = f" Did you mean {near!r}?" if near else ""
-            raise AnalysisError(f"--only {selector}={pattern}: no such {selector}; there are {', '.join(names)}.{hint}")
+            raise UserError(f"--only {selector}={pattern}: no such {selector}; there are {', '.join(names)}.{hint}")
         found += matches
     return found
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.bootstrap import BAND_REPETITIONS
-from analysis.errors import AnalysisError
 from analysis.paths import shown
 from analysis.references import Scale, read_scales, references
 from analysis.scores import RUN
 from analysis.settings import AnalysisSettings
+from common.errors import UserError
 from common.text import nearest
 from envs.registry import best_return
 
@@ -63,7 +63,7 @@ def scale(task: str, settings: AnalysisSettings) -> Scale | None:
     """The scale of a task: 0 to its best return, random play to a human, or from a file; None if unknown.
 
     Raises:
-        AnalysisError: The file of scales is malformed.
+        UserError: The file of scales is malformed.
     """
     if settings.normalization.endswith(".csv"):
         return read_scales(Path(settings.normalization)).get(task)
@@ -83,14 +83,14 @@ def normalize(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """The rows with normalised returns; tasks without a known scale are left out.
 
     Raises:
-        AnalysisError: No task has a known scale, or the file of scales is malformed.
+        UserError: No task has a known scale, or the file of scales is malformed.
     """
     if settings.normalization == "none":
         return finals
     tasks = finals["task"].drop_duplicates().sort_values()
     known = {task: ends for task in tasks if (ends := scale(task, settings))}
     if not known:
-        raise AnalysisError(_unknown(list(tasks), settings))
+        raise UserError(_unknown(list(tasks), settings))
     finals = finals[finals["task"].isin(known)]
     low = finals["task"].map({task: ends.low for task, ends in known.items()})
     high = finals["task"].map({task: ends.high for task, ends in known.items()})

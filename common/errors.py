@@ -1,5 +1,5 @@
-"""The error raised for a user's mistake."""
+"""The error for what a user can mend: a mistake, or data that cannot be used."""
 
 
 class UserError(Exception):
-    """A mistake of the user; the command line prints it without a traceback and exits with 2."""
+    """What a user can mend; the command line prints the message without a traceback and exits with 2."""

@@ -44,6 +44,6 @@ def make(inputs: Inputs) -> list[Result]:
     """All results for which the inputs have data.
 
     Raises:
-        AnalysisError: No run has an evaluation, or the settings do not fit the data.
+        UserError: No run has an evaluation, or the settings do not fit the data.
     """
     return [found for result in RESULTS if (found := result(inputs))]

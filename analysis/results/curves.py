@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis import bootstrap, scoring, series
-from analysis.errors import AnalysisError
 from analysis.figures import panels
 from analysis.figures.lines import X_TITLES, lines
 from analysis.figures.style import Look, handle, styled, titled
@@ -22,6 +21,7 @@ from analysis.results import captions
 from analysis.series import Series
 from analysis.settings import AnalysisSettings
 from analysis.statistics import PAIR, mean_interval
+from common.errors import UserError
 
 Array = NDArray[np.float64]
 Axis = Literal["steps", "hours"]
@@ -45,11 +45,11 @@ def numbers(inputs: Inputs) -> pd.DataFrame:
     """The curves of all variants.
 
     Raises:
-        AnalysisError: The x axis is hours, and no run logged them.
+        UserError: The x axis is hours, and no run logged them.
     """
     found = curves(inputs.evaluations, inputs.settings)
     if found.empty:
-        raise AnalysisError(f"{inputs.scores.source}: no run has logged its hours of training: use --x steps")
+        raise UserError(f"{inputs.scores.source}: no run has logged its hours of training: use --x steps")
     return found
 
 

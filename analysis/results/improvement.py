@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from analysis import bootstrap
-from analysis.errors import AnalysisError
 from analysis.figures import panels
 from analysis.figures.marks import NAMES, marks, rows
 from analysis.figures.style import LARGE, ONE, Look, styled, wrapped
@@ -19,6 +18,7 @@ from analysis.results import captions
 from analysis.settings import AnalysisSettings
 from analysis.statistics import score_matrix
 from analysis.tables import Grid, Table
+from common.errors import UserError
 from common.text import nearest
 
 Array = NDArray[np.float64]
@@ -70,12 +70,12 @@ def improvement(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFram
         either has a single run per task.
 
     Raises:
-        AnalysisError: No run of the reference has a score.
+        UserError: No run of the reference has a score.
     """
     runs_of = {str(variant): runs for variant, runs in finals.groupby("variant", sort=False)}
     reference = settings.reference or next(iter(runs_of))
     if reference not in runs_of:
-        raise AnalysisError(_unknown(reference, list(runs_of)))
+        raise UserError(_unknown(reference, list(runs_of)))
     rows = []
     for variant, runs in runs_of.items():
         tasks = sorted(set(runs["task"]) & set(runs_of[reference]["task"]))

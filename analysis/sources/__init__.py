@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from analysis.errors import AnalysisError
 from analysis.scores import Scores
 from analysis.sources.layout import EVENTS, METRICS
 from analysis.sources.run_folders import read_expected, read_folder
 from analysis.sources.score_files import read_score_file
 from analysis.sources.tables import read_table
+from common.errors import UserError
 from common.text import nearest
 
 __all__ = ["read", "read_expected"]
@@ -29,7 +29,7 @@ def read(path: Path, metric: str) -> Scores:
         metric: The analysed metric.
 
     Raises:
-        AnalysisError: The source is unsupported or broken, or lacks the metric.
+        UserError: The source is unsupported or broken, or lacks the metric.
     """
     if path.is_dir():
         return read_folder(path, metric)
@@ -37,7 +37,7 @@ def read(path: Path, metric: str) -> Scores:
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         near = nearest(path.name, names)
         hint = f"; did you mean {path.with_name(near)}?" if near else f"; {SUPPORTED}"
-        raise AnalysisError(f"{path}: no such file or folder{hint}")
+        raise UserError(f"{path}: no such file or folder{hint}")
     if path.name == METRICS or EVENTS in path.name:
         return read_folder(path.parent, metric)
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"][-1:]
@@ -47,4 +47,4 @@ def read(path: Path, metric: str) -> Scores:
         return read_table(path, metric)
     if endings == [".json"] or start[:1] in (b"[", b"{") or start.startswith(b"\x1f\x8b"):
         return read_score_file(path, metric)
-    raise AnalysisError(f"{path}: unknown format; {SUPPORTED}")
+    raise UserError(f"{path}: unknown format; {SUPPORTED}")

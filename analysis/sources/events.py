@@ -15,9 +15,9 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.util.tensor_util import make_ndarray
 
-from analysis.errors import AnalysisError
 from analysis.scores import HOURS, Run, by_metric
 from analysis.sources.layout import EVENTS
+from common.errors import UserError
 
 HEADER = struct.Struct("<QI")  # of an event: its length and the checksum of the length
 FOOTER = 4  # bytes after an event: its checksum
@@ -47,7 +47,7 @@ def read_run(folder: str) -> Run:
     As in TensorBoard, the start of a session drops all scalars from its step on.
 
     Raises:
-        AnalysisError: A file cannot be opened.
+        UserError: A file cannot be opened.
     """
     files = sorted((_first_time(path), path) for path in _paths(folder))
     kept: list[Scalar] = []
@@ -109,12 +109,12 @@ def _events(path: Path) -> Iterator[Event]:
 
     Raises:
         TornError: At the end of a torn file.
-        AnalysisError: The file cannot be opened.
+        UserError: The file cannot be opened.
     """
     try:
         file = path.open("rb")
     except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     with file:
         for _, length, head in _payloads(file, LARGEST):
             if length <= LARGEST and (event := _parsed(head)):

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from analysis.errors import AnalysisError
+from common.errors import UserError
 
 LARGEST_SEED = 2**53  # floats represent integers exactly up to here
 
@@ -30,9 +30,9 @@ def seed(value: object, where: str) -> int:
     """A seed as an integer, from an integer, a whole float or digits as text.
 
     Raises:
-        AnalysisError: The seed is negative or anything else.
+        UserError: The seed is negative or anything else.
     """
     found = number(int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value)
     if not found.is_integer() or not 0 <= found < LARGEST_SEED:
-        raise AnalysisError(f"{where}: the seed must be an integer from 0 on, not {value!r}")
+        raise UserError(f"{where}: the seed must be an integer from 0 on, not {value!r}")
     return int(found)

@@ -9,18 +9,18 @@ from typing import Any
 
 import yaml
 
-from analysis.errors import AnalysisError
 from analysis.scores import Run
 from analysis.sources.fields import number
 from analysis.sources.layout import METRICS
 from analysis.sources.metrics import parse
+from common.errors import UserError
 
 
 def read_run(folder: str) -> Run:
     """The content of a run folder; malformed or torn records are ignored.
 
     Raises:
-        AnalysisError: The metrics cannot be opened.
+        UserError: The metrics cannot be opened.
     """
     values, torn = parse(_bytes(Path(folder) / METRICS))
     return Run({"folder": folder, **_records(folder), "torn": torn}, values)
@@ -32,7 +32,7 @@ def _bytes(path: Path) -> bytes:
     except FileNotFoundError:
         return b""
     except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror}") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _records(folder: str) -> dict[str, Any]:

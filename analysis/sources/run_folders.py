@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.errors import AnalysisError
 from analysis.paths import shown
 from analysis.scores import ExpectedRun, Run, Scores, from_runs
 from analysis.sources import events, records
 from analysis.sources.layout import Place, find, has_events_only, is_run, normal
+from common.errors import UserError
 from common.text import nearest
 
 LISTED = 20  # names of metrics in a message
@@ -23,7 +23,7 @@ def read_expected(expected: Sequence[ExpectedRun], suite: str, root: Path, metri
         metric: The analysed metric.
 
     Raises:
-        AnalysisError: The runs log other metrics, but not this one.
+        UserError: The runs log other metrics, but not this one.
     """
     places = [Place(suite, run.task, run.variant, run.seed, normal(run.folder)) for run in expected]
     runs = [
@@ -43,11 +43,11 @@ def read_folder(root: Path, metric: str) -> Scores:
     """Reads all runs in a folder: one run, or the runs of one or several suites; see `layout.find`.
 
     Raises:
-        AnalysisError: There are no runs, or they log other metrics, but not this one.
+        UserError: There are no runs, or they log other metrics, but not this one.
     """
     places = find(root)
     if not places:
-        raise AnalysisError(
+        raise UserError(
             f"{root}: no runs; expected folders <task>/<variant>/<seed> in it or in its folders, with a number as seed "
             "and metrics.jsonl or TensorBoard event files"
         )
@@ -70,7 +70,7 @@ def _require(metric: str, runs: Sequence[Run], source: str) -> None:
     if found and metric not in found:
         near = nearest(metric, found, cutoff=0)
         others = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
-        raise AnalysisError(
+        raise UserError(
             f"{source}: no run has logged {metric!r} yet; there are {', '.join(found[:LISTED])}{others}. "
             f"Select another with --metric NAME; the nearest is {near}"
         )

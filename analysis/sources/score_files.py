@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.errors import AnalysisError
 from analysis.scores import Points, Run, Scores, from_runs
 from analysis.sources.fields import is_name, is_number, number, seed
+from common.errors import UserError
 
 EXPECTED = (
     "a score file is a JSON list of {task, method, seed, xs, ys}, plain or gzip; "
@@ -28,7 +28,7 @@ def read_score_file(path: Path, metric: str) -> Scores:
         metric: The name of its values.
 
     Raises:
-        AnalysisError: The file cannot be read or is malformed, or two entries are the same run.
+        UserError: The file cannot be read or is malformed, or two entries are the same run.
     """
     content = _content(path)
     if isinstance(content, dict):
@@ -36,7 +36,7 @@ def read_score_file(path: Path, metric: str) -> Scores:
     elif isinstance(content, list):
         runs = list(_entries(path, content, metric))
     else:
-        raise AnalysisError(f"{path}: contains {type(content).__name__}; {EXPECTED}")
+        raise UserError(f"{path}: contains {type(content).__name__}; {EXPECTED}")
     return from_runs(runs, path.name)
 
 
@@ -45,9 +45,9 @@ def _content(path: Path) -> object:
         raw = path.read_bytes()
         return json.loads(gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw)
     except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}; {EXPECTED}") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}; {EXPECTED}") from error
     except (ValueError, EOFError, RecursionError, zlib.error) as error:
-        raise AnalysisError(f"{path}: not JSON ({error}); {EXPECTED}") from error
+        raise UserError(f"{path}: not JSON ({error}); {EXPECTED}") from error
 
 
 def _entries(path: Path, content: list[Any], metric: str) -> Iterator[Run]:
@@ -55,24 +55,24 @@ def _entries(path: Path, content: list[Any], metric: str) -> Iterator[Run]:
     for index, entry in enumerate(content):
         where = f"{path}: entry {index}"
         if not isinstance(entry, dict):
-            raise AnalysisError(f"{where} is {type(entry).__name__}, not an object; {EXPECTED}")
+            raise UserError(f"{where} is {type(entry).__name__}, not an object; {EXPECTED}")
         if absent := [key for key in ("task", "method", "seed", "xs", "ys") if key not in entry]:
-            raise AnalysisError(f"{where} lacks {', '.join(absent)}; {EXPECTED}")
+            raise UserError(f"{where} lacks {', '.join(absent)}; {EXPECTED}")
         xs, ys = entry["xs"], entry["ys"]
         if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
-            raise AnalysisError(f"{where}: xs and ys must be lists of the same length")
+            raise UserError(f"{where}: xs and ys must be lists of the same length")
         steps = [number(x) for x in xs]
         if not all(map(math.isfinite, steps)):
-            raise AnalysisError(f"{where}: xs must be finite numbers, the environment steps")
+            raise UserError(f"{where}: xs must be finite numbers, the environment steps")
         if not all(y is None or is_number(y) for y in ys):
-            raise AnalysisError(f"{where}: ys must be numbers, the returns, or null")
+            raise UserError(f"{where}: ys must be numbers, the returns, or null")
         for key in ("task", "method"):
             if not is_name(entry[key]):
-                raise AnalysisError(f"{where}: the {key} must be a name, not {entry[key]!r}")
+                raise UserError(f"{where}: the {key} must be a name, not {entry[key]!r}")
         run = _run(path, entry["task"], entry["method"], seed(entry["seed"], where), metric, steps, map(number, ys))
         name = (run.about["task"], run.about["variant"], run.about["seed"])
         if name in names:
-            raise AnalysisError(
+            raise UserError(
                 f"{where}: second entry of task {name[0]}, method {name[1]}, seed {name[2]}; each run has one entry"
             )
         names.add(name)
@@ -82,14 +82,14 @@ def _entries(path: Path, content: list[Any], metric: str) -> Iterator[Run]:
 def _published(path: Path, content: Mapping[str, Any], metric: str) -> Iterator[Run]:
     method, steps, scores = (content.get(key) for key in ("method", "steps", "scores"))
     if not is_name(method):
-        raise AnalysisError(f"{path}: the method must be a name, not {method!r}; {EXPECTED}")
+        raise UserError(f"{path}: the method must be a name, not {method!r}; {EXPECTED}")
     if not math.isfinite(number(steps)):
-        raise AnalysisError(f"{path}: steps must be a number, the environment steps, not {steps!r}; {EXPECTED}")
+        raise UserError(f"{path}: steps must be a number, the environment steps, not {steps!r}; {EXPECTED}")
     if not isinstance(scores, dict):
-        raise AnalysisError(f"{path}: scores must be an object {{task: score}}, not {scores!r}; {EXPECTED}")
+        raise UserError(f"{path}: scores must be an object {{task: score}}, not {scores!r}; {EXPECTED}")
     for task, score in scores.items():
         if not is_name(task) or not (score is None or is_number(score)):
-            raise AnalysisError(f"{path}: scores must map tasks to numbers, not {task!r}: {score!r}")
+            raise UserError(f"{path}: scores must map tasks to numbers, not {task!r}: {score!r}")
         yield _run(path, task, str(method), 0, metric, [number(steps)], [number(score)])
 
 

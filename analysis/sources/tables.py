@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from analysis.errors import AnalysisError
 from analysis.scores import Scores, from_table
 from analysis.sources.fields import LARGEST_SEED, is_name
 from analysis.sources.score_files import stem
+from common.errors import UserError
 from common.text import nearest
 
 NAME = pa.dictionary(pa.int32(), pa.string())
@@ -45,13 +45,13 @@ def read_table(path: Path, metric: str) -> Scores:
         metric: The analysed metric, and the metric of all values if there is no column metric.
 
     Raises:
-        AnalysisError: The file cannot be read, lacks a column, or has an invalid number or name.
+        UserError: The file cannot be read, lacks a column, or has an invalid number or name.
     """
     try:
         raw = path.read_bytes()
         first, table = (1, _parquet(raw, path)) if raw.startswith(b"PAR1") else (2, _csv(raw, path))
     except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
     frame = table.to_pandas()
     for name in ("task", "variant", "suite", "metric"):
         if name in frame:
@@ -63,7 +63,7 @@ def read_table(path: Path, metric: str) -> Scores:
         if not right.all():
             row = int(np.argmin(right))
             meaning = "an integer from 0 on" if name == "seed" else "a finite number"
-            raise AnalysisError(f"{path}: row {row + first}: {name} must be {meaning}, not {frame[name][row]}")
+            raise UserError(f"{path}: row {row + first}: {name} must be {meaning}, not {frame[name][row]}")
     if "metric" in frame:
         _check_metric(frame["metric"], metric, path)
     absent = {"suite": stem(path), "metric": metric, "episodes": np.nan}
@@ -74,7 +74,7 @@ def _parquet(raw: bytes, path: Path) -> pa.Table:
     try:
         table = pa.parquet.read_table(pa.BufferReader(raw))
     except (pa.ArrowException, OSError) as error:
-        raise AnalysisError(f"{path}: not Parquet: {error}") from error
+        raise UserError(f"{path}: not Parquet: {error}") from error
     columns = {}
     for column, (name, dtype) in _columns(table.column_names, path).items():
         try:
@@ -82,7 +82,7 @@ def _parquet(raw: bytes, path: Path) -> pa.Table:
                 table[column].cast(pa.string()).dictionary_encode() if dtype == NAME else table[column].cast(dtype)
             )
         except pa.ArrowException as error:
-            raise AnalysisError(
+            raise UserError(
                 f"{path}: column {column} has the type {table[column].type}, which does not fit {name}: {error}"
             ) from error
     return pa.table(columns)
@@ -93,7 +93,7 @@ def _csv(raw: bytes, path: Path) -> pa.Table:
         raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
         header = next(csv.reader(io.StringIO(raw.partition(b"\n")[0].decode("utf-8-sig"))), [])
     except (EOFError, zlib.error, OSError, ValueError) as error:
-        raise AnalysisError(f"{path}: cannot be read as CSV: {error}; {EXPECTED}") from error
+        raise UserError(f"{path}: cannot be read as CSV: {error}; {EXPECTED}") from error
     columns = _columns(header, path)
     try:
         table = pa.csv.read_csv(
@@ -108,7 +108,7 @@ def _csv(raw: bytes, path: Path) -> pa.Table:
         )
     except pa.ArrowException as error:
         message = re.sub(r"In CSV column #(\d+)", lambda match: f"column {header[int(match[1])]}", str(error))
-        raise AnalysisError(f"{path}: {message}; {EXPECTED}") from error
+        raise UserError(f"{path}: {message}; {EXPECTED}") from error
     return table.rename_columns([name for name, _ in columns.values()])
 
 
@@ -122,7 +122,7 @@ def _columns(found: Sequence[str], path: Path) -> dict[str, tuple[str, pa.DataTy
         elif name in REQUIRED:
             near = nearest(name, found)
             hint = f" Did you mean {near!r}?" if near else ""
-            raise AnalysisError(f"{path}: no column {name}; there are {', '.join(found) or 'none'}.{hint} {EXPECTED}")
+            raise UserError(f"{path}: no column {name}; there are {', '.join(found) or 'none'}.{hint} {EXPECTED}")
     return columns
 
 
@@ -130,14 +130,14 @@ def _check_names(column: pd.Series, path: Path, first: int) -> None:
     wrong = [name for name in column.cat.categories if not is_name(name)]
     rows = np.flatnonzero(column.isna() | column.isin(wrong))
     if rows.size:
-        raise AnalysisError(f"{path}: row {rows[0] + first}: {column.name} must be a name, not {column[rows[0]]!r}")
+        raise UserError(f"{path}: row {rows[0] + first}: {column.name} must be a name, not {column[rows[0]]!r}")
 
 
 def _check_metric(column: pd.Series, metric: str, path: Path) -> None:
     found = list(column.cat.categories)
     if found and metric not in found:
         near = nearest(metric, found, cutoff=0)
-        raise AnalysisError(
+        raise UserError(
             f"{path}: no values of {metric!r}; there are {', '.join(found)}. "
             f"Select another with --metric NAME; the nearest is {near}"
         )

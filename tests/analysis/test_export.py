@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis import export
-from analysis.errors import AnalysisError
 from analysis.scores import Run, Scores, by_metric, from_runs, usable, usable_model_errors
 from analysis.sources import read
 from analysis.sources.fields import is_name
+from common.errors import UserError
 from tests.analysis.conftest import as_scores, entries, with_model_errors
 
 METRIC = "eval/return"
@@ -100,7 +100,5 @@ def test_every_metric_of_a_run_is_exported(ending: str, tmp_path: Path) -> None:
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(
-        AnalysisError, match=r"a.xlsx: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz"
-    ):
+    with pytest.raises(UserError, match=r"a.xlsx: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz"):
         export.write(as_scores([]), METRIC, tmp_path / "a.xlsx")

@@ -4,8 +4,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.errors import AnalysisError
 from analysis.published import FOLDER, published_names, read_published
+from common.errors import UserError
 from envs.registry import TASKS
 
 # The averages that the table prints, over the tasks of each method.
@@ -42,13 +42,13 @@ def test_ball_in_cup_has_two_names() -> None:
 
 
 def test_unknown_method_names_the_nearest() -> None:
-    with pytest.raises(AnalysisError, match=r"'plannet'.*a3c, d4pg, dreamer, planet.*mean 'planet'"):
+    with pytest.raises(UserError, match=r"'plannet'.*a3c, d4pg, dreamer, planet.*mean 'planet'"):
         read_published(["plannet"])
 
 
 def test_no_methods_at_all_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("analysis.published.FOLDER", tmp_path / "nowhere")
-    with pytest.raises(AnalysisError, match=r"'dreamer'.*there are none; a .json"):
+    with pytest.raises(UserError, match=r"'dreamer'.*there are none; a .json"):
         read_published(["dreamer"])
 
 
@@ -67,9 +67,9 @@ def test_wrong_file_is_explained(
     (tmp_path / "own.json").write_text(json.dumps(whole | change))
     (tmp_path / "torn.json").write_text("{")
     monkeypatch.setattr("analysis.published.FOLDER", tmp_path)
-    with pytest.raises(AnalysisError, match=rf"own\.json: {expected}"):
+    with pytest.raises(UserError, match=rf"own\.json: {expected}"):
         read_published(["own"])
-    with pytest.raises(AnalysisError, match=r"torn\.json: the file: Invalid JSON"):
+    with pytest.raises(UserError, match=r"torn\.json: the file: Invalid JSON"):
         read_published(["torn"])
 
 
@@ -100,5 +100,5 @@ def test_wrong_table_is_explained(text: str | None, expected: str, tmp_path: Pat
     path = tmp_path / "table.csv"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(AnalysisError, match=rf"table\.csv: {expected}"):
+    with pytest.raises(UserError, match=rf"table\.csv: {expected}"):
         read_published([str(path)])

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.errors import AnalysisError
 from analysis.scores import MODEL_ERRORS, RUN, Run, by_metric, from_runs, join, select, usable, usable_model_errors
+from common.errors import UserError
 from tests.analysis.conftest import as_scores, entries, with_model_errors
 
 CURVES = entries(["dmc_walker_walk", "dmc_hopper_hop"], ["dreamer", "no_value"], seeds=2)
@@ -102,7 +102,7 @@ def test_runs_are_selected_by_names_and_patterns() -> None:
     assert len(chosen.table) == 2 * 20
     assert len(select(scores, {"variant": ["dreamer,no_*"]}).runs) == 8
     assert select(scores, {}).table.equals(scores.table)
-    with pytest.raises(AnalysisError, match=r"--only variant=dremer: no such variant.* Did you mean 'dreamer'\?"):
+    with pytest.raises(UserError, match=r"--only variant=dremer: no such variant.* Did you mean 'dreamer'\?"):
         select(scores, {"variant": ["dremer"]})
-    with pytest.raises(AnalysisError, match=r"unknown selector tsk.* Did you mean task\?"):
+    with pytest.raises(UserError, match=r"unknown selector tsk.* Did you mean task\?"):
         select(scores, {"tsk": ["a"]})

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.errors import AnalysisError
 from analysis.references import Scale, references
 from analysis.scores import usable
 from analysis.scoring import describe, final_scores, normalize, scale
 from analysis.settings import AnalysisSettings
+from common.errors import UserError
 from envs import toy
 from envs.registry import FAMILIES
 from tests.analysis.conftest import Entry, as_scores, entries
@@ -76,7 +76,7 @@ def test_normalisation_divides_by_the_best_return_of_the_task() -> None:
     runs = pd.DataFrame({"task": ["dmc_walker_walk", "toy_reach_2", "toy_grid"], "score": [500.0, 50.0, 10.0]})
     assert normalize(runs, AnalysisSettings())["score"].tolist() == [0.5, 0.25]
     assert normalize(runs, AnalysisSettings(normalization="none"))["score"].tolist() == [500.0, 50.0, 10.0]
-    with pytest.raises(AnalysisError, match=r"no best return of toy_grid; .*`none` for any task"):
+    with pytest.raises(UserError, match=r"no best return of toy_grid; .*`none` for any task"):
         normalize(runs[2:], AnalysisSettings())
 
 
@@ -90,7 +90,7 @@ def test_atari_is_normalised_from_random_play_to_a_human() -> None:
     runs = pd.DataFrame({"task": tasks, "score": [14.6, 0.0, -20.7, 21.0, 500.0]})
     assert normalize(runs, settings)["score"].tolist() == pytest.approx([1, 0, 0, 41.7 / 35.3])
     with pytest.raises(
-        AnalysisError, match=r"no scores of random play and a human of dmc_walker_walk or of any other task;"
+        UserError, match=r"no scores of random play and a human of dmc_walker_walk or of any other task;"
     ):
         normalize(pd.DataFrame({"task": ["dmc_walker_walk", "toy_grid"], "score": [1.0, 1.0]}), settings)
     text = described(settings, table(entries(["atari_pong"], ["dreamer"], seeds=3)))
@@ -140,7 +140,7 @@ def test_scales_may_come_from_a_file(tmp_path: Path) -> None:
     assert scale("other", settings) is None
     text = described(settings, table(entries(["mine"], ["v"], 3)))
     assert "(return - low) / (high - low), with low and high from .../scales.csv" in text
-    with pytest.raises(AnalysisError, match=r"has no line of minne \(the nearest is mine\)"):
+    with pytest.raises(UserError, match=r"has no line of minne \(the nearest is mine\)"):
         normalize(runs.assign(task="minne"), settings)
 
 
@@ -158,12 +158,12 @@ def test_scales_may_come_from_a_file(tmp_path: Path) -> None:
 )
 def test_a_malformed_file_of_scales_is_reported(text: str, message: str, tmp_path: Path) -> None:
     settings = scales(tmp_path, text)
-    with pytest.raises(AnalysisError, match=re.escape(message)):
+    with pytest.raises(UserError, match=re.escape(message)):
         normalize(pd.DataFrame({"task": ["a"], "score": [1.0]}), settings)
 
 
 def test_a_missing_file_of_scales_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
     scales(tmp_path, "task,low,high\n")
     settings = AnalysisSettings(normalization=str(tmp_path / "scale.csv"))
-    with pytest.raises(AnalysisError, match=r"scale\.csv: cannot be read \(No such file.*did you mean .*scales\.csv\?"):
+    with pytest.raises(UserError, match=r"scale\.csv: cannot be read \(No such file.*did you mean .*scales\.csv\?"):
         normalize(pd.DataFrame({"task": ["a"], "score": [1.0]}), settings)

@@ -11,10 +11,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util.tensor_util import make_tensor_proto
 
-from analysis.errors import AnalysisError
 from analysis.scores import Scores, usable
 from analysis.sources import read
 from analysis.sources.events import last_video
+from common.errors import UserError
 
 METRIC = "eval/return"
 START = Event(wall_time=1000.0, file_version="brain.Event:2")
@@ -119,7 +119,7 @@ def test_a_metric_that_no_run_has_is_an_error_with_the_nearest(tmp_path: Path) -
         r"there are charts/episodic_return, losses/value, time/hours\. .*--metric NAME; "
         r"the nearest is charts/episodic_return$"
     )
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(UserError, match=message):
         read(tmp_path, "eval/episodic_return")
     assert points(read(tmp_path, "charts/episodic_return"), "charts/episodic_return") == [[1, 1]]
 

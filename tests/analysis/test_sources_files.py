@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.errors import AnalysisError
 from analysis.published import FOLDER
 from analysis.scores import Scores, usable
 from analysis.sources import read
+from common.errors import UserError
 from tests.analysis.conftest import as_scores, entries
 
 CURVES = entries(["dmc_walker_walk", "dmc_hopper_hop"], ["dreamer", "no_value"], seeds=2)
@@ -70,7 +70,7 @@ def test_null_is_kept_as_nan(score_file: Callable[[object], Path]) -> None:
     ],
 )
 def test_malformed_score_files_are_named(content: object, expected: str, score_file: Callable[[object], Path]) -> None:
-    with pytest.raises(AnalysisError, match=f"scores.json.*{expected}"):
+    with pytest.raises(UserError, match=f"scores.json.*{expected}"):
         read(score_file(content), METRIC)
 
 
@@ -98,7 +98,7 @@ PACKED = gzip.compress(json.dumps(CURVES).encode())
 )
 def test_broken_score_files_are_errors(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_bytes(content)
-    with pytest.raises(AnalysisError, match=r"broken.json: .* a score file is a JSON list"):
+    with pytest.raises(UserError, match=r"broken.json: .* a score file is a JSON list"):
         read(tmp_path / "broken.json", METRIC)
 
 
@@ -143,7 +143,7 @@ def test_tables_may_have_suites_metrics_and_episodes(tmp_path: Path) -> None:
     assert len(scores.runs) == 2 * len(CURVES)
     assert usable(scores, "test/return")["variant"].unique().tolist() == ["one/dreamer", "one/no_value"]
     assert set(usable(scores, "test/return")["episodes"]) == {4}
-    with pytest.raises(AnalysisError, match=r"no values of 'eval/return'; there are .* the nearest is test/return"):
+    with pytest.raises(UserError, match=r"no values of 'eval/return'; there are .* the nearest is test/return"):
         read(tmp_path / "all.csv", METRIC)
 
 
@@ -174,7 +174,7 @@ def test_names_in_tables_are_literal(tmp_path: Path) -> None:
 )
 def test_malformed_csv_is_named(content: str, expected: str, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_bytes(content.encode(errors="surrogateescape"))
-    with pytest.raises(AnalysisError, match=f"bad.csv: .*{expected}"):
+    with pytest.raises(UserError, match=f"bad.csv: .*{expected}"):
         read(tmp_path / "bad.csv", METRIC)
 
 
@@ -190,7 +190,7 @@ def test_malformed_csv_is_named(content: str, expected: str, tmp_path: Path) -> 
 )
 def test_malformed_parquet_is_named(change: dict[str, Any], expected: str, tmp_path: Path) -> None:
     tidy().assign(**change).to_parquet(tmp_path / "bad.parquet")
-    with pytest.raises(AnalysisError, match=f"bad.parquet: .*{expected}"):
+    with pytest.raises(UserError, match=f"bad.parquet: .*{expected}"):
         read(tmp_path / "bad.parquet", METRIC)
 
 
@@ -199,5 +199,5 @@ def test_torn_tables_are_errors(tmp_path: Path) -> None:
     whole = (tmp_path / "torn.parquet").read_bytes()
     for name, content in (("torn.parquet", whole[:-9]), ("torn.csv.gz", PACKED[:-9]), ("x.parquet", b"")):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(AnalysisError, match=name):
+        with pytest.raises(UserError, match=name):
             read(tmp_path / name, METRIC)

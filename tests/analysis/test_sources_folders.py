@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.errors import AnalysisError
 from analysis.scores import ExpectedRun, Scores, usable, usable_model_errors
 from analysis.sources import read, read_expected
 from analysis.sources.layout import find
 from analysis.sources.metrics import parse
 from analysis.sources.records import read_run
+from common.errors import UserError
 from tests.analysis.conftest import Entry, as_scores, entries, with_model_errors, write_folders
 
 CURVES = entries(["dmc_hopper_hop", "dmc_walker_walk"], ["dreamer", "no_value"], seeds=2)
@@ -214,9 +214,9 @@ def test_a_metric_that_no_run_has_is_an_error_with_the_nearest(tmp_path: Path) -
     message = (
         r"no run has logged 'eval/retrun' yet; there are .*train/return.* --metric NAME; the nearest is eval/return$"
     )
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(UserError, match=message):
         read(tmp_path / "suite", "eval/retrun")
-    with pytest.raises(AnalysisError, match=message):
+    with pytest.raises(UserError, match=message):
         read_expected(expected, "suite", tmp_path / "suite", "eval/retrun")
 
 
@@ -229,9 +229,9 @@ def test_metrics_are_found_whatever_their_names(tmp_path: Path) -> None:
 def test_what_is_no_source_is_reported(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(AnalysisError, match="empty: no runs; expected folders <task>/<variant>/<seed>"):
+    with pytest.raises(UserError, match="empty: no runs; expected folders <task>/<variant>/<seed>"):
         read(tmp_path / "empty", METRIC)
-    with pytest.raises(AnalysisError, match=r"notes.txt: unknown format; supported are folders of runs"):
+    with pytest.raises(UserError, match=r"notes.txt: unknown format; supported are folders of runs"):
         read(tmp_path / "notes.txt", METRIC)
-    with pytest.raises(AnalysisError, match=r"note.txt: no such file or folder; did you mean .*notes.txt\?"):
+    with pytest.raises(UserError, match=r"note.txt: no such file or folder; did you mean .*notes.txt\?"):
         read(tmp_path / "note.txt", METRIC)

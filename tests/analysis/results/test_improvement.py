@@ -6,11 +6,11 @@ import pytest
 import scipy.stats
 from rliable import library, metrics
 
-from analysis.errors import AnalysisError
 from analysis.results import (
     improvement,
 )
 from analysis.settings import AnalysisSettings
+from common.errors import UserError
 from tests.analysis import plots
 from tests.analysis.conftest import finals
 from tests.analysis.plots import LONG, LOOKS
@@ -94,7 +94,7 @@ def test_a_single_variant_is_compared_with_none(settings: AnalysisSettings) -> N
 
 def test_an_unknown_reference_is_reported_with_the_nearest(settings: AnalysisSettings) -> None:
     runs = pd.concat([finals(np.eye(2), "planet"), finals(np.eye(2), "dreamer")])
-    with pytest.raises(AnalysisError, match=r"`reference: dremer` is not a variant .* did you mean dreamer\?"):
+    with pytest.raises(UserError, match=r"`reference: dremer` is not a variant .* did you mean dreamer\?"):
         improvement.improvement(runs, settings.model_copy(update={"reference": "dremer"}))
 
 
