@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from agents.settings import DiscoverySettings
 from discovery import sd2
+from envs.registry import IMAGE_SHAPE
 
-IMAGE_SHAPE = (64, 64, 3)  # of an observation if the input is pixels
 PIXEL = re.compile(r"pixel\[(\d+),(\d+),(\d+)\]")
 
 

@@ -14,8 +14,8 @@ from common.errors import UserError
 from common.origin import now, origin
 from common.seeds import Stream, derive, generator
 from discovery import sd2, store
-from discovery.discovery import IMAGE_SHAPE, Discovery, pixel_names
-from envs.registry import canonical, family, is_discrete
+from discovery.discovery import Discovery, pixel_names
+from envs.registry import IMAGE_SHAPE, canonical, family, is_discrete
 from envs.settings import EnvSettings
 
 LENGTH = {"state": 1000, "pixels": 500}  # environment steps of an episode, as in ED2's code

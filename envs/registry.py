@@ -12,6 +12,8 @@ from common.errors import UserError
 from common.text import hint
 from envs import atari_games, dmc_tasks
 
+IMAGE_SHAPE = (64, 64, 3)  # of the observation `image`, in all families
+
 
 @dataclass(frozen=True, kw_only=True)
 class Family:

@@ -13,13 +13,14 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 from numpy.typing import ArrayLike, NDArray
 
+from envs.registry import IMAGE_SHAPE
 from envs.settings import EnvSettings
 
 Image = NDArray[np.uint8]
 Observation = dict[str, NDArray[Any]]
 Observable = Literal["image", "state"]
 Observe = tuple[Observable, ...]
-SIZE = 64
+SIZE = IMAGE_SHAPE[0]  # an image's height and width
 
 
 class TaskEnv(gymnasium.Env[Any, Any]):
@@ -98,7 +99,7 @@ class TaskEnv(gymnasium.Env[Any, Any]):
 
     def _space(self, name: str) -> gymnasium.spaces.Box:
         if name == "image":
-            return gymnasium.spaces.Box(0, 255, (SIZE, SIZE, 3), np.uint8)
+            return gymnasium.spaces.Box(0, 255, IMAGE_SHAPE, np.uint8)
         if name == "state":
             return gymnasium.spaces.Box(-np.inf, np.inf, (len(self.state_names),), np.float32)
         raise ValueError(f"cannot observe {name!r}; possible: {', '.join(get_args(Observable))}")
