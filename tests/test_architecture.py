@@ -1,4 +1,4 @@
-"""The house keeps its rules: who imports whom, and a lock file that is true, complete and free of addresses."""
+"""The architecture keeps its rules: who imports whom, and a lock file that is true, complete and free of addresses."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
-ROOMS = {"agents", "analysis", "common", "discovery", "envs", "runs", "suites"}
+PACKAGES = {"agents", "analysis", "common", "discovery", "envs", "runs", "suites"}
 LOCKS = ("requirements.lock", "requirements-gpu.lock")
 
 
@@ -29,14 +29,14 @@ def test_import_rules_hold() -> None:
         ("analyze.py", {"common", "suites", "discovery", "analysis"}),
     ],
 )
-def test_programs_use_their_own_rooms(program: str, allowed: set[str]) -> None:
+def test_programs_use_their_own_packages(program: str, allowed: set[str]) -> None:
     imported = set()
     for node in ast.walk(ast.parse((ROOT / program).read_text())):
         if isinstance(node, ast.Import):
             imported |= {name.name.split(".")[0] for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             imported.add(node.module.split(".")[0])
-    assert imported & ROOMS <= allowed
+    assert imported & PACKAGES <= allowed
 
 
 @pytest.mark.parametrize("lock", LOCKS)
