@@ -1,6 +1,7 @@
 """Encoders and decoders of observations: each array has its own networks, chosen by its shape and type.
 
-A new kind of observation needs a module like `agents.vision` and an entry in KINDS.
+A new kind of observation needs a module like `agents.vision` and an entry in KINDS. An observation has at most one
+array of each kind, because the names of a kind's weights are fixed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,16 +52,17 @@ class Encoder(keras.layers.Layer):
     """Embeds observations: the embeddings of their arrays, concatenated.
 
     Raises:
-        ValueError: no networks handle an array, or there is no array.
+        ValueError: no networks handle an array, there is no array, or two are of one kind.
     """
 
     def __init__(self, make: LayerFactory, observations: ObservationSpec, settings: AgentSettings):
         super().__init__(name="encoder")
         if not observations:
             raise ValueError("a world model needs at least one observation")
-        self.networks = {
-            name: kind_of(name, spec).make_encoder(make, spec, settings) for name, spec in observations.items()
-        }
+        kinds = {name: kind_of(name, spec) for name, spec in observations.items()}
+        if len({*kinds.values()}) < len(kinds):
+            raise ValueError(f"two of the observations {', '.join(kinds)} are of one kind; allowed: one of each kind")
+        self.networks = {name: kind.make_encoder(make, observations[name], settings) for name, kind in kinds.items()}
         self.size: int = sum(network.size for network in self.networks.values())
 
     @property

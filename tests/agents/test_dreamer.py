@@ -455,6 +455,12 @@ def test_registry_makes_the_agent_of_settings_and_seed(batch: Arrays) -> None:
         ({**IMAGES, **STATES}, ActionSpec(2), {}, "no network handles the observation state"),
         ({}, ActionSpec(2), {}, "needs at least one observation"),
         (
+            {"left": IMAGES["image"], "right": IMAGES["image"]},
+            ActionSpec(2),
+            {},
+            "two of the observations left, right are of one kind; allowed: one of each kind",
+        ),
+        (
             IMAGES,
             ActionSpec(2, discrete=True),
             {},
