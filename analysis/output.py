@@ -8,7 +8,7 @@ import pandas as pd
 from analysis import files, latex, markdown, page, report
 from analysis.inputs import Inputs
 from analysis.published import Published
-from analysis.result import Result
+from analysis.result import CAPTIONS, Result, captions
 
 
 def write(inputs: Inputs, results: Sequence[Result], folder: Path) -> list[Path]:
@@ -24,7 +24,7 @@ def write(inputs: Inputs, results: Sequence[Result], folder: Path) -> list[Path]
     contents["tables.md"] = "\n".join([title, *map(markdown.to_markdown, tables), *_sources(inputs.published)])
     contents["tables.tex"] = latex.latex_document(tables)
     contents |= {name: text for result in results for name, text in result.documents.items()}
-    contents["captions.md"] = "\n".join(f"## {plot.name}: {plot.title}\n\n{plot.caption}\n" for plot in plots)
+    contents[CAPTIONS] = captions(plots)
     contents |= {f"{name}.{kind}": kinds[kind] for name, kinds in rendered.items() for kind in ("pdf", "png")}
     contents["report.html"] = page.render(report.page(inputs, results, svgs))
     return files.write_all(folder, contents)

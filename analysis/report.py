@@ -1,6 +1,7 @@
 """The report of an analysis: the content of its page, in order."""
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from analysis.inputs import Inputs
 from analysis.page import Page, Picture, RunCurve, Section
 from analysis.paths import shown
 from analysis.result import HEADINGS, Result
-from analysis.results import aggregates, improvement, quality
+from analysis.results import aggregates, captions, improvement, quality
 from analysis.scoring import FEW_SEEDS, seeds
 from analysis.sources.events import last_video
 
@@ -20,24 +21,39 @@ VIDEOS, VIDEO_BYTES = 40, 15_000_000  # limits of a page that opens without dela
 
 
 def page(inputs: Inputs, results: Sequence[Result], svgs: Mapping[str, bytes]) -> Page:
-    """Puts figures, tables and single runs on one page.
+    """Puts figures, tables and single runs on one page, whose head says the notes that most of them share.
 
     Args:
         inputs: The inputs of the results.
         results: The results on the page.
         svgs: Name of a figure -> its SVG file.
     """
+    said = " ".join(captions.notes(inputs))
     sections = []
     for id, heading in HEADINGS.items():
         found = [result for result in results if result.section == id]
-        pictures = [Picture(plot.name, plot.title, svgs[plot.name], plot.caption) for r in found for plot in r.plots]
-        tables = [table for result in found for table in (*result.tables, *result.report_tables)]
+        pictures = [
+            Picture(plot.name, plot.title, svgs[plot.name], " ".join([plot.shows, *_unsaid(plot.notes, said)]))
+            for result in found
+            for plot in result.plots
+        ]
+        tables = [
+            replace(table, notes=_unsaid(table.notes, said))
+            for result in found
+            for table in (*result.tables, *result.report_tables)
+        ]
         if pictures or tables:
             intro = " ".join(result.intro for result in found if result.intro)
             sections.append(Section(id, heading, intro, [*pictures, *tables]))
     runs = list(_runs(inputs))
     title = inputs.scores.source
-    return Page(title, _lead(inputs), _facts(inputs), inputs.command, sections, runs, inputs.settings.metric)
+    method = f"{captions.data(inputs)} {inputs.scoring}"
+    return Page(title, _lead(inputs), _facts(inputs), method, inputs.command, sections, runs, inputs.settings.metric)
+
+
+def _unsaid(notes: Sequence[str], said: str) -> list[str]:
+    """The notes that the head of the page does not say."""
+    return [note for note in notes if note not in said]
 
 
 def _lead(inputs: Inputs) -> str:

@@ -1,6 +1,6 @@
 """A result: the numbers of one statistic with its figures, captions and tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,6 +11,7 @@ from analysis.figures.style import KINDS, render
 from analysis.tables import Table
 
 Section = Literal["overview", "tasks", "ablations", "predictions", "compute", "discovery", "quality", "provenance"]
+CAPTIONS = "captions.md"  # the file of the full captions, next to the figures
 HEADINGS: Mapping[Section, str] = {  # in the order of the report
     "overview": "Over all tasks",
     "tasks": "Results by task",
@@ -30,21 +31,33 @@ class Plot:
     Attributes:
         name: The stem of its files.
         title: What it shows.
-        caption: The full caption: marks, intervals, data, scoring and command.
+        shows: What marks, lines, bars and bands are, in sentences.
         brief: A caption of at most three lines, for the PNG.
         draw: Draws it.
+        notes: How it was made: data, scoring and command. Figures share notes, so a report says them once.
     """
 
     name: str
     title: str
-    caption: str
+    shows: str
     brief: str
     draw: Callable[[], Figure]
+    notes: Sequence[str] = ()
+
+    @property
+    def caption(self) -> str:
+        """The full caption."""
+        return " ".join([self.shows, *self.notes])
 
     def render(self) -> dict[str, bytes]:
         """Kind of file -> the file."""
         figure = self.draw()
         return {kind: render(figure, kind, self.brief) for kind in KINDS}
+
+
+def captions(plots: Iterable[Plot]) -> str:
+    """The full captions of figures as Markdown."""
+    return "\n".join(f"## {plot.name}: {plot.title}\n\n{plot.caption}\n" for plot in plots)
 
 
 @dataclass(frozen=True)

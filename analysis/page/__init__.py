@@ -88,6 +88,7 @@ class Page:
         title: The title of the page.
         lead: The main result in a few sentences.
         facts: Label and value of the key numbers.
+        method: The data, and how scores and intervals are computed.
         command: The command line that made the report, '' if unknown.
         sections: The sections in order.
         runs: The single runs in order; without runs, their section is absent.
@@ -97,6 +98,7 @@ class Page:
     title: str
     lead: str
     facts: Sequence[tuple[str, str]]
+    method: str
     command: str
     sections: Sequence[Section]
     runs: Sequence[RunCurve]

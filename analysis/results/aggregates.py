@@ -46,9 +46,10 @@ def plot(inputs: Inputs, name: str, title: str, aggregates: pd.DataFrame, looks:
         f"bars: {captions.interval(inputs)}."
     )
     return Plot(
-        name, title, captions.full(inputs, shows),
+        name, title, shows,
         captions.brief(inputs, title, f"Marks: statistic; bars: {captions.interval(inputs)}"),
         partial(draw, aggregates, looks),
+        captions.notes(inputs),
     )  # fmt: skip
 
 

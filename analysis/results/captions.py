@@ -1,4 +1,4 @@
-"""Captions of figures: full ones, and brief ones of at most three lines for a PNG."""
+"""Captions of figures: notes for full ones, and brief ones of at most three lines for a PNG."""
 
 import textwrap
 
@@ -9,17 +9,20 @@ from common.text import counted
 SOURCE = 60  # characters of the source in a brief caption
 
 
-def full(inputs: Inputs, shows: str, scoring: str = "") -> str:
-    """What the figure shows, the data, how scores and intervals are computed, and the command.
+def notes(inputs: Inputs, scoring: str = "") -> list[str]:
+    """The data, how scores and intervals are computed, and the command.
 
     Args:
         inputs: The inputs of the figure.
-        shows: What marks, lines, bars and bands are, in sentences.
         scoring: How its numbers are computed; default: as `Inputs.scoring` describes.
     """
-    command = f"Command: {inputs.command}" if inputs.command else ""
-    data = f"Data: {inputs.scores.source}; {counted(_tasks(inputs), 'task')}, {_steps(inputs)}."
-    return " ".join(filter(None, [shows, data, scoring or inputs.scoring, command]))
+    command = [f"Command: {inputs.command}"] if inputs.command else []
+    return [data(inputs), scoring or inputs.scoring, *command]
+
+
+def data(inputs: Inputs) -> str:
+    """The source, tasks and steps."""
+    return f"Data: {inputs.scores.source}; {counted(_tasks(inputs), 'task')}, {_steps(inputs)}."
 
 
 def brief(inputs: Inputs, title: str, shows: str) -> str:

@@ -67,9 +67,10 @@ def plot(inputs: Inputs, name: str, title: str, curves: pd.DataFrame, looks: Map
     }[settings.band]  # fmt: skip
     axis: Literal["step", "hours"] = "step" if x == "steps" else "hours"
     return Plot(
-        name, title, captions.full(inputs, shows, scoring.intervals(settings, inputs.finals)),
+        name, title, shows,
         captions.brief(inputs, title, f"Lines: mean over seeds{band}"),
         partial(draw, curves, looks, inputs.published, axis, settings.columns, settings.quantity),
+        captions.notes(inputs, scoring.intervals(settings, inputs.finals)),
     )  # fmt: skip
 
 

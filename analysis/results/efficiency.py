@@ -36,9 +36,10 @@ def result(inputs: Inputs) -> Result | None:
         f"all runs of a variant reach; bands: {captions.interval(inputs)}."
     )
     shown = Plot(
-        "efficiency", TITLE, captions.full(inputs, shows),
+        "efficiency", TITLE, shows,
         captions.brief(inputs, TITLE, f"Lines: IQM over runs and tasks; bands: {captions.interval(inputs)}"),
         partial(draw, found, inputs.looks),
+        captions.notes(inputs),
     )  # fmt: skip
     return Result("overview", {"efficiency": found}, [shown])
 

@@ -40,9 +40,10 @@ def result(inputs: Inputs) -> Result:
     )
     grey = " Grey bars: published scores." if inputs.published else ""
     shown = Plot(
-        "final", title, captions.full(inputs, shows + grey),
+        "final", title, shows + grey,
         captions.brief(inputs, title, f"Bars: mean over seeds; whiskers: {captions.interval(inputs)}"),
         partial(draw, found, inputs.looks, inputs.published, settings.columns, settings.quantity),
+        captions.notes(inputs),
     )  # fmt: skip
     return Result("tasks", {"tasks": found}, [shown], [table(found, inputs.scoring)])
 

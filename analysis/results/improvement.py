@@ -40,9 +40,10 @@ def result(inputs: Inputs) -> Result | None:
         f"averaged over tasks; ties count half (Mann-Whitney U); {bars}. Dotted line: 0.5, where neither is better."
     )
     shown = Plot(
-        "improvement", TITLE, captions.full(inputs, shows),
+        "improvement", TITLE, shows,
         captions.brief(inputs, f"{TITLE} over {reference}", f"Marks: probability; {bars}"),
         partial(draw, found, inputs.looks),
+        captions.notes(inputs),
     )  # fmt: skip
     return Result("overview", {"improvement": found}, [shown], [table(found, inputs.scoring)])
 

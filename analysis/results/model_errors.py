@@ -83,15 +83,16 @@ def result(inputs: Inputs) -> Result | None:
     lines = f"Lines: mean over n seeds; dotted: fewer than n seeds; bands: {interval}."
     plots = [
         Plot(
-            "model_error", ahead, captions.full(inputs, f"{points} {about}", errors.scoring),
+            "model_error", ahead, f"{points} {about}",
             captions.brief(inputs, ahead, f"Points: mean over seeds; bars: {interval}"),
             partial(draw, errors.finals, inputs.looks, "horizon"),
+            captions.notes(inputs, errors.scoring),
         ),
         Plot(
-            "model_error_curves", training,
-            captions.full(inputs, f"{lines} {about}", errors.intervals),
+            "model_error_curves", training, f"{lines} {about}",
             captions.brief(inputs, training, f"Lines: mean over seeds; bands: {interval}"),
             partial(draw, errors.curves, inputs.looks, "step"),
+            captions.notes(inputs, errors.intervals),
         ),
     ]  # fmt: skip
     tables = [table(errors.finals, measure, *notes(measure), errors.scoring) for measure in errors.measures]

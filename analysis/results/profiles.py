@@ -34,9 +34,10 @@ def result(inputs: Inputs) -> Result:
         "τ covers [0, 1], and more if over 5 % of a variant's runs are above or below. Dotted line: half of the runs."
     )
     shown = Plot(
-        "profiles", TITLE, captions.full(inputs, shows),
+        "profiles", TITLE, shows,
         captions.brief(inputs, TITLE, f"Lines: fraction of runs with score > τ; bands: {captions.interval(inputs)}"),
         partial(draw, found, inputs.looks),
+        captions.notes(inputs),
     )  # fmt: skip
     return Result("overview", {"profiles": found}, [shown])
 

@@ -39,9 +39,10 @@ def _plot(inputs: Inputs, key: str, points: pd.DataFrame) -> Plot:
     grey = " Grey lines: published scores." if inputs.published else ""
     looks = shaded(points["variant"], inputs.relations.families, inputs.colors)
     return Plot(
-        key, title, captions.full(inputs, shows + grey),
+        key, title, shows + grey,
         captions.brief(inputs, title, f"Points: mean over seeds; bars: {captions.interval(inputs)}"),
         partial(draw, points, looks, key, inputs.published, settings.columns, settings.quantity),
+        captions.notes(inputs),
     )  # fmt: skip
 
 

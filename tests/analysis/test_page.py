@@ -94,7 +94,14 @@ def example() -> Page:
         Section("tasks", "Task by task", "", [Picture("curves", "Curves", SVG, "Another."), wide_table()]),
     ]
     return Page(
-        "A study", "What came out.", [("runs", "181")], "analyze.py " + "x" * 200, sections, runs, "eval/return"
+        "A study",
+        "What came out.",
+        [("runs", "181")],
+        "Data: a file.",
+        "analyze.py " + "x" * 200,
+        sections,
+        runs,
+        "eval/return",
     )
 
 
@@ -105,7 +112,8 @@ def hostile() -> Page:
     runs = [RunCurve(text, text, 0, [1], [2], text, text, text, b"GIF89a", 1) for text in HOSTILE]
     everything = " ".join(HOSTILE)
     sections = [Section("all", everything, everything, parts)]
-    return Page(everything, everything, [(everything, everything)], everything, sections, runs, everything)
+    facts = [(everything, everything)]
+    return Page(everything, everything, facts, everything, everything, sections, runs, everything)
 
 
 class Outline(HTMLParser):
@@ -168,7 +176,7 @@ def test_two_thousand_runs_stay_small() -> None:
         RunCurve(f"t{k % 20}", f"v{k // 200}", k, steps, values[k], "done", f"results/{k}", "#000000")
         for k in range(2000)
     ]
-    page = Page("", "", [], "", [], runs, "eval/return")
+    page = Page("", "", [], "", "", [], runs, "eval/return")
     assert len(render(page).encode()) < 3e6
 
 
@@ -327,7 +335,7 @@ def test_text_has_enough_contrast(opened: webdriver.Chrome, scheme: str) -> None
     """Contrast of text and background by the formula of WCAG 2."""
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     opened.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-    texts = "return ['h1', '.intro', '.note', 'figcaption', 'nav a', '.save', '.rest', 'dt'].map((name) => "
+    texts = "return ['h1', '.method', '.intro', '.note', 'figcaption', 'nav a', '.save', '.rest', 'dt'].map((name) => "
     colors = opened.execute_script(texts + "getComputedStyle(document.querySelector(name)).color)")
     paper = opened.execute_script("return getComputedStyle(document.body).backgroundColor")
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from analysis import output, results
+from analysis import output, report, results
 from analysis.figures.style import CAPTION_SIZE, ONE, wrapped
 from analysis.inputs import Inputs, shared
+from analysis.page import Picture
 from analysis.relations import Point, Relations
 from analysis.result import HEADINGS, Plot, Result
 from analysis.results import RESULTS, captions
@@ -54,6 +55,20 @@ def test_captions_name_data_seeds_steps_intervals_and_the_brief_ones_are_three_l
             assert part in plot.brief, plot.name
         assert wrapped(plot.brief, ONE - 0.12, CAPTION_SIZE).count("\n") < 4
         assert wrapped(plot.brief, plot.draw().get_figwidth() - 0.12, CAPTION_SIZE).count("\n") < 3, plot.name
+
+
+def test_a_report_says_data_scoring_and_command_once(inputs: Inputs) -> None:
+    made = results.make(inputs)
+    plots = [plot for each in made for plot in each.plots]
+    told = report.page(inputs, made, {plot.name: b"" for plot in plots})
+    assert (told.method, told.command) == (f"{captions.data(inputs)} {inputs.scoring}", COMMAND)
+    parts = [part for section in told.sections for part in section.parts]
+    shown = {part.name: part.caption for part in parts if isinstance(part, Picture)}
+    assert {name for name, text in shown.items() if "Final error:" in text} == {"model_error"}, "a scoring of its own"
+    assert all(shown[plot.name] == plot.shows for plot in plots if plot.name != "model_error")
+    noted = [" ".join(part.notes) for part in parts if isinstance(part, Table)]
+    for text in [*shown.values(), *noted]:
+        assert not any(word in text for word in ("Final score:", "Data:", "Command:"))
 
 
 def test_a_brief_caption_shortens_its_sources(inputs: Inputs) -> None:
