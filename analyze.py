@@ -107,7 +107,7 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         export.write(scores, settings.metric, path)
     relations = joined({each.name: renamed(_relations(each), each.name, scores.renamed) for each in suites.values()})
     found = [store.read(place) for places in discoveries.values() for place in places]
-    plots = [plot for each in found for plot in figures.plots(each)]
+    plots = [plot for each in found for plot in figures.for_analysis(each)]
     inputs = Inputs(scores, settings, relations, published, plots, shown_command(command))
     with terminal.status(f"Statistics and figures of {scores.source}"):
         made = results.make(inputs)

@@ -1,7 +1,8 @@
 """Figures of a discovery of action groups: what each action changes, and how the groups were merged."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import cycle, groupby
 from pathlib import Path
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from analysis.figures import panels
 from analysis.figures.style import ONE, SMALL, STYLE, TWO, render, wrapped
-from analysis.result import Plot
+from analysis.result import CAPTIONS, Plot, captions
 from common import files
 from discovery.discovery import Discovery
 
@@ -29,34 +30,69 @@ Color = str | tuple[float, float, float]
 LONE = "0.45"  # the colour of an action that is alone in its group
 
 
-def plots(found: Discovery) -> Iterator[Plot]:
-    """The figures of a discovery for an analysis."""
-    name = re.sub(r"[^\w.-]+", "_", f"sd2 {found.title.replace(',', '')} eta {found.settings.eta:g}")
-    caption = "Absolute correlation of actions with the changes that follow them (SD2), by group."
-    title = f"What each action changes: {found.title}"
-    yield Plot(f"{name}_correlations", title, caption, caption, partial(correlations, found))
+def plots(found: Discovery) -> list[Plot]:
+    """The figures of a discovery: `correlations`, and `dendrogram` if anything merged."""
+    pixels = found.settings.input == "pixels"
+    colors = (
+        "one picture of the pixels per action; mean over channels; white: never changed"
+        if pixels
+        else "rows: actions, by group; columns: state dimensions"
+    )
+    figures = [
+        _plot(
+            found, "correlations", "What each action changes",
+            "Colours: absolute correlation of an action with the change that follows it in one environment step (SD2); "
+            f"{colors}. Names in grey: actions that are alone in their group; in other colours: the groups.",
+            "Colours: absolute correlation with the changes that follow",
+            partial(correlations, found),
+        )
+    ]  # fmt: skip
     if found.merges:
-        caption = "Groups merge from left to right by their Rela; merging stops at the dashed line."
-        title = f"How the groups were merged: {found.title}"
-        yield Plot(f"{name}_dendrogram", title, caption, caption, partial(dendrogram, found))
+        figures.append(
+            _plot(
+                found, "dendrogram", "How the groups were merged",
+                "Branches: groups of actions, merged from left to right at their Rela (SD2); grey: not merged. "
+                f"Dashed line: eta {found.settings.eta:g}, where merging stops.",
+                "Branches: groups, which merge at their Rela; dashed line: where merging stops",
+                partial(dendrogram, found),
+            )
+        )  # fmt: skip
+    return figures
+
+
+def _plot(found: Discovery, name: str, title: str, shows: str, brief: str, draw: Callable[[], Figure]) -> Plot:
+    """A figure with captions in the form of those of an analysis."""
+    settings = found.settings
+    amount = f"seed {settings.seed}, {settings.steps:,} environment steps"
+    note = f"Data: random actions, observed as {settings.input}; {found.task}, {amount}. One seed has no interval."
+    brief = f"{title}. {brief}. Data: {found.task}, {settings.input}; {amount}. No interval."
+    return Plot(name, f"{title}: {found.title}", shows, brief, draw, [note])
+
+
+def for_analysis(found: Discovery) -> Iterator[Plot]:
+    """The same figures, under names that differ between discoveries."""
+    stem = re.sub(r"[^\w.-]+", "_", f"sd2 {found.title.replace(',', '')} eta {found.settings.eta:g}")
+    return (replace(plot, name=f"{stem}_{plot.name}") for plot in plots(found))
 
 
 def draw(found: Discovery, folder: Path) -> list[Path]:
-    """Draws `correlations`, and `dendrogram` if anything merged, as PNG and PDF; existing files are kept.
+    """Draws the figures as PNG, with a brief caption, and PDF, and writes the captions; existing files are kept.
 
     Returns:
         The paths of the new files.
     """
-    figures = {"correlations": correlations, **({"dendrogram": dendrogram} if found.merges else {})}
-    drawn = []
-    for name, figure in figures.items():
-        missing = {kind: path for kind in DRAWN if not (path := folder / f"{name}.{kind}").exists()}
+    figures, drawn = plots(found), []
+    for plot in figures:
+        missing = {kind: path for kind in DRAWN if not (path := folder / f"{plot.name}.{kind}").exists()}
         if not missing:
             continue
-        picture = figure(found)
+        picture = plot.draw()
         for kind, path in missing.items():
-            files.write_bytes(path, render(picture, kind))
+            files.write_bytes(path, render(picture, kind, plot.brief))
             drawn.append(path)
+    if not (path := folder / CAPTIONS).exists():
+        files.write_text(path, captions(figures))
+        drawn.append(path)
     return drawn
 
 

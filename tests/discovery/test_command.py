@@ -55,7 +55,7 @@ def test_groups_path_and_decision_are_printed(tmp_path: Path, capsys: pytest.Cap
     assert re.search(r"\nmerged down to Rela 0\.\d{3}, the next would be -0\.\d{3}; eta 0\n", out)
     assert f"files: {folder}\n" in out
     drawn = {"correlations.png", "correlations.pdf", "dendrogram.png", "dendrogram.pdf"}
-    assert {path.name for path in folder.iterdir()} >= drawn
+    assert {path.name for path in folder.iterdir()} >= {*drawn, "captions.md"}
     for name in drawn:
         assert (folder / name).read_bytes()[:4] in (b"\x89PNG", b"%PDF")
 

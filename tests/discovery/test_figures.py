@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 from agents.settings import DiscoverySettings
-from analysis.figures.style import ONE, TWO
+from analysis.figures.style import CAPTION_SIZE, DPI, ONE, TWO, wrapped
 from common.errors import UserError
 from discovery import store
 from discovery.discovery import Discovery
-from discovery.figures import correlations, dendrogram, draw
+from discovery.figures import correlations, dendrogram, draw, for_analysis, plots
 from discovery.sd2 import Merge, merge_path
 from discovery.store import find, read
 from tests.analysis.plots import visible_texts
@@ -38,20 +39,40 @@ def labels(axis: Axes) -> list[str]:
     return [text.get_text() for text in axis.get_yticklabels()]
 
 
-def test_figures_are_written_as_png_and_pdf_where_they_are_absent(tmp_path: Path) -> None:
+def test_figures_and_captions_are_written_where_they_are_absent(tmp_path: Path) -> None:
     paths = draw(FOUND, tmp_path)
     assert [path.name for path in paths] == [
         "correlations.png",
         "correlations.pdf",
         "dendrogram.png",
         "dendrogram.pdf",
+        "captions.md",
     ]
     before = [path.read_bytes() for path in paths]
-    assert [content[:4] for content in before] == [b"\x89PNG", b"%PDF"] * 2
+    assert [content[:4] for content in before[:4]] == [b"\x89PNG", b"%PDF"] * 2
     assert draw(FOUND, tmp_path) == []
     paths[3].unlink()
     assert draw(FOUND, tmp_path) == [paths[3]]
     assert [path.read_bytes() for path in paths] == before
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+def test_captions_say_what_is_drawn_and_from_what(pixels: bool, tmp_path: Path) -> None:
+    found = seen_as_pixels(FOUND, pictures_of(4)) if pixels else FOUND
+    seen = "pixels" if pixels else "state"
+    amount = "seed 4, 20,000 environment steps."
+    draw(found, tmp_path)
+    text = (tmp_path / "captions.md").read_text()
+    for plot in plots(found):
+        assert f"## {plot.name}: {plot.title}\n\n{plot.caption}\n" in text
+        assert f"Data: random actions, observed as {seen}; dmc_hopper_stand, {amount}" in plot.caption
+        assert f"Data: dmc_hopper_stand, {seen}; {amount}" in plot.brief
+        whole = plot.draw()
+        assert wrapped(plot.brief, whole.get_figwidth() - 0.12, CAPTION_SIZE).count("\n") < 3, plot.name
+        with Image.open(tmp_path / f"{plot.name}.png") as picture:
+            assert picture.height > round(DPI * whole.get_figheight()), "the brief caption is below the figure"
+    both = [found, replace(found, task="dmc_hopper_hop")]
+    assert len({plot.name for each in both for plot in for_analysis(each)}) == 4, "names differ between discoveries"
 
 
 def test_rows_of_the_heat_map_are_ordered_by_group() -> None:
@@ -214,4 +235,4 @@ def test_damage_is_reported(name: str, text: str | None, tmp_path: Path) -> None
 
 def test_one_action_has_no_dendrogram(tmp_path: Path) -> None:
     one = Discovery("toy_reach_1", DiscoverySettings(), tmp_path, ["hip"], ["height"], np.array([[0.5]]), [])
-    assert [path.name for path in draw(one, tmp_path)] == ["correlations.png", "correlations.pdf"]
+    assert [path.name for path in draw(one, tmp_path)] == ["correlations.png", "correlations.pdf", "captions.md"]
