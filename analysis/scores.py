@@ -209,12 +209,14 @@ def usable(scores: Scores, metric: str) -> pd.DataFrame:
     """
     found = _sorted(last(scores.table, lambda name: name == metric), [*RUN, "step"])
     times = _sorted(last(scores.table, lambda name: name == HOURS), [*RUN, "step"])
-    time_of = dict(list(times.groupby(RUN)))
-    hours = np.full(len(found), np.nan)
+    logged_at, logged = times["step"].to_numpy(), times["value"].to_numpy()
+    logs_of = times.groupby(RUN).indices
+    steps, hours = found["step"].to_numpy(), np.full(len(found), np.nan)
     for run, rows in found.groupby(RUN).indices.items():
-        if run in time_of:
-            steps, known = time_of[run]["step"], time_of[run]["value"]
-            hours[rows] = np.interp(found["step"].to_numpy()[rows], [0, *steps], [0, *known], right=np.nan)
+        if run in logs_of:
+            logs = logs_of[run]
+            known = np.append(0, logged_at[logs]), np.append(0, logged[logs])
+            hours[rows] = np.interp(steps[rows], *known, right=np.nan)
     return found.rename(columns={"value": "score"}).assign(hours=hours)[[*RUN, "step", "score", "episodes", "hours"]]
 
 

@@ -46,6 +46,27 @@ def test_hours_are_joined_to_evaluations_by_run_and_step() -> None:
     assert usable(scores, METRIC)["hours"].fillna(-1).tolist() == [0.25, 0.5, -1]
 
 
+def test_hours_of_ragged_runs_are_those_of_each_run_alone() -> None:
+    """Runs of any length, logged in any order, with NaN, repeated steps, and evaluations beyond the logged times."""
+    random = np.random.default_rng(0)
+    runs: list[Run] = []
+    expected: list[float] = []
+    for seed in range(40):
+        counts = int(random.integers(1, 30)), int(random.integers(0, 20))
+        steps, times = (random.integers(0, 50, count) * 10.0 for count in counts)
+        hours = np.where(random.random(len(times)) < 0.2, math.nan, random.random(len(times)))
+        rows = [(step, METRIC, 1.0, 1.0) for step in steps]
+        rows += [(step, "time/hours", hour, math.nan) for step, hour in zip(times, hours, strict=True)]
+        runs.append(one(rows, seed=seed))
+        known = {step: hour for step, hour in zip(times, hours, strict=True) if not math.isnan(hour)}
+        places = sorted(known)
+        inside = np.interp(np.unique(steps), [0, *places], [0, *(known[place] for place in places)], right=math.nan)
+        expected += inside.tolist() if known else [math.nan] * len(np.unique(steps))
+    table = usable(from_runs(runs, "a test"), METRIC)
+    np.testing.assert_array_equal(table["hours"], expected)
+    assert 0.1 < table["hours"].isna().mean() < 0.9
+
+
 def test_only_numbers_are_usable_model_errors() -> None:
     curve = with_model_errors([CURVES[0] | {"xs": [10, 10], "ys": [1.0, 2.0]}], horizons=[5, 15])[0]
     curve["errors"][1] |= {"model_error/kl/15": math.nan, "model_error/sequences": 7}
