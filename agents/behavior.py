@@ -92,7 +92,7 @@ class ActorCritic:
         """The states (N, ...) of `horizon` imagined steps from `start`, and the actor's distribution at the start."""
         horizon, count = self._settings.horizon, start.deter.shape[0]
         action_draws = self.actor.draws(noise, "imagined_action", (horizon, count))
-        state_noise = model.rssm.draws(noise, "imagined_state", (horizon, count), rows=(1,))
+        state_noise = noise.normal("imagined_state", (horizon, count, model.rssm.stoch_size))
         states, choices, state = [], [], start
         for draw, state_draw in zip(tf.unstack(action_draws), tf.unstack(state_noise), strict=True):
             # The actor learns from the effects of its actions on later states, not through its input features.

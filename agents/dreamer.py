@@ -201,7 +201,7 @@ class Dreamer:
             State(state["deter"], state["stoch"]),
             embedding[:, None],
             state["action"][:, None],
-            rssm.draws(noise, "policy_state", (count, 1)),
+            noise.normal("policy_state", (count, 1, rssm.stoch_size)),
         )
         latent = latent.map(lambda x: x[:, 0])
         action = self.behavior.act(self.model, latent, noise, training)

@@ -37,7 +37,7 @@ def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
     """
     count, length = batch.reward.shape
     seen, posterior = model.observe(batch, noise)
-    draws = model.rssm.draws(noise, "open_loop", (count, length - CONTEXT))
+    draws = noise.normal("open_loop", (count, length - CONTEXT, model.rssm.stoch_size))
     ahead = model.rssm.imagine(seen.map(lambda x: x[:, CONTEXT - 1]), batch.action[:, CONTEXT:], draws)
     errors = {}
     for horizon in HORIZONS:

@@ -47,10 +47,10 @@ class Planner:
 
     def plan(self, model: WorldModel, state: State, noise: Noise) -> Gaussian:
         """The Gaussian over actions (N, H, A) from states (N, ...), after the last iteration."""
-        settings, count = self._settings, state.stoch.shape[0]
+        settings, (count, stoch) = self._settings, state.stoch.shape
         shape = (settings.iterations, count, settings.candidates, settings.horizon)
         action_noise = noise.normal("plan_action", (*shape, self._action_size))
-        state_noise = model.rssm.draws(noise, "plan_state", shape, rows=(1, 2))
+        state_noise = noise.normal("plan_state", (*shape, stoch))
         fresh = (count, settings.horizon, self._action_size)
 
         def improve(plan: Gaussian, draws: tuple[tf.Tensor, tf.Tensor]) -> Gaussian:

@@ -9,7 +9,6 @@ import tensorflow as tf
 from agents.decomposed import DecomposedTransition
 from agents.distributions import Gaussian
 from agents.layers import ACTIVATIONS, LayerFactory, halves
-from agents.randomness import Noise
 from agents.settings import DynamicsSettings
 from agents.transition import Transition
 
@@ -62,16 +61,6 @@ class RSSM(keras.layers.Layer):
             tf.zeros((count, self._settings.deterministic), self._compute),
             tf.zeros((count, self._settings.stochastic)),
         )
-
-    def draws(self, noise: Noise, name: str, shape: tuple[int, ...], rows: tuple[int, ...] = (0,)) -> tf.Tensor:
-        """The standard normal draws (*shape, S) from which stochastic states (*shape, S) are sampled.
-
-        With shared noise they are equal along the axes `rows` of the shape, so that only time steps differ.
-        """
-        if not self._settings.shared_noise:
-            return noise.normal(name, (*shape, self.stoch_size))
-        drawn = (1 if axis in rows else size for axis, size in enumerate(shape))
-        return tf.broadcast_to(noise.normal(name, (*drawn, self.stoch_size)), (*shape, self.stoch_size))
 
     def prior(self, deter: tf.Tensor) -> Gaussian:
         """p(s | h) for deterministic states (N, D)."""

@@ -54,10 +54,6 @@ class DynamicsSettings(Group):
         description="Activation of each GRU's candidate state; none (linear) in the sub-models of ED2's published code",
     )
     min_std: float = Field(0.1, ge=0, description="Lower bound of the stochastic state's standard deviation")
-    shared_noise: bool = Field(
-        False,
-        description="Draw one noise vector for each time step's stochastic states, the same for all rows of a batch",
-    )
     free_nats: float = Field(3.0, ge=0, description="Free nats: KL in nats below which the model is not penalised")
     free_nats_of: Literal["mean", "step"] = Field(
         "mean",

@@ -142,5 +142,5 @@ class WorldModel(keras.layers.Layer):
 
     def _follow(self, embedding: tf.Tensor, action: tf.Tensor, noise: Noise) -> tuple[State, Gaussian]:
         count, length = embedding.shape[:2]
-        draws = self.rssm.draws(noise, "posterior", (count, length))
+        draws = noise.normal("posterior", (count, length, self.rssm.stoch_size))
         return self.rssm.observe(self.rssm.initial(count), embedding, action, draws)

@@ -118,12 +118,11 @@ def test_without_a_value_the_actor_maximises_the_sum_of_rewards(discounted: bool
     assert float(metrics["behavior/return"]) == pytest.approx(expected, rel=1e-4)
 
 
-@pytest.mark.parametrize("shared", [False, True])
-def test_imagination_follows_actor_and_prior(shared: bool) -> None:
-    model, behavior = make(dynamics={"shared_noise": shared})
+def test_imagination_follows_actor_and_prior() -> None:
+    model, behavior = make()
     states, first = behavior.imagine(model, START, noise())
     action_noise = noise().normal("imagined_action", (HORIZON, COUNT, ACTIONS))
-    state_noise = noise().normal("imagined_state", (HORIZON, 1 if shared else COUNT, 4))
+    state_noise = noise().normal("imagined_state", (HORIZON, COUNT, 4))
     assert isinstance(first, TanhNormal)
     np.testing.assert_allclose(first.base.mean, wanted(behavior, START.features).mean)
     state = START

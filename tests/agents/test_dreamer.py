@@ -27,7 +27,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "discrete": {"discrete": True, "exploration": {"kind": "epsilon_greedy"}, "continuation": {"predict": True}},
     "options": {
         "activation": {"dense": "swish", "conv": "leaky_relu"},
-        "dynamics": {"activation": "swish", "candidate": "linear", "free_nats_of": "step", "shared_noise": True},
+        "dynamics": {"activation": "swish", "free_nats_of": "step"},
         "behavior": {"bootstrap": "second_last"},
         "optimizer": {"weight_decay": 0.01},
     },
@@ -364,18 +364,6 @@ def test_policy_follows_its_observations_and_actions(dreamer: Make, batch: Array
     np.testing.assert_allclose(after["deter"][0], other["deter"][0], rtol=1e-6)
     assert not np.allclose(after["deter"][1], other["deter"][1])
     assert not np.allclose(after["stoch"][0], other["stoch"][0])  # another act, another draw
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_shared_noise_is_that_of_all_sequences_and_environments(dreamer: Make, shared: bool) -> None:
-    """Equal rows have equal states just where noise is shared: in training, in acting, and in open-loop prediction."""
-    agent = dreamer(dynamics={"shared_noise": shared})
-    twins = {name: np.repeat(array[:1], 2, 0) for name, array in make_batch(length=8).items()}
-    learned, _ = agent.model.observe(experience(twins), Noise(0, tf.constant(0)))
-    acted = agent.policy(at(twins, 0), agent.initial_state(2), training=True)[1]["stoch"]
-    foreseen = agent._report_graph(experience(twins), tf.constant(0, tf.int64)).states.stoch.numpy()
-    for states in (learned.stoch.numpy(), acted, foreseen):
-        assert np.allclose(states[0], states[1], atol=1e-5) == shared
 
 
 def test_policy_compiles_once_for_each_number_of_environments(dreamer: Make, batch: Arrays) -> None:

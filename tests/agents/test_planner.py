@@ -35,9 +35,6 @@ class Integrator:
     def __init__(self) -> None:
         self.rssm = self.reward = self
 
-    def draws(self, noise: Noise, name: str, shape: tuple[int, ...], rows: tuple[int, ...]) -> tf.Tensor:
-        return noise.normal(name, (*shape, 1))
-
     def imagine(self, state: State, action: tf.Tensor, noise: tf.Tensor) -> State:
         x = state.deter[:, None] + tf.cumsum(action, 1)
         return State(x, noise)

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 from agents.layers import LayerFactory
-from agents.randomness import Noise
 from agents.rssm import RSSM, State
 from agents.settings import DynamicsSettings
 from tests.agents.conftest import ACTIVATED
@@ -41,23 +40,6 @@ def test_fresh_state_is_zero(rssm: RSSM) -> None:
     assert (state.deter.shape, state.stoch.shape) == ((COUNT, 6), (COUNT, 2))
     assert state.features.shape == (COUNT, 8)
     assert not state.features.numpy().any()
-
-
-@pytest.mark.parametrize("rows", [(0,), (1,), (0, 1)])
-def test_shared_noise_is_equal_over_rows_and_different_over_time(rows: tuple[int, ...]) -> None:
-    shape, noise = (4, 5, 3), Noise(0, tf.constant(0))
-    own, shared = (
-        RSSM(LayerFactory(0), DynamicsSettings(**SETTINGS, shared_noise=choice), ACTIONS, EMBEDDING).draws(
-            noise, "states", shape, rows
-        )
-        for choice in (False, True)
-    )
-    np.testing.assert_array_equal(own, noise.normal("states", (*shape, 2)))
-    assert len(np.unique(own)) == 4 * 5 * 3 * 2
-    assert shared.shape == own.shape
-    first = shared.numpy()[tuple(slice(0, 1) if axis in rows else slice(None) for axis in range(4))]
-    np.testing.assert_array_equal(shared, np.broadcast_to(first, shared.shape))
-    assert len(np.unique(first)) == first.size
 
 
 def test_observing_step_by_step_is_observing_the_whole(rssm: RSSM) -> None:
