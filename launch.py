@@ -186,6 +186,8 @@ def evaluate(arguments: argparse.Namespace) -> int:
         found = evaluation.model_errors(arguments.folders, policy, arguments.episodes, arguments.seed)
         _print_errors(list(found), arguments)
         return 0
+    if arguments.dimensions:
+        raise UserError("--dimensions requires --model-error")
     if arguments.policy is not None:
         raise UserError("--policy requires --model-error; without it, a run's own policy plays")
     if len(arguments.folders) > 1:
@@ -254,9 +256,11 @@ def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) 
 
         print(json.dumps([asdict(error) for error in found]))
         return
-    from runs.watching.model_error_table import show_errors
+    from runs.watching.model_error_table import show_dimensions, show_errors
 
     show_errors(found)
+    if arguments.dimensions:
+        show_dimensions(found)
     print(f"{counted(arguments.episodes, 'episode')} with seed {arguments.seed}; equal codes mean equal episodes")
     players = {(error.policy, error.policy_step): error.mean_return for error in found}
     for (policy, step), mean in players.items():
@@ -353,6 +357,9 @@ def _parser() -> Parser:
     )  # fmt: skip
     child.add_argument("--video", type=Path, metavar="GIF", help="write the first episode as a GIF")
     child.add_argument("--model-error", action="store_true", help="measure predictions 1, 5, 15 and 45 steps ahead")
+    child.add_argument(
+        "--dimensions", action="store_true", help="with --model-error, also the error of each number of a state vector"
+    )
     child.add_argument(
         "--policy", metavar="POLICY",
         help="with --model-error, which policy plays: own (the default), random, or the folder of a run",

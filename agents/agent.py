@@ -1,8 +1,8 @@
 """The interface between an agent and the run that trains it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +47,29 @@ class ActionSpec:
     discrete: bool = False
 
 
+class Prediction(NamedTuple):
+    """A normalised state vector of B sequences and what a model predicts open-loop, float32 (B, L, S) each.
+
+    In the context, the prediction is the reconstruction from the posterior.
+    """
+
+    truth: Any
+    predicted: Any
+
+
 @dataclass(frozen=True)
 class Report:
-    """An agent's report on one batch, by name: scalars, and videos as uint8 (T, H, W, 3)."""
+    """An agent's report on one batch, by name.
 
-    metrics: dict[str, float]
-    videos: Arrays
+    Attributes:
+        metrics: Scalars.
+        videos: Videos as uint8 (T, H, W, 3).
+        predictions: Predictions of the observations that are vectors.
+    """
+
+    metrics: dict[str, float] = field(default_factory=dict)
+    videos: Arrays = field(default_factory=dict)
+    predictions: dict[str, Prediction] = field(default_factory=dict)
 
 
 class Agent(Protocol):
@@ -77,7 +94,7 @@ class Agent(Protocol):
         """One gradient step of every optimiser. Returns scalars by name; inf only where loss scaling skips the step."""
 
     def report(self, batch: Batch) -> Report:
-        """Open-loop video and model error on sequences never trained on, longer than the context; changes nothing.
+        """Open-loop prediction and model error on sequences never trained on, longer than the context; changes nothing.
 
         An agent with a world model reports `model_error/<measure>/<horizon>`, averaged over `model_error/sequences`.
         """

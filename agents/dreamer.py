@@ -115,10 +115,10 @@ class Dreamer:
                 images = part.observations[IMAGE][:FILMED]
                 video = self._film_graph(images, foresight.states.map(lambda x: x[:FILMED])).numpy()
                 videos["openloop"] = video[:, :, : min(count, FILMED) * images.shape[-2]]
-            parts.append(foresight.errors)
-        errors = {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
+            parts.append((foresight.errors, foresight.predictions))
+        errors, predictions = tf.nest.map_structure(lambda *arrays: np.concatenate(arrays)[:count], *parts)
         metrics = {f"model_error/{name}": float(error.mean()) for name, error in errors.items()}
-        return Report({**metrics, "model_error/sequences": count}, videos)
+        return Report({**metrics, "model_error/sequences": count}, videos, predictions)
 
     def cost(self, sequences: int, length: int) -> dict[str, int]:
         """Parameters of the world model, its transition and the behaviour; FLOPs of a training step on such a batch."""

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from agents.agent import CONTEXT, HORIZONS, IMAGE
+from agents.agent import CONTEXT, HORIZONS, IMAGE, Prediction
 from agents.distributions import Gaussian
 from agents.randomness import Noise
 from agents.rssm import State
@@ -17,10 +17,12 @@ class Foresight(NamedTuple):
     Attributes:
         states: posterior states in the context, then states sampled from the prior.
         errors: `<measure>/<horizon>` -> (B).
+        predictions: name -> the observation and the prediction, of each vector.
     """
 
     states: State
     errors: Metrics
+    predictions: dict[str, Prediction]
 
 
 def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
@@ -29,7 +31,7 @@ def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
     Measures, each exactly `horizon` agent steps after the context:
 
     - the name of each observation, such as `image`: mean squared error of the normalised decoded array (pixels in
-      [-0.5, 0.5]);
+      [-0.5, 0.5], state vectors as in `agents.vectors`);
     - `reward`: absolute error of the predicted reward;
     - `kl`: KL in nats of the posterior, which has seen all observations up to that step, from the open-loop prior.
 
@@ -55,7 +57,12 @@ def foresee(model: WorldModel, batch: Experience, noise: Noise) -> Foresight:
         errors[f"reward/{horizon}"] = tf.abs(predicted - actual)
         errors[f"kl/{horizon}"] = truth.kl(model.rssm.prior(state.deter))
     states = State(*(tf.concat([x[:, :CONTEXT], y], 1) for x, y in zip(seen, ahead, strict=True)))
-    return Foresight(states, errors)
+    vectors = {name: array for name, array in batch.observations.items() if array.shape.rank == 3}
+    predictions = {
+        name: Prediction(truth, model.decoder.networks[name].decode(states.features))
+        for name, truth in model.encoder.normalize(vectors).items()
+    }
+    return Foresight(states, errors, predictions)
 
 
 def film(model: WorldModel, images: tf.Tensor, states: State) -> tf.Tensor:

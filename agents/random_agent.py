@@ -42,7 +42,7 @@ class RandomAgent:
 
     def report(self, batch: Batch) -> Report:
         """An empty report: there is no model."""
-        return Report({}, {})
+        return Report()
 
     def cost(self, sequences: int, length: int) -> dict[str, int]:
         """No cost: there are no networks."""

@@ -25,6 +25,7 @@ from runs.training.episode import EpisodeBuilder
 from runs.training.evaluation_sequences import evaluation_sequences
 from runs.training.film import Filmed
 from runs.training.observations import observation_spec
+from runs.training.predictions import by_dimension, unexplained
 from runs.training.recorder import gif
 from runs.training.resolve_groups import recall
 from suites.settings import Settings
@@ -92,7 +93,8 @@ class ModelError:
         step: Environment steps of the agent's training.
         policy: The player: `own`, an agent that does not learn, such as `random`, or a run's folder.
         policy_step: Environment steps of the player's training.
-        metrics: The metrics of the agent's report.
+        metrics: The metrics of the agent's report, and the variance unexplained of state vectors.
+        dimensions: `model_errors/<name>/<horizon>` -> name of a dimension -> its mean squared error.
         mean_return: Mean return of the episodes.
         fingerprint: Fingerprint of the episodes: equal if agents were measured on the same ones.
     """
@@ -102,6 +104,7 @@ class ModelError:
     policy: str
     policy_step: int
     metrics: dict[str, float]
+    dimensions: dict[str, dict[str, float]]
     mean_return: float
     fingerprint: str
 
@@ -134,12 +137,17 @@ def model_errors(folders: Sequence[Path], policy: str, episodes: int, seed: int)
             sequences = evaluation_sequences(played)
             if sequences is None:
                 raise UserError(f"{folder}: episodes of at most {CONTEXT} steps leave nothing to predict")
+            report = measured.agent.report(sequences)
             yield ModelError(
                 str(folder),
                 measured.step,
                 policy,
                 (player or measured).step,
-                measured.agent.report(sequences).metrics,
+                report.metrics | unexplained(report.predictions),
+                {
+                    name: dict(zip(env.state_names, errors, strict=True))
+                    for name, errors in by_dimension(report.predictions).items()
+                },
                 sum(episode.score for episode in played) / len(played),
                 _fingerprint(played),
             )

@@ -22,6 +22,7 @@ from runs.training.episode import EpisodeBuilder
 from runs.training.evaluation_sequences import evaluation_sequences
 from runs.training.film import Filmed
 from runs.training.monitor import Monitor, Stopped
+from runs.training.predictions import by_dimension, draw, unexplained
 from suites.plan import RunSpec
 
 logger = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class Loop:
             self.parts.agent.load(before)  # as before the evaluation
             self._save()
             raise
-        report = Report({}, {})
+        report = Report()
         if progress.pretrained and (sequences := evaluation_sequences(episodes)) is not None:
             report = self.parts.agent.report(sequences)
         progress.evaluations += 1
@@ -143,11 +144,15 @@ class Loop:
             "eval/episodes": len(episodes),
             "eval/length": float(np.mean([episode.steps for episode in episodes])),
         }
-        self.parts.recorder.line(progress.step, line | report.metrics)
+        errors = report.metrics | unexplained(report.predictions) | by_dimension(report.predictions)
+        self.parts.recorder.line(progress.step, line | errors)
         if settings.eval.video:
             self.parts.recorder.video(progress.step, "eval/episode", np.stack(film.frames))
             for name, video in report.videos.items():
                 self.parts.recorder.video(progress.step, name, video)
+            for name, prediction in report.predictions.items():
+                picture = draw(prediction, self.parts.evaluation.state_names)
+                self.parts.recorder.video(progress.step, f"openloop/{name}", picture[None])
         logger.info("step %d: evaluation return %.1f", progress.step, progress.last_return)
 
     def _play(self, number: int, env: gymnasium.Env) -> EpisodeBuilder:

@@ -1,4 +1,4 @@
-"""The table of world models' errors on a terminal."""
+"""Tables of world models' errors on a terminal."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 # Titles of measures that are not observations; errors of observations are squared.
-TITLES = {"reward": "reward, mean absolute", "kl": "KL, nats"}
+TITLES = {"reward": "reward, mean absolute", "kl": "KL, nats", "state_unexplained": "state, variance unexplained"}
 
 
 def show_errors(found: Sequence["ModelError"]) -> None:
@@ -31,6 +31,21 @@ def show_errors(found: Sequence["ModelError"]) -> None:
             rest = (f"{error.metrics['model_error/sequences']:.0f}", error.fingerprint) if row == 0 else ()
             drawn.add_row(run, horizon, *cells, *rest)
     console().print(drawn)
+
+
+def show_dimensions(found: Sequence["ModelError"]) -> None:
+    """Prints the mean squared error of each dimension of a state vector: a table for each run."""
+    for error in found:
+        if not error.dimensions:
+            console().print(f"{error.folder} observes no state vector: its error has no dimensions")
+            continue
+        drawn = Table(title=f"{error.folder}, step {error.step:,}", title_justify="left", box=None, pad_edge=False)
+        drawn.add_column("mean squared error, by steps ahead", overflow="fold")
+        for metric in error.dimensions:
+            drawn.add_column(metric.rpartition("/")[2], justify="right")
+        for name in next(iter(error.dimensions.values())):
+            drawn.add_row(name, *(f"{errors[name]:.4g}" for errors in error.dimensions.values()))
+        console().print(drawn)
 
 
 def _measured(error: "ModelError") -> tuple[list[str], list[str]]:

@@ -35,6 +35,10 @@ TINY: dict[str, Any] = {
 }
 
 
+def symlog(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, np.log(1 + np.abs(x)), -np.log(1 + np.abs(x)))
+
+
 def tiny_settings(**changes: Any) -> AgentSettings:
     """Settings of a tiny agent; changes of a block are merged into it."""
     merged = {**TINY}

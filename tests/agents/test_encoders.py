@@ -12,7 +12,7 @@ from agents.layers import LayerFactory
 from agents.open_loop import foresee
 from agents.randomness import Noise
 from agents.world_model import WorldModel
-from tests.agents.conftest import ACTIONS, IMAGES, STATES, at, make_batch, tiny_settings
+from tests.agents.conftest import ACTIONS, IMAGES, STATES, at, make_batch, symlog, tiny_settings
 
 BOTH: ObservationSpec = {**IMAGES, **STATES}
 UNITS = 8  # of a state vector's networks
@@ -42,11 +42,18 @@ def test_each_observation_has_a_loss_and_an_error(observations: ObservationSpec)
     model = WorldModel(LayerFactory(0), settings, observations, ACTIONS)
     losses, state, metrics = model.losses(experience(batch), Noise(0, tf.constant(0)))
     decoded = model.decoder.decode(state.features)["state"]
-    density = scipy.stats.norm(decoded).logpdf(batch["state"])
+    density = scipy.stats.norm(decoded).logpdf(symlog(batch["state"]))
     assert float(metrics["loss/state"]) == pytest.approx(-density.sum(-1).mean(), rel=1e-5)
     parts = sum(float(metrics[f"loss/{name}"]) for name in (*observations, "reward")) + 2 * float(metrics["loss/state"])
     assert float(losses["model"]) == pytest.approx(parts + max(float(metrics["loss/kl"]), 0.01), rel=1e-5)
-    errors = foresee(model, experience(batch), Noise(0, tf.constant(0))).errors
+    _, errors, predictions = foresee(model, experience(batch), Noise(0, tf.constant(0)))
+    assert list(predictions) == ["state"]
+    truth, predicted = predictions["state"]
+    np.testing.assert_allclose(truth, symlog(batch["state"]), rtol=1e-5)
+    for horizon in (1, 5):
+        squared = (predicted[:, 4 + horizon].numpy() - truth[:, 4 + horizon].numpy()) ** 2
+        np.testing.assert_allclose(errors[f"state/{horizon}"], squared.mean(-1), rtol=1e-4)
+    np.testing.assert_allclose(predicted[:, :5], decoded[:, :5], rtol=1e-4, atol=1e-6)  # the context is reconstructed
     measures = (*observations, "reward", "kl")
     assert {name: error.shape for name, error in errors.items()} == {
         f"{measure}/{horizon}": (2,) for measure in measures for horizon in (1, 5)
@@ -64,7 +71,9 @@ def test_an_agent_learns_from_them_and_acts(observations: ObservationSpec) -> No
     assert sum(path.startswith("state_") for path in weights) == 8
     assert not [path for path in weights if np.array_equal(fresh[path], trained[path])]
     assert agent.policy(at(batch, 0), agent.initial_state(2), training=True)[0].shape == (2, ACTIONS)
-    assert ("openloop" in agent.report(batch).videos) == ("image" in observations)
+    report = agent.report(batch)
+    assert ("openloop" in report.videos) == ("image" in observations)
+    assert {name: truth.shape for name, (truth, _) in report.predictions.items()} == {"state": batch["state"].shape}
     counted = cost.parameters(cost.world_model(settings, observations, ACTIONS))
     assert counted == sum(int(np.prod(weight.shape)) for weight in agent.model.trainable_variables)
 

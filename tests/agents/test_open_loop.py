@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agents.agent import Arrays
+from agents.agent import ActionSpec, Arrays
 from agents.dreamer import Dreamer, experience
 from agents.open_loop import foresee
 from agents.randomness import Noise
-from tests.agents.conftest import make_batch
+from tests.agents.conftest import ACTIONS, IMAGES, STATES, make_batch, symlog, tiny_settings
 
 Make = Callable[..., Dreamer]
 KINDS: dict[str, dict[str, Any]] = {
@@ -88,3 +88,16 @@ def test_report_counts_every_sequence_once(dreamer: Make) -> None:
     metrics = agent.report(batch).metrics
     assert metrics["model_error/sequences"] == 11
     assert metrics["model_error/reward/1"] == pytest.approx(1e6 / 11, rel=1e-3)
+
+
+def test_report_has_the_prediction_of_every_vector() -> None:
+    """The graph processes ten sequences at a time, and fills up the last part."""
+    agent = Dreamer(tiny_settings(), {**IMAGES, **STATES}, ActionSpec(ACTIONS), seed=0)
+    batch = make_batch(count=11, length=6)
+    batch["state"] = np.random.default_rng(0).normal(size=(11, 6, 6)).astype(np.float32)
+    report = agent.report(batch)
+    assert list(report.predictions) == ["state"]
+    truth, predicted = report.predictions["state"]
+    np.testing.assert_allclose(truth, symlog(batch["state"]), rtol=1e-5)
+    assert predicted.shape == truth.shape
+    assert report.metrics["model_error/state/1"] == pytest.approx(((predicted - truth)[:, 5] ** 2).mean(), rel=1e-4)

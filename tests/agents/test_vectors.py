@@ -8,11 +8,7 @@ from agents.agent import ActionSpec
 from agents.dreamer import Dreamer
 from agents.layers import LayerFactory
 from agents.vectors import VectorEncoder
-from tests.agents.conftest import ACTIONS, STATES, at, make_batch, tiny_settings
-
-
-def symlog(x: np.ndarray) -> np.ndarray:
-    return np.where(x > 0, np.log(1 + np.abs(x)), -np.log(1 + np.abs(x)))
+from tests.agents.conftest import ACTIONS, STATES, at, make_batch, symlog, tiny_settings
 
 
 @pytest.fixture
