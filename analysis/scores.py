@@ -47,7 +47,7 @@ RUNS: Mapping[str, Any] = {
 COMMIT = 8  # characters of a commit that are shown
 HOURS = "time/hours"
 SEQUENCES = "model_error/sequences"
-MODEL_ERROR = re.compile(r"model_error/(image|reward|kl)/([1-9][0-9]{0,8})")
+MODEL_ERROR = re.compile(r"model_error/(image|state|reward|kl)/([1-9][0-9]{0,8})")
 
 
 @dataclass(frozen=True)
@@ -224,9 +224,9 @@ def usable_model_errors(scores: Scores) -> pd.DataFrame:
     """The model errors that statistics use, by the same rule.
 
     Returns:
-        Rows task, variant, seed, step, measure (`image`, `reward` or `kl`), horizon (agent steps ahead), value,
-        sequences (that it is averaged over, NaN if unknown), sorted by run, measure, horizon and step. No rows if no
-        run measured a world model.
+        Rows task, variant, seed, step, measure (`image`, `state`, `reward` or `kl`), horizon (agent steps ahead),
+        value, sequences (that it is averaged over, NaN if unknown), sorted by run, measure, horizon and step. No rows
+        if no run measured a world model.
     """
     errors = last(scores.table, lambda name: MODEL_ERROR.fullmatch(name) is not None)
     sequences = last(scores.table, lambda name: name == SEQUENCES).rename(columns={"value": "sequences"})

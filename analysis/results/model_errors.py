@@ -27,11 +27,18 @@ from analysis.tables import Grid, Table, with_rule
 SERIES = ["task", "variant", "measure", "horizon"]  # the columns that name one mean or curve
 MEASURES = {
     "image": "Image error: mean squared error of the predicted image, over pixels in [-0.5, 0.5] and channels.",
+    "state": "State error: mean squared error of the predicted state vector, standardised by the run's first, random "
+    "episodes and compressed by symlog (Hafner et al. 2023).",
     "reward": "Reward error: mean absolute error of the predicted reward.",
-    "kl": "KL: divergence of the posterior, which has seen all images, from the open-loop prior, in the model's latent "
-    "space; between models, only its trend is comparable, not its size.",
+    "kl": "KL: divergence of the posterior, which has seen all observations, from the open-loop prior, in the model's "
+    "latent space; between models, only its trend is comparable, not its size.",
 }
-TITLES = {"image": "Image error (MSE)", "reward": "Reward error (MAE)", "kl": "KL from prior (nats)"}
+TITLES = {
+    "image": "Image error (MSE)",
+    "state": "State error (MSE)",
+    "reward": "Reward error (MAE)",
+    "kl": "KL from prior (nats)",
+}
 MANY = 6  # with more tasks, rows are in two columns
 CURVE_HORIZON = 15  # agent steps ahead: Dreamer's imagination horizon
 METHOD = (
@@ -145,7 +152,7 @@ def table(finals: pd.DataFrame, measure: str, *notes: str) -> Table:
 
     Args:
         finals: Rows task, variant, measure, horizon, mean, low, high, seeds.
-        measure: `image`, `reward` or `kl`. KL is not comparable between models, so none is bold.
+        measure: One of MEASURES. KL is not comparable between models, so none is bold.
         notes: Sentences under the table.
     """
     errors = finals[finals["measure"] == measure]

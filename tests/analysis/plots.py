@@ -95,6 +95,7 @@ def errors(
     variants: Sequence[str] = VARIANTS,
     horizons: Sequence[int] = (1, 5, 15, 45),
     steps: Sequence[float] = (5e4,),
+    observation: str = "image",
 ) -> pd.DataFrame:
     """Rows task, variant, measure, horizon, step, mean, low, high, seeds of model errors."""
     rng = np.random.default_rng(8)
@@ -102,7 +103,7 @@ def errors(
         (task, variant, measure, horizon, step, mean, 0.9 * mean, 1.2 * mean, 3)
         for task in tasks
         for variant in variants
-        for measure, scale in (("image", 1e-3), ("reward", 0.05), ("kl", 2.0))
+        for measure, scale in ((observation, 1e-3), ("reward", 0.05), ("kl", 2.0))
         for horizon in horizons
         for step in steps
         for mean in [scale * np.sqrt(horizon) * (1 + 3 * np.exp(-step / 5e5)) * rng.uniform(0.7, 1.4)]

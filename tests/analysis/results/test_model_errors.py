@@ -75,6 +75,24 @@ def test_from_lines_to_finals_and_curves_by_hand(settings: AnalysisSettings, tmp
         assert part in found.scoring
 
 
+def test_errors_of_state_vectors_have_a_table_and_panels(tmp_path: Path, settings: AnalysisSettings) -> None:
+    """Lists of the errors of each dimension, and the variance unexplained, are not among the numbers."""
+    errors = {"model_error/state/1": 0.5, "model_errors/state/1": [0.2, 0.8], "model_error/state_unexplained/1": 0.1}
+    line: dict[str, object] = {"step": 100, "eval/return": 1.0, **errors, "model_error/kl/1": 2.0}
+    expected = [write_run(tmp_path / "0", [line])]
+    found = summarize(usable_model_errors(read_expected(expected, "suite", tmp_path, "eval/return")), settings)
+    assert found.measures == ["state", "kl"]
+    assert found.finals[["measure", "horizon", "mean"]].to_numpy().tolist() == [["kl", 1, 2.0], ["state", 1, 0.5]]
+    table = model_errors.table(found.finals, "state", *model_errors.notes("state"))
+    assert table.heading.startswith("State error (MSE)")
+    assert "symlog" in " ".join(table.notes)
+    mixed = pd.concat([plots.errors(variants=["dreamer"]), plots.errors(variants=["ed2"], observation="state")])
+    grid = panels(model_errors.draw(mixed, MEASURED, "horizon"))
+    assert list(grid)[:4] == [*product(["Hopper Hop"], ["image", "state", "reward", "kl"])]
+    for measure, variants in (("image", ["dreamer"]), ("state", ["ed2"]), ("kl", ["dreamer", "ed2"])):
+        assert [line.get_label() for line in grid["Hopper Hop", measure].lines] == variants
+
+
 def test_finals_are_those_of_returns_by_the_same_protocol(settings: AnalysisSettings) -> None:
     table = errors()
     found = summarize(table, settings).finals
