@@ -184,7 +184,7 @@ def test_every_setting_with_an_effect_is_part_of_some_identity(key: str) -> None
         assert difference(before, after) == ({} if key in NO_EFFECT else {key: (DEFAULTS[key], CHANGES[key])})
 
 
-PLANNER, NO_VALUE = {"behavior.kind": "planner"}, {"behavior.value": "none"}
+PLANNER, NO_VALUE, STATE = {"behavior.kind": "planner"}, {"behavior.value": "none"}, {"observation": "state"}
 OF_ACTOR = ["start_every", "actor_layers", "actor_units", "init_std", "min_std", "mean_scale"]
 OF_VALUE = ["value_layers", "value_units", "lambda", "bootstrap", "target_rate"]
 UNREAD: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -192,6 +192,8 @@ UNREAD: list[tuple[str, dict[str, Any], list[str]]] = [
     ("toy_reach_8", {}, ["renderer", "supersampling", "atari.sticky", "atari.noops", "atari.life_loss"]),
     ("dmc_walker_run", {}, ["atari.sticky"]),
     ("atari_pong", {}, ["renderer", "supersampling"]),
+    ("dmc_walker_run", {}, [f"representation.state_{name}" for name in ("layers", "units", "scale")]),
+    ("dmc_walker_run", STATE, ["representation.depth", "activation.conv", "renderer", "supersampling"]),
     ("toy_reach_8", PLANNER, [f"behavior.{name}" for name in (*OF_ACTOR, *OF_VALUE, "value", "discount")]),
     ("toy_reach_8", PLANNER, ["behavior.discount_imagined", "optimizer.actor_rate", "optimizer.value_rate"]),
     ("toy_reach_8", NO_VALUE, [*(f"behavior.{name}" for name in (*OF_VALUE, "discount")), "optimizer.value_rate"]),

@@ -1,6 +1,7 @@
 """The action groups that a run settles on and keeps."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,11 @@ def test_random_groups_differ_between_seeds(tmp_path: Path) -> None:
 
 
 def test_runs_share_what_was_discovered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever they observe."""
     ticks: list[int] = []
-    for seed in (0, 1):
+    for seed, observation in enumerate(("image", "state")):
         run = spec("toy_reach_2", seed, groups="sd2")
+        run = replace(run, settings=run.settings.model_copy(update={"observation": observation}))
         folder = run.folder(tmp_path)
         folder.mkdir(parents=True)
         assert settle(run, IMAGES, folder, ticks.append).dynamics.groups == [[0], [1]]

@@ -77,11 +77,14 @@ def test_other_seeds_give_other_metrics(uninterrupted: Path, tmp_path: Path) -> 
     assert metrics(tmp_path) != metrics(uninterrupted)
 
 
-@pytest.fixture(scope="module", params=["rssm", "ed2", "atari"])
+@pytest.fixture(scope="module", params=["rssm", "ed2", "state", "atari"])
 def dreamer(request: pytest.FixtureRequest) -> RunSpec:
-    """The real agent, small, on a run of a few seconds: of continuous actions, of grouped ones, and of choices."""
+    """The real agent, small, on a run of a few seconds.
+
+    It has continuous actions, grouped ones (the second time with state vectors), or choices.
+    """
     sizes: dict[str, Any] = {
-        "representation": {"depth": 2},
+        "representation": {"depth": 2, "state_layers": 1, "state_units": 8},
         "dynamics": {"deterministic": 8, "stochastic": 4, "hidden": 8},
         "reward": {"layers": 1, "units": 8},
         "behavior": {"horizon": 3, "actor_layers": 1, "actor_units": 8, "value_layers": 1, "value_units": 8},
@@ -92,7 +95,8 @@ def dreamer(request: pytest.FixtureRequest) -> RunSpec:
         changes |= {"exploration": scheduled, "replay": {"memory": 0.1, "balance": True}}
         changes |= {"continuation": {"predict": True, "layers": 1, "units": 8}}
         return RunSpec("suite", "atari_breakout", "dreamer", 3, Settings.model_validate(standin.SMALL | changes))
-    sizes["dynamics"] |= {"kind": request.param, "groups": "sd2"}
+    sizes["dynamics"] |= {"kind": "rssm" if request.param == "rssm" else "ed2", "groups": "sd2"}
+    changes["observation"] = "state" if request.param == "state" else "image"
     return RunSpec("suite", "toy_reach_2", "dreamer", 3, Settings.model_validate(standin.SMALL | changes))
 
 
