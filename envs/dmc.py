@@ -24,7 +24,7 @@ class DmcEnv(TaskEnv):
     """A task of dm_control, with actions scaled from [-1, 1] to the actuators' ranges.
 
     An actuator without a range (lqr's) takes the number in [-1, 1] unchanged. Only the time limit of the settings
-    applies; dm_control's limit, at most 1000 environment steps for each task, is disabled.
+    applies; dm_control's limit, 1000 environment steps for each task and none for lqr, is disabled.
 
     Args:
         task: `dmc_<domain>_<task>`.
