@@ -1,1 +1,1 @@
-"""Benchmarks: one command for each claim of speed, which also measures the machine's lower bound in the same run."""
+"""Benchmarks: one command for each claim of speed, with the machine's lower bound, and one for random actions."""
