@@ -1,8 +1,8 @@
-"""Scales of normalisation: random play and a human on Atari, or a file of scales."""
+"""Scales of normalisation: random play and a human on Atari, random actions elsewhere, or a file of scales."""
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,9 +11,10 @@ from pydantic import TypeAdapter
 
 from common.errors import UserError
 from common.text import nearest
+from envs.registry import canonical
 
-FILE = Path(__file__).parents[1] / "results" / "published" / "references" / "atari.json"
-
+FOLDER = Path(__file__).parents[1] / "results" / "published" / "references"
+ACTION_REPEAT = 2  # of the random actions whose return counts as 0: one scale for all variants
 
 SCALE = ("task", "low", "high")  # columns of a file of scales
 
@@ -46,7 +47,47 @@ class References:
 @cache
 def references() -> References:
     """The scores in results/published/references/atari.json."""
-    return TypeAdapter(References).validate_json(FILE.read_bytes())
+    return TypeAdapter(References).validate_json((FOLDER / "atari.json").read_bytes())
+
+
+@dataclass(frozen=True)
+class RandomReturn:
+    """What random actions get on a task.
+
+    Attributes:
+        task: The task; not an alias.
+        action_repeat: Environment steps for which each action is repeated.
+        mean: Mean return of an episode.
+    """
+
+    task: str
+    action_repeat: int
+    mean: float
+
+
+@dataclass(frozen=True)
+class RandomReturns:
+    """The returns of random actions.
+
+    Attributes:
+        source: What measured them.
+        rows: One for each task and action repeat.
+    """
+
+    source: str
+    rows: Sequence[RandomReturn]
+
+
+@cache
+def random_returns() -> RandomReturns:
+    """The returns in results/published/references/random.json."""
+    return TypeAdapter(RandomReturns).validate_json((FOLDER / "random.json").read_bytes())
+
+
+def random_return(task: str) -> float | None:
+    """The mean return of random actions at `ACTION_REPEAT`, None if unknown."""
+    rows = random_returns().rows
+    return next((row.mean for row in rows if (row.task, row.action_repeat) == (canonical(task), ACTION_REPEAT)), None)
 
 
 def read_scales(path: Path) -> dict[str, Scale]:

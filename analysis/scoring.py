@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.bootstrap import BAND_REPETITIONS
 from analysis.paths import shown
-from analysis.references import Scale, read_scales, references
+from analysis.references import ACTION_REPEAT, Scale, random_return, random_returns, read_scales, references
 from analysis.scores import RUN
 from analysis.settings import AnalysisSettings
 from common.errors import UserError
@@ -15,8 +15,8 @@ from common.text import nearest
 from envs.registry import best_return
 
 NORMALIZATIONS = (
-    "use `normalization: dmc` for dm_control and toy_reach, `atari` for Atari, `none` for any task, "
-    "or a .csv file with the columns task, low, high for your own tasks"
+    "use `normalization: dmc` for dm_control and toy_reach, `random` for the same with random actions at 0, "
+    "`atari` for Atari, `none` for any task, or a .csv file with the columns task, low, high for your own tasks"
 )
 FEW_SEEDS = 5
 # All n seeds are on one side of the mean of a symmetric distribution with probability 2 / 2^n. With two or three seeds,
@@ -60,7 +60,7 @@ def final_evaluations(table: pd.DataFrame, settings: AnalysisSettings, by: Seque
 
 
 def scale(task: str, settings: AnalysisSettings) -> Scale | None:
-    """The scale of a task: 0 to its best return, random play to a human, or from a file; None if unknown.
+    """The scale of a task: from 0 or random actions to its best return, or another of the settings; None if unknown.
 
     Raises:
         UserError: The file of scales is malformed.
@@ -71,12 +71,18 @@ def scale(task: str, settings: AnalysisSettings) -> Scale | None:
         known = references()
         return Scale(known.random[task], known.human[task]) if task in known.random else None
     best = best_return(task)
-    return None if best is None else Scale(0.0, best)
+    low = random_return(task) if settings.normalization == "random" else 0.0
+    return None if low is None or best is None else Scale(low, best)
 
 
 def lacking(settings: AnalysisSettings) -> str:
     """What is missing for a task without a scale."""
-    return {"dmc": "best return", "atari": "scores of random play and a human"}.get(settings.normalization, "line")
+    needed = {
+        "dmc": "best return",
+        "random": "best return or return of random actions",
+        "atari": "scores of random play and a human",
+    }
+    return needed.get(settings.normalization, "line")
 
 
 def normalize(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
@@ -124,9 +130,15 @@ def describe(settings: AnalysisSettings, table: pd.DataFrame, finals: pd.DataFra
             "(return - random) / (human - random), with the returns of random play and of a human "
             f"from {references().source}; it may exceed 1"
         )
-    elif settings.normalization == "dmc":
+    elif settings.normalization in ("dmc", "random"):
         best = sorted({ends.high for task in set(finals["task"]) if (ends := scale(task, settings))})
-        normalization = "return / " + " or ".join(f"{high:g}" for high in best)
+        highs = " or ".join(f"{high:g}" for high in best)
+        normalization = f"return / {highs}"
+        if settings.normalization == "random":
+            normalization = (
+                f"(return - random) / (best - random), with a best return of {highs} and the mean return of random "
+                f"actions at action repeat {ACTION_REPEAT} ({random_returns().source})"
+            )
     else:
         normalization = f"(return - low) / (high - low), with low and high from {shown(settings.normalization)}"
     episodes = span(table["episodes"].dropna())

@@ -30,11 +30,11 @@ class AnalysisSettings(Group):
     repetitions: int = Field(50_000, ge=1, le=1_000_000, description="Bootstrap repetitions per interval")
     confidence: float = Field(0.95, gt=0, lt=1, description="Confidence level of the intervals")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the bootstrap")
-    normalization: Literal["dmc", "atari", "none"] | Annotated[str, Field(pattern=r"\.csv$")] = Field(
+    normalization: Literal["dmc", "random", "atari", "none"] | Annotated[str, Field(pattern=r"\.csv$")] = Field(
         "dmc",
         description="Normalisation of returns: divide by the task's best return (dmc; 1000 for dm_control), map random "
-        "play to 0 and a human to 1 (atari), none, or a .csv file with the columns task, low, high: the returns that "
-        "map to 0 and 1",
+        "actions to 0 and the best return to 1 (random), map random play to 0 and a human to 1 (atari), none, or a "
+        ".csv file with the columns task, low, high: the returns that map to 0 and 1",
     )
     reference: str = Field("", description="Variant that the others are compared with; default: the first")
     x: Literal["steps", "hours"] = Field("steps", description="x axis of curves: environment steps or training hours")

@@ -84,8 +84,9 @@ def _scales(data: Data) -> Iterator[Finding]:
         "unknown scales", "serious", len(unknown), f"{counted(len(unknown), 'task')} with unknown {lacking(settings)}",
         f"left out of the aggregates; {NORMALIZATIONS}", unknown,
     )  # fmt: skip
-    # On the scale from random play to a human, returns outside [0, 1] are normal.
-    best = {task: ends.high for task, ends in scales.items() if ends and settings.normalization == "dmc"}
+    # A human's score, or the high of a file, is not the highest possible return.
+    bounded = settings.normalization in ("dmc", "random")
+    best = {task: ends.high for task, ends in scales.items() if ends and bounded}
     rows = data.usable
     high = data.runs["task"].map(best).to_numpy(float)[rows["run"]]
     beyond = data.count(rows[~np.isnan(high) & ((rows["value"] < 0) | (rows["value"] > high))])

@@ -199,6 +199,9 @@ def test_tasks_and_returns_that_the_normalisation_does_not_fit() -> None:
     assert "left out of the aggregates" in unknown.rule
     beyond = only(scores, "returns beyond their scale", also=also)
     assert (beyond.count, beyond.items) == (19, (f"{WALKER}/dreamer/0: 19",))
+    random = only(scores, "unknown scales", SETTINGS.model_copy(update={"normalization": "random"}), also)
+    assert random.items == ("atari_pong",)
+    assert random.title == "1 task with unknown best return or return of random actions"
     human = only(scores, "unknown scales", SETTINGS.model_copy(update={"normalization": "atari"}))
     assert human.items == (WALKER,)
     assert not any(f.count for f in check(scores, SETTINGS.model_copy(update={"normalization": "none"})))

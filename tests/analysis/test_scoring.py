@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.references import Scale, references
+from analysis.references import Scale, random_return, references
 from analysis.scores import usable
 from analysis.scoring import describe, final_scores, normalize, scale
 from analysis.settings import AnalysisSettings
@@ -96,6 +96,23 @@ def test_atari_is_normalised_from_random_play_to_a_human() -> None:
     text = described(settings, table(entries(["atari_pong"], ["dreamer"], seeds=3)))
     assert "(return - random) / (human - random)" in text
     assert "DQN Zoo" in text
+
+
+def test_scale_may_begin_at_random_actions() -> None:
+    settings = AnalysisSettings(normalization="random")
+    low = random_return("dmc_ball_in_cup_catch")
+    assert low is not None
+    assert 0 < low < 1000
+    tasks = ["dmc_ball_in_cup_catch", "dmc_cup_catch", "dmc_cup_catch", "toy_grid", "atari_pong"]
+    runs = pd.DataFrame({"task": tasks, "score": [low, 1000.0, (low + 1000) / 2, 1.0, 20.0]})
+    assert normalize(runs, settings)["score"].tolist() == pytest.approx([0, 1, 0.5])
+    with pytest.raises(
+        UserError, match=r"`normalization: random` has no best return or return of random actions of toy_grid; use"
+    ):
+        normalize(runs[3:4], settings)
+    text = described(settings, table(entries(["dmc_cup_catch"], ["dreamer"], seeds=3)))
+    assert "(return - random) / (best - random), with a best return of 1000 and the mean return of random" in text
+    assert "at action repeat 2 (100 episodes of random actions a task" in text
 
 
 def test_every_game_has_two_different_scores() -> None:
