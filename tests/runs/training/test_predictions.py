@@ -17,8 +17,9 @@ import launch
 from agents.agent import Prediction
 from runs.store.run_folder import write_spec
 from runs.training.attempt import run
-from runs.training.evaluate import evaluate
+from runs.training.evaluate import ModelError, evaluate
 from runs.training.predictions import by_dimension, draw, most_varied, unexplained
+from runs.watching.model_error_table import show_dimensions
 from tests.runs.standin import metrics, spec
 
 TINY: dict[str, Any] = {
@@ -141,3 +142,10 @@ def test_a_run_from_state_vectors_is_played_filmed_and_measured(
     assert "position" not in brief
     assert launch.main([*measure, "--dimensions"]) == 0
     assert {"position[0]", "target[0]"} < set(capsys.readouterr().out.split())
+    assert launch.main(["eval", str(trained), "--dimensions"]) == 2
+    assert "--dimensions requires --model-error" in capsys.readouterr().err
+
+
+def test_a_run_from_images_has_no_dimensions_to_show(capsys: pytest.CaptureFixture[str]) -> None:
+    show_dimensions([ModelError("run", 100, "own", 100, {"model_error/image/1": 0.1}, {}, 1.0, "code")])
+    assert "run observes no state vector" in capsys.readouterr().out
