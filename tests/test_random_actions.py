@@ -27,10 +27,11 @@ def drawn(seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 2))))
 
 
-def test_rows_are_of_known_tasks_and_within_their_bounds() -> None:
-    keys = [(row["task"], row["action_repeat"]) for row in TABLE["rows"]]
-    assert len(set(keys)) == len(keys)
-    assert set(keys) <= {*itertools.product(TASKS, ACTION_REPEATS)}
+def test_table_has_every_task() -> None:
+    """At action repeat 2; action repeat 4 is measured after it, in the same order."""
+    keys = [(row["action_repeat"], row["task"]) for row in TABLE["rows"]]
+    assert len(keys) >= len(TASKS)
+    assert keys == list(itertools.product(ACTION_REPEATS, TASKS))[: len(keys)]
     for row in TABLE["rows"]:
         limit = 200 if row["task"].startswith("toy_") else 1000
         assert 0 < row["steps"] <= limit
