@@ -61,7 +61,10 @@ class ActorCritic:
         return choice.mode(self.actor.draws(noise, "policy_mode", (MODE_SAMPLES, count)))
 
     def losses(self, model: WorldModel, start: State, noise: Noise) -> tuple[Losses, Metrics]:
-        """Imagine from states (N, ...); returns scalar losses by group of weights, and metrics."""
+        """Imagine from states (N, ...); returns scalar losses by group of weights, and metrics.
+
+        With an entropy scale, the actor's loss also has -scale E H(a | s), over the start states s.
+        """
         states, first = self.imagine(model, start, noise)
         features = tf.stack([state.features for state in states])  # (H, N, F)
         reward = model.reward.predict(features)
@@ -85,6 +88,8 @@ class ActorCritic:
                 "value": -tf.reduce_mean(weights * unit_normal_log_prob(value[:-1], tf.stop_gradient(returns))),
             }
             metrics["behavior/value"] = tf.reduce_mean(value)
+        if self._settings.entropy_scale:
+            losses["actor"] -= self._settings.entropy_scale * metrics["behavior/entropy"]
         metrics["behavior/return"] = tf.reduce_mean(returns)
         return losses, metrics | {f"loss/{name}": loss for name, loss in losses.items()}
 

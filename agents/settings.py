@@ -180,6 +180,12 @@ class BehaviorSettings(Group):
         False,
         description="Without a value, discount imagined rewards as the TensorFlow 1 code does, unlike the paper's V_R",
     )
+    entropy_scale: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the entropy of the actor's actions, in nats, in its loss; without it, an actor that "
+        "is trained on little data soon stops to explore",
+    )
     actor_layers: int = Field(4, ge=0, description="Hidden layers of the actor")
     actor_units: int = Field(400, ge=1, description="Units of each hidden layer of the actor")
     value_layers: int = Field(3, ge=0, description="Hidden layers of the value model")
@@ -310,6 +316,7 @@ class DreamerSettings(Group):
             "behavior.lambda": has_value,
             "behavior.bootstrap": has_value,
             "behavior.target_rate": has_value,
+            "behavior.entropy_scale": not plans,
             "behavior.actor_*": not plans,
             "behavior.init_std": not plans,
             "behavior.min_std": not plans,

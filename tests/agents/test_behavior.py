@@ -8,7 +8,7 @@ import scipy.stats
 import tensorflow as tf
 
 from agents.agent import ActionSpec
-from agents.behavior import MODE_SAMPLES, ActorCritic, starts
+from agents.behavior import ENTROPY_SAMPLES, MODE_SAMPLES, ActorCritic, starts
 from agents.distributions import Gaussian, TanhNormal
 from agents.layers import LayerFactory
 from agents.randomness import Noise
@@ -97,6 +97,22 @@ def test_target_gives_the_values_of_the_returns() -> None:
     assert float(losses["actor"]) == pytest.approx(-(weights * returns).mean(), rel=1e-4)
     assert float(losses["value"]) == pytest.approx(-(weights * log_prob).mean(), rel=1e-4)
     assert float(metrics["behavior/value"]) == pytest.approx(learned.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("value", ["critic", "none"])
+def test_entropy_at_the_start_states_is_rewarded(value: str) -> None:
+    plain, rewarded = (
+        make(behavior={"value": value, "entropy_scale": scale})[1].losses(make()[0], START, noise())[0]
+        for scale in (0.0, 0.3)
+    )
+    _, behavior = make()
+    base = wanted(behavior, START.features)
+    draws = behavior.actor.draws(noise(), "entropy", (ENTROPY_SAMPLES, COUNT)).numpy()
+    before = base.mean.numpy() + base.std.numpy() * draws.astype(np.float64)
+    density = scipy.stats.norm(base.mean, base.std).logpdf(before) + 2 * np.log(np.cosh(before))
+    entropy = -density.sum(-1).mean()
+    assert float(plain["actor"] - rewarded["actor"]) == pytest.approx(0.3 * entropy, rel=1e-3)
+    assert value == "none" or plain["value"] == rewarded["value"]
 
 
 @pytest.mark.parametrize("changes", [{}, {"value": "none", "target_rate": 0.1}])

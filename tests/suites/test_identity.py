@@ -185,7 +185,7 @@ def test_every_setting_with_an_effect_is_part_of_some_identity(key: str) -> None
 
 
 PLANNER, NO_VALUE, STATE = {"behavior.kind": "planner"}, {"behavior.value": "none"}, {"observation": "state"}
-OF_ACTOR = ["start_every", "actor_layers", "actor_units", "init_std", "min_std", "mean_scale"]
+OF_ACTOR = ["entropy_scale", "start_every", "actor_layers", "actor_units", "init_std", "min_std", "mean_scale"]
 OF_VALUE = ["value_layers", "value_units", "lambda", "bootstrap", "target_rate"]
 UNREAD: list[tuple[str, dict[str, Any], list[str]]] = [
     ("toy_reach_8", {}, [key for key in CHANGES if key.startswith(tuple(READ_WITH))]),
