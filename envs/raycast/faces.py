@@ -29,6 +29,7 @@ class Surfaces:
 
     def __init__(self, model: mujoco.MjModel):
         self._model = model
+        self._heights = model.hfield_data.copy()
         self.spans: dict[tuple[int, int], tuple[int, int, bool]] = {}  # (kind, id): first, number, has texcoords
         parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         total = 0
@@ -59,7 +60,14 @@ class Surfaces:
         return self._model.skin_face[begin : begin + self._model.skin_facenum[number]]
 
     def update(self, scene: mujoco.MjvScene) -> None:
-        """Copies the skins of an updated scene."""
+        """Copies the skins of an updated scene, and the height fields if an episode has a new terrain."""
+        if not np.array_equal(self._heights, self._model.hfield_data):
+            self._heights = self._model.hfield_data.copy()
+            for (kind, number), (first, count, _) in self.spans.items():
+                if kind == mujoco.mjtGeom.mjGEOM_HFIELD:
+                    corner, normal, _ = _height_field(self._model, number)
+                    self.faces.corner[first : first + count] = corner
+                    self.faces.normal[first : first + count] = normal
         for number in range(self._model.nskin):
             first, count, _ = self.spans[int(mujoco.mjtGeom.mjGEOM_SKIN), number]
             vertex = self._model.skin_vertadr[number] + self._skin_face(number)
