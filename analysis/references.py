@@ -14,6 +14,7 @@ from common.text import nearest
 from envs.registry import canonical
 
 FOLDER = Path(__file__).parents[1] / "results" / "published" / "references"
+RANDOM = FOLDER / "random.json"
 ACTION_REPEAT = 2  # of the random actions whose return counts as 0: one scale for all variants
 
 SCALE = ("task", "low", "high")  # columns of a file of scales
@@ -29,7 +30,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class References:
-    """Two scores a game.
+    """Two scores per game.
 
     Attributes:
         source: Where they are published.
@@ -81,7 +82,7 @@ class RandomReturns:
 @cache
 def random_returns() -> RandomReturns:
     """The returns in results/published/references/random.json."""
-    return TypeAdapter(RandomReturns).validate_json((FOLDER / "random.json").read_bytes())
+    return TypeAdapter(RandomReturns).validate_json(RANDOM.read_bytes())
 
 
 def random_return(task: str) -> float | None:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from agents.agent import Observations, PolicyState
+from analysis.references import RANDOM
 from common import files
 from common.origin import cpu
 from common.seeds import Stream, generator
@@ -31,7 +32,6 @@ from envs.task import TaskEnv
 from runs.training.actions import Actions, action_spec, random_action
 from runs.training.driver import play
 
-FILE = Path("results/published/references/random.json")
 TASKS = tuple(task for name in ("dmc", "toy") for task in (*FAMILIES[name].continuous, *FAMILIES[name].discrete))
 ACTION_REPEATS = (2, 4)  # the paper's and the CPU preset's
 EPISODES = 100
@@ -41,7 +41,7 @@ PACKAGES = ("dm_control", "mujoco", "numpy")
 def main() -> None:
     """Play what the file lacks, and write and print each row."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.random_actions", description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=FILE, help="the file to begin or to complete (%(default)s)")
+    parser.add_argument("--out", type=Path, default=RANDOM, help="the file to begin or to complete (%(default)s)")
     out = parser.parse_args().out
     head = header()
     table = files.read_json(out) or {**head, "rows": []}
@@ -59,7 +59,7 @@ def main() -> None:
 def header() -> dict[str, Any]:
     """What all rows of a file have in common."""
     return {
-        "source": f"{EPISODES} episodes of random actions a task, measured by this code",
+        "source": f"{EPISODES} episodes of random actions per task, measured by this code",
         "command": "python -m benchmarks.random_actions",
         "unit": "return of an episode of at most 1000 environment steps (toy tasks: 200); mean and std (of a sample) "
         "are over episodes; steps is the mean number of environment steps of an episode",

@@ -25,6 +25,8 @@ class AtariEnv(TaskEnv):
     An episode terminates with the game, and with `life_loss` also when a life is lost. As in the reference, every reset
     restarts the whole game, also after a lost life.
 
+    An image that is drawn for a film, but not observed, is the last frame alone: the emulator would have to draw two.
+
     Args:
         task: `atari_<game>`.
         settings: Action repeat, time limit, sticky actions, no-ops, and the effect of a lost life.

@@ -112,7 +112,7 @@ def test_scale_may_begin_at_random_actions() -> None:
         normalize(runs[3:4], settings)
     text = described(settings, table(entries(["dmc_cup_catch"], ["dreamer"], seeds=3)))
     assert "(return - random) / (best - random), with a best return of 1000 and the mean return of random" in text
-    assert "at action repeat 2 (100 episodes of random actions a task" in text
+    assert "at action repeat 2 (100 episodes of random actions per task" in text
 
 
 def test_every_game_has_two_different_scores() -> None:

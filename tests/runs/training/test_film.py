@@ -9,7 +9,7 @@ from runs.training.film import Filmed
 
 
 @pytest.mark.parametrize("task", ["toy_reach_1", "dmc_cartpole_swingup"])
-def test_film_is_the_same_whatever_the_agent_observes(task: str) -> None:
+def test_film_of_toys_and_physics_is_the_same_whatever_is_observed(task: str) -> None:
     films, returns = [], []
     for observation in ("image", "state"):
         settings: dict[str, Any] = {"observation": observation, "renderer": "raycast", "action_repeat": 4}
