@@ -84,7 +84,7 @@ def step_flops(
     states = sequences * length
     learned = states * sum(trained(name) for name in model)
     if "contrast" in model:
-        learned += 3 * 2 * states**2 * _features(settings)  # two matrix products over all pairs of states and images
+        learned += 3 * 2 * states**2 * _features(settings)  # two products over all pairs of states and observations
     if settings.behavior.kind == "planner":
         return 2 * learned
     horizon = settings.behavior.horizon

@@ -113,7 +113,7 @@ class RepresentationSettings(Group):
     state_scale: float = Field(
         1.0,
         gt=0,
-        description="Weight of the state vector's loss; a unit-variance Gaussian pays too little for a few numbers",
+        description="Weight of the state vector's loss; the loss of a vector of few numbers is small beside the KL",
     )
     contrast_sequences: Literal["all"] | Count = Field(
         "all", description="Sequences of the batch that InfoNCE contrasts a state with, its own included"
@@ -122,8 +122,8 @@ class RepresentationSettings(Group):
         "all",
         description="Agent steps of each such sequence; the TensorFlow 1 code uses 10 sequences by 30 steps",
     )
-    contrast_layers: int = Field(3, ge=0, description="Hidden layers of the contrastive objective's q(state | image)")
-    contrast_units: int = Field(400, ge=1, description="Units of each hidden layer of q(state | image)")
+    contrast_layers: int = Field(3, ge=0, description="Hidden layers of InfoNCE's q(state | observation)")
+    contrast_units: int = Field(400, ge=1, description="Units of each hidden layer of q(state | observation)")
 
 
 class RewardSettings(Group):
@@ -155,7 +155,7 @@ class BehaviorSettings(Group):
     start_every: int = Field(
         1,
         ge=1,
-        description="Imagine from every so many posterior states of a sequence, the last one included; 1: from all",
+        description="Imagine from every k-th posterior state of a sequence, counted back from the last; 1: from all",
     )
     discount: float = Field(0.99, ge=0, le=1, description="Discount of an agent step (gamma)")
     lambda_: float = Field(
