@@ -9,7 +9,7 @@
 
 State dimensions that never changed are left out. A folder is complete or absent. Only correlations.csv is read back;
 merges and groups follow from it, and are rewritten if they differ. `launch.py discover` adds figures and captions to
-the folder, also if a run with `dynamics.groups: sd2` wrote it: runs draw no figures.
+the folder, also if a run with `dynamics.groups: sd2` wrote it: runs draw no figures of discoveries.
 """
 
 import csv

@@ -47,7 +47,7 @@ def describe(folder: Path, packages: Sequence[str], device: str, renderer: str |
         folder: The run's folder.
         packages: Distributions that its task depends on.
         device: The device that the agent computes on.
-        renderer: The renderer of the pixels; None if the task draws its own.
+        renderer: The renderer of the pixels; None if the task draws its own, or the agent observes state vectors.
         settled: What was decided at the start in addition to the settings: action groups and widths.
     """
     attempts = attempts_of(folder)

@@ -24,8 +24,9 @@ def unexplained(predictions: Mapping[str, Prediction]) -> dict[str, float]:
     """`model_error/<name>_unexplained/<horizon>` -> fraction of variance unexplained.
 
     This is the squared error divided by the variance of the truth, both summed over the dimensions, so it hardly
-    depends on the scale that a run gives its observations. 0 is perfect; 1 is what a constant prediction, the mean of
-    each dimension, achieves. A vector that never changes has none.
+    depends on the scale that a run gives its observations. 0 is perfect; a constant prediction, the mean of each
+    dimension, achieves about 1, because the error is that of one step of each sequence and the variance that of all
+    steps. A vector that never changes has none.
     """
     return {
         f"model_error/{name}_unexplained/{horizon}": float(errors.sum() / variance)
