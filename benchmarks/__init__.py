@@ -1,1 +1,1 @@
-"""Benchmarks: one command for each claim of speed, with the machine's lower bound, and one for random actions."""
+"""Benchmarks: a command for each claim of speed, with the machine's lower bound, and the returns of random actions."""

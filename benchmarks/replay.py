@@ -68,7 +68,7 @@ def main() -> None:
                     replay.add(episode, env=0)
                 rng, snapshot = np.random.default_rng(0), replay.snapshot()
                 taken = milliseconds(lambda: replay.sample(snapshot, rng, count))  # noqa: B023
-                print(f"{count}x{length} from {place}: {taken:.1f} ms a batch; copying its bytes {floor:.1f} ms")
+                print(f"{count}x{length} from {place}: {taken:.1f} ms per batch; copying its bytes {floor:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -134,7 +134,7 @@ def _records(headers: Mapping[str, tuple[tuple[int, ...], np.dtype]], length: in
         if name not in held:
             raise DamagedError(f"{name} is missing")
         if held[name].dtype != spec[name].dtype or len(held[name].shape) != len(spec[name].shape):
-            raise DamagedError(f"{name} is {held[name]} a record, not {spec[name]}")
+            raise DamagedError(f"{name} is {held[name]} per record, not {spec[name]}")
     return held
 
 
