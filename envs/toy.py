@@ -1,4 +1,4 @@
-"""Small pixel tasks in plain numpy, solvable within minutes, for fast tests and studies of decomposition."""
+"""Small tasks in plain numpy, solvable within minutes, for fast tests and studies of decomposition."""
 
 import gymnasium
 import numpy as np
