@@ -132,6 +132,7 @@ class RewardSettings(Group):
     layers: int = Field(2, ge=0, description="Hidden layers of the reward head")
     units: int = Field(400, ge=1, description="Units of each hidden layer of the reward head")
     transform: Literal["none", "tanh"] = Field("none", description="Function applied to the reward before learning it")
+    scale: float = Field(1.0, ge=0, description="Weight of the reward head's loss in the model's loss; PlaNet's is 10")
 
 
 class ContinuationSettings(Group):

@@ -72,10 +72,11 @@ class WorldModel(keras.layers.Layer):
     def losses(self, batch: Experience, noise: Noise) -> tuple[Losses, State, Metrics]:
         """The negative bound on a batch's likelihood, for each group of weights.
 
-        kl_scale max(mean KL, free_nats) - E log p(o | s) - E log p(r | s) [- scale E log p(discount | s)], where the
-        objectives `contrastive` and `reward` replace or drop the second term; it is the sum over the arrays of the
-        observation, each multiplied by its decoder's scale. With free nats for each step, the first
-        term is kl_scale E max(KL, free_nats): steps with a smaller KL then have no gradient, whatever the mean.
+        kl_scale max(mean KL, free_nats) - E log p(o | s) - scale E log p(r | s) [- scale E log p(discount | s)]
+
+        The objectives `contrastive` and `reward` replace or drop the second term; it is the sum over the arrays of the
+        observation, each multiplied by its decoder's scale. With free nats for each step, the first term is
+        kl_scale E max(KL, free_nats): steps with a smaller KL then have no gradient, whatever the mean.
 
         Returns:
             The scalar losses by group, the posterior states (B, L, ...), and metrics.
@@ -105,7 +106,7 @@ class WorldModel(keras.layers.Layer):
             paid = tf.maximum(kl, dynamics.free_nats)
         else:
             paid = tf.reduce_mean(tf.maximum(step_kl, dynamics.free_nats))
-        model_loss = dynamics.kl_scale * paid + reward_loss
+        model_loss = dynamics.kl_scale * paid + self._settings.reward.scale * reward_loss
         if self.contrast is not None:
             states = flatten_leading(tf.cast(features, tf.float32))
             count, length = batch.reward.shape

@@ -59,6 +59,12 @@ def test_kl_below_the_free_nats_costs_them(batch: Arrays, free_nats: float, scal
     assert losses["model"] == pytest.approx(kl + metrics["loss/image"] + metrics["loss/reward"], rel=1e-5)
 
 
+def test_weight_of_the_reward_is_the_settings(batch: Arrays) -> None:
+    losses, metrics, _ = parts(world_model(reward={"scale": 10.0}, dynamics={"free_nats": 0}), batch)
+    expected = metrics["loss/kl"] + metrics["loss/image"] + 10 * metrics["loss/reward"]
+    assert losses["model"] == pytest.approx(expected, rel=1e-6)
+
+
 def test_free_nats_stop_the_gradient_of_the_kl(batch: Arrays) -> None:
     """The prior's layers have a gradient only where the KL exceeds the free nats."""
     for free_nats, learns in [(50.0, False), (0.0, True)]:
