@@ -14,10 +14,9 @@ from runs.settings import NO_EFFECT, OF_LEARNING, RunSettings, SlurmSettings
 from suites.catalog import Catalog, Layer
 from suites.yaml_reader import read
 
-# Settings that matter only to agents that observe images, or state vectors, or where something is drawn.
+# Settings that matter only to agents that observe images, or state vectors.
 OF_IMAGES = ("representation.depth", "activation.conv")
 OF_STATES = ("representation.state_layers", "representation.state_units", "representation.state_scale")
-OF_DRAWING = ("renderer", "supersampling")
 
 
 class Settings(AgentSettings, EnvSettings, RunSettings):
@@ -40,12 +39,17 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
         }
 
     @property
+    def drawn(self) -> bool:
+        """Whether results depend on pixels: the agent observes them, or its action groups are discovered in them."""
+        discovered = "discovery.input" in self.read and self.discovery.input == "pixels"
+        return self.observation == "image" or discovered
+
+    @property
     def _unobserved(self) -> tuple[str, ...]:
         """Dotted keys of the settings for what is not observed."""
         if self.observation == "image":
             return OF_STATES
-        drawn = "discovery.input" in self.read and self.discovery.input == "pixels"
-        return OF_IMAGES if drawn else OF_IMAGES + OF_DRAWING
+        return OF_IMAGES if self.drawn else (*OF_IMAGES, "renderer", "supersampling")
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some settings changed, without the original's cached properties."""

@@ -169,10 +169,9 @@ def _environment(folder: Path) -> Iterator[TaskEnv]:
     _newest(folder)  # before the slow imports
 
     import envs
-    from runs.training.runtime import choose_renderer, prepare_tensorflow
+    from runs.training.runtime import prepare_tensorflow
 
     try:
-        choose_renderer(spec)
         prepare_tensorflow(spec.seed)
         env = envs.make_env(spec.task, spec.settings.for_evaluation())
     except ValueError as error:  # the renderer is missing on this machine

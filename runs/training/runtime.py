@@ -11,8 +11,8 @@ from suites.plan import RunSpec
 
 
 def choose_renderer(spec: RunSpec) -> str | None:
-    """Chooses the renderer of the task's pixels, before dm_control is imported; None if the agent sees none of it."""
-    if not family(spec.task).rendered or spec.settings.observation != "image":
+    """Chooses the renderer of the task's pixels, before dm_control is imported; None if results depend on none."""
+    if not family(spec.task).rendered or not spec.settings.drawn:
         return None
     from envs.renderer import choose_renderer
 

@@ -185,6 +185,7 @@ def test_every_setting_with_an_effect_is_part_of_some_identity(key: str) -> None
 
 
 PLANNER, NO_VALUE, STATE = {"behavior.kind": "planner"}, {"behavior.value": "none"}, {"observation": "state"}
+PIXELS = {"dynamics.kind": "ed2", "dynamics.groups": "sd2", "discovery.input": "pixels"}
 OF_ACTOR = ["entropy_scale", "start_every", "actor_layers", "actor_units", "init_std", "min_std", "mean_scale"]
 OF_VALUE = ["value_layers", "value_units", "lambda", "bootstrap", "target_rate"]
 UNREAD: list[tuple[str, dict[str, Any], list[str]]] = [
@@ -194,6 +195,8 @@ UNREAD: list[tuple[str, dict[str, Any], list[str]]] = [
     ("atari_pong", {}, ["renderer", "supersampling"]),
     ("dmc_walker_run", {}, [f"representation.state_{name}" for name in ("layers", "units", "scale")]),
     ("dmc_walker_run", STATE, ["representation.depth", "activation.conv", "renderer", "supersampling"]),
+    ("dmc_walker_run", STATE | PIXELS, ["representation.depth", "activation.conv"]),
+    ("dmc_walker_run", STATE | PIXELS | {"agent": "random"}, ["renderer", "supersampling"]),
     ("toy_reach_8", PLANNER, [f"behavior.{name}" for name in (*OF_ACTOR, *OF_VALUE, "value", "discount")]),
     ("toy_reach_8", PLANNER, ["behavior.discount_imagined", "optimizer.actor_rate", "optimizer.value_rate"]),
     ("toy_reach_8", NO_VALUE, [*(f"behavior.{name}" for name in (*OF_VALUE, "discount")), "optimizer.value_rate"]),
@@ -218,19 +221,20 @@ def test_what_is_not_read_is_no_part_of_the_identity(task: str, layer: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("layer", "key"),
+    ("task", "layer", "key"),
     [
-        (PLANNER | {"continuation.predict": True}, "behavior.discount"),
-        (NO_VALUE | {"behavior.discount_imagined": True}, "behavior.discount"),
-        (PLANNER, "behavior.horizon"),
-        ({"dynamics.match_parameters": True}, "dynamics.groups"),
-        ({"agent": "random"}, "train.prefill"),
-        ({"agent": "random"}, "eval.episodes"),
-        ({"agent": "random"}, "action_repeat"),
+        ("toy_reach_8", PLANNER | {"continuation.predict": True}, "behavior.discount"),
+        ("toy_reach_8", NO_VALUE | {"behavior.discount_imagined": True}, "behavior.discount"),
+        ("toy_reach_8", PLANNER, "behavior.horizon"),
+        ("toy_reach_8", {"dynamics.match_parameters": True}, "dynamics.groups"),
+        ("toy_reach_8", {"agent": "random"}, "train.prefill"),
+        ("toy_reach_8", {"agent": "random"}, "eval.episodes"),
+        ("toy_reach_8", {"agent": "random"}, "action_repeat"),
+        ("dmc_walker_run", STATE | PIXELS, "renderer"),
     ],
 )
-def test_what_is_read_after_all_is_part_of_the_identity(layer: dict[str, Any], key: str) -> None:
-    one, other = (spec(settings=settings(each)) for each in (layer, {**layer, key: CHANGES[key]}))
+def test_what_is_read_after_all_is_part_of_the_identity(task: str, layer: dict[str, Any], key: str) -> None:
+    one, other = (spec(task, settings=settings(each)) for each in (layer, {**layer, key: CHANGES[key]}))
     assert one.identity != other.identity
     assert set(difference(one, other)) == {key}
 
