@@ -15,7 +15,7 @@ from suites.catalog import Catalog, Layer
 from suites.yaml_reader import read
 
 # Settings that matter only to agents that observe images, or state vectors.
-OF_IMAGES = ("representation.depth", "activation.conv")
+OF_IMAGES = ("representation.depth", "activation.conv", "supersampling")
 OF_STATES = ("representation.state_layers", "representation.state_units", "representation.state_scale")
 
 
@@ -49,7 +49,7 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
         """Dotted keys of the settings for what is not observed."""
         if self.observation == "image":
             return OF_STATES
-        return OF_IMAGES if self.drawn else (*OF_IMAGES, "renderer", "supersampling")
+        return OF_IMAGES if self.drawn else (*OF_IMAGES, "renderer")
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy with some settings changed, without the original's cached properties."""

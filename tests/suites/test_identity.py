@@ -195,7 +195,8 @@ UNREAD: list[tuple[str, dict[str, Any], list[str]]] = [
     ("atari_pong", {}, ["renderer", "supersampling"]),
     ("dmc_walker_run", {}, [f"representation.state_{name}" for name in ("layers", "units", "scale")]),
     ("dmc_walker_run", STATE, ["representation.depth", "activation.conv", "renderer", "supersampling"]),
-    ("dmc_walker_run", STATE | PIXELS, ["representation.depth", "activation.conv"]),
+    # Discovery draws with the renderer, but does not supersample.
+    ("dmc_walker_run", STATE | PIXELS, ["representation.depth", "activation.conv", "supersampling"]),
     ("dmc_walker_run", STATE | PIXELS | {"agent": "random"}, ["renderer", "supersampling"]),
     ("toy_reach_8", PLANNER, [f"behavior.{name}" for name in (*OF_ACTOR, *OF_VALUE, "value", "discount")]),
     ("toy_reach_8", PLANNER, ["behavior.discount_imagined", "optimizer.actor_rate", "optimizer.value_rate"]),
