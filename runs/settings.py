@@ -68,15 +68,8 @@ class RunSettings(Group):
 
 # Settings without effect on results: runs that differ only in these are the same run.
 NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep", "record.every", "record.heartbeat")
-# Settings that only matter if the agent learns. `train/updates` is counted for every agent.
-OF_LEARNING = (
-    "observation",
-    "train.batch_size",
-    "train.batch_length",
-    "replay.size",
-    "replay.sampling",
-    "replay.balance",
-)
+# Settings of the batches, which only matter if the agent learns. `train/updates` is counted for every agent.
+OF_BATCHES = ("train.batch_size", "train.batch_length", "replay.size", "replay.sampling", "replay.balance")
 
 
 # Options of sbatch that jobs depend on, and the setting for each, if there is one.

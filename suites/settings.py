@@ -10,7 +10,7 @@ from agents.settings import AgentSettings
 from analysis.settings import AnalysisSettings
 from common.settings import values
 from envs.settings import EnvSettings
-from runs.settings import NO_EFFECT, OF_LEARNING, RunSettings, SlurmSettings
+from runs.settings import NO_EFFECT, OF_BATCHES, RunSettings, SlurmSettings
 from suites.catalog import Catalog, Layer
 from suites.yaml_reader import read
 
@@ -31,7 +31,7 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
     def effective(self) -> dict[str, Any]:
         """Dotted key -> value of the settings that affect the result on at least one task."""
         of_agent = self.read
-        elsewhere = {*NO_EFFECT, *self._unobserved, *(() if AGENTS[self.agent].learns else OF_LEARNING)}
+        elsewhere = {*NO_EFFECT, *self._unobserved, *(() if AGENTS[self.agent].learns else OF_BATCHES)}
         return {
             key: value
             for key, value in self.flat.items()

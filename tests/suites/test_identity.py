@@ -231,6 +231,7 @@ def test_what_is_not_read_is_no_part_of_the_identity(task: str, layer: dict[str,
         ("toy_reach_8", {"agent": "random"}, "train.prefill"),
         ("toy_reach_8", {"agent": "random"}, "eval.episodes"),
         ("toy_reach_8", {"agent": "random"}, "action_repeat"),
+        ("toy_reach_8", {"agent": "random"}, "observation"),
         ("dmc_walker_run", STATE | PIXELS, "renderer"),
     ],
 )

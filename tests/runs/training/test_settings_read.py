@@ -61,4 +61,5 @@ def test_run_at_random_reads_what_changes_its_metrics(tmp_path: Path) -> None:
     before = measured({}, tmp_path / "base")
     assert len(before) > 10
     changed = {key for key, value in OTHER.items() if measured({key: value}, tmp_path / key) != before}
-    assert changed | {"agent"} == effective("toy_reach_2", settings(BASE)).keys()
+    assert "observation" not in changed  # but the episodes on disk hold it
+    assert changed | {"agent", "observation"} == effective("toy_reach_2", settings(BASE)).keys()
