@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import keras
 import tensorflow as tf
+from numpy.typing import NDArray
 
 from agents import vectors, vision
 from agents.agent import ArraySpec, Batch, ObservationSpec
@@ -28,8 +29,8 @@ class Kind(Protocol):
     def make_encoder(self, make: LayerFactory, spec: ArraySpec, settings: AgentSettings) -> Any:
         """A layer for one array.
 
-        It has `fit`, which measures arrays (N, ...) before training; `statistics`, the variables that this sets;
-        `normalize`, arrays (...) to float32; `encode`, those to embeddings (..., E); and `size`, E.
+        It has `statistics`, variables that are measured before training; if there are any, `fit`, which measures them
+        on arrays (N, ...); `normalize`, arrays (...) to float32; `encode`, those to embeddings (..., E); and `size`, E.
         """
 
     def make_decoder(self, make: LayerFactory, spec: ArraySpec, settings: AgentSettings, features: int) -> Any:
@@ -71,10 +72,13 @@ class Encoder(keras.layers.Layer):
         return {name: value for network in self.networks.values() for name, value in network.statistics.items()}
 
     def fit(self, episodes: Iterable[Batch]) -> None:
-        """Measure what normalisation needs, on whole episodes (L, ...)."""
-        seen = list(episodes)
-        for name, network in self.networks.items():
-            network.fit(episode[name] for episode in seen)
+        """Measure what normalisation needs, on whole episodes (L, ...); if that is nothing, none is read."""
+        seen: dict[str, list[NDArray]] = {name: [] for name, network in self.networks.items() if network.statistics}
+        for episode in episodes if seen else ():
+            for name, arrays in seen.items():
+                arrays.append(episode[name])
+        for name, arrays in seen.items():
+            self.networks[name].fit(arrays)
 
     def normalize(self, observations: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Observations as float32 numbers of a common scale; these are what a decoder predicts."""

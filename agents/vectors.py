@@ -1,6 +1,6 @@
 """State vectors: their standardisation, and the dense networks that encode and decode them."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -36,8 +36,13 @@ class VectorEncoder(MLP):
             "state_encoder/std": tf.Variable(tf.ones(inputs), trainable=False),
         }
 
-    def fit(self, vectors: Iterable[NDArray[np.float32]]) -> None:
-        """Measure the statistics on vectors (N, S); the deviation of a number that never changes is taken as 1."""
+    def fit(self, vectors: Sequence[NDArray[np.float32]]) -> None:
+        """Measure the statistics on vectors (N, S); the deviation of a number that never changes is taken as 1.
+
+        Without any vectors they stay as they are.
+        """
+        if not vectors:
+            return
         seen = np.concatenate([np.asarray(part, np.float64) for part in vectors])
         std = seen.std(0)
         for variable, measured in zip(

@@ -1,12 +1,11 @@
 """Image encoder and decoder: the convolutional networks of World Models (Ha and Schmidhuber 2018)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from agents.agent import ArraySpec
 from agents.arithmetic import Layer, convolution, dense
@@ -34,7 +33,7 @@ def normalize(image: tf.Tensor) -> tf.Tensor:
 class ImageEncoder(keras.layers.Layer):
     """Four 4x4 convolutions of stride 2, with channels doubling from `depth`: 64x64x3 to 2 * 2 * 8 depth numbers."""
 
-    statistics: Mapping[str, tf.Variable] = {}
+    statistics: Mapping[str, tf.Variable] = {}  # the scale of pixels is known
     normalize = staticmethod(normalize)
 
     def __init__(self, make: LayerFactory, depth: int):
@@ -48,9 +47,6 @@ class ImageEncoder(keras.layers.Layer):
             self.convolutions.append(make.conv(name, (height, width, channels), filters, 4))
             height, width, channels = (height - 4) // 2 + 1, (width - 4) // 2 + 1, filters
         self.size = height * width * channels
-
-    def fit(self, images: Iterable[NDArray[np.uint8]]) -> None:
-        """Measures nothing: the scale of pixels is known."""
 
     def encode(self, image: tf.Tensor) -> tf.Tensor:
         """Normalised images (..., 64, 64, 3) to embeddings (..., size) in the networks' precision."""

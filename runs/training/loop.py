@@ -86,8 +86,8 @@ class Loop:
         if progress.pretrained:
             progress.debt = train.updates * crossings(before, progress.step, train.every)
         elif progress.step >= train.prefill and len(self.parts.replay):
-            self.parts.replay.snapshot()  # raises now, not in training, if episodes are too short
             self.parts.agent.prepare(self.parts.replay.episodes())
+            self.parts.replay.snapshot()  # raises now, not in training, if no episode can be read or is long enough
             progress.pretrained, progress.debt = True, train.pretrain
         self.monitor.heartbeat()
 

@@ -1,5 +1,7 @@
 """Observations of images, state vectors, or both."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -34,6 +36,26 @@ def test_embeddings_are_side_by_side() -> None:
     sizes = [both.networks["image"].size, UNITS]
     for part, (name, network) in zip(np.split(embedding, np.cumsum(sizes)[:1], -1), both.networks.items(), strict=True):
         np.testing.assert_array_equal(part, network.encode(observed[name]))
+
+
+def test_episodes_are_read_only_where_something_is_measured() -> None:
+    def episodes() -> Iterator[Arrays]:
+        read.append(observations)
+        yield {name: array[0] for name, array in seen(observations).items()}
+
+    read: list[ObservationSpec] = []
+    for observations in (IMAGES, STATES, BOTH):
+        encoders.Encoder(LayerFactory(0), observations, tiny_settings()).fit(episodes())
+    assert read == [STATES, BOTH]
+
+
+@pytest.mark.parametrize("observations", [IMAGES, STATES, BOTH])
+def test_without_episodes_nothing_is_measured(observations: ObservationSpec) -> None:
+    """The replay then explains that it has none."""
+    encoder = encoders.Encoder(LayerFactory(0), observations, tiny_settings())
+    encoder.fit(iter(()))
+    for name, value in encoder.statistics.items():
+        np.testing.assert_array_equal(value, 1.0 if name.endswith("std") else 0.0)
 
 
 @pytest.mark.parametrize("observations", [STATES, BOTH])

@@ -22,7 +22,7 @@ def episodes() -> list[np.ndarray]:
 def test_vectors_are_standardised_by_all_records(episodes: list[np.ndarray]) -> None:
     encoder = VectorEncoder(LayerFactory(0), 6, 1, 8)
     np.testing.assert_allclose(encoder.normalize(tf.constant(episodes[0])), symlog(episodes[0]), rtol=1e-6)
-    encoder.fit(iter(episodes))
+    encoder.fit(episodes)
     seen = np.concatenate(episodes).astype(float)
     expected = np.divide(seen - seen.mean(0), seen.std(0), out=np.zeros_like(seen), where=seen.std(0) > 0)
     normalized = encoder.normalize(tf.constant(np.concatenate(episodes)))

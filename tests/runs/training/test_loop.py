@@ -19,13 +19,14 @@ from common.seeds import Stream, derive
 from envs.parallel import WorkerError
 from runs.store import state
 from runs.store.checkpoint import Checkpoints
-from runs.store.episodes import Name
+from runs.store.episodes import DamagedError, Name
 from runs.store.lock import BusyError, held
 from runs.store.stop import Stop
 from runs.training.assemble import env_settings
 from runs.training.attempt import run
 from runs.training.loop import DivergedError, crossings
 from runs.training.monitor import Stopped
+from runs.training.replay import TooShortError
 from tests.runs.standin import FAULTS, SMALL, StandIn, metrics, spec
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
@@ -235,6 +236,20 @@ def test_without_usable_checkpoint_starts_from_scratch_with_a_warning(
     assert metrics(tmp_path) == before
     [aside] = tmp_path.glob("set_aside-*")
     assert len(list((aside / "episodes").iterdir())) == len(list((tmp_path / "episodes").iterdir()))
+
+
+@pytest.mark.parametrize("pretrain", [0, 3])
+def test_episodes_that_cannot_be_read_end_the_run_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pretrain: int
+) -> None:
+    """The stand-in reads them all to prepare itself."""
+
+    def damaged(*_: Any) -> None:
+        raise DamagedError("torn")
+
+    monkeypatch.setattr("runs.training.replay.load", damaged)
+    with pytest.raises(TooShortError, match="none of 0 episodes has"):
+        run(spec(train=SMALL["train"] | {"pretrain": pretrain}, replay={"memory": 1e-9}), tmp_path)
 
 
 def test_impossible_batch_length_is_the_users_mistake(tmp_path: Path) -> None:
