@@ -58,6 +58,7 @@ class Encoder(keras.layers.Layer):
 
     def __init__(self, make: LayerFactory, observations: ObservationSpec, settings: AgentSettings):
         super().__init__(name="encoder")
+        self._precision = make.compute_dtype
         if not observations:
             raise ValueError("a world model needs at least one observation")
         kinds = {name: kind_of(name, spec) for name, spec in observations.items()}
@@ -86,7 +87,8 @@ class Encoder(keras.layers.Layer):
 
     def encode(self, observations: Mapping[str, tf.Tensor]) -> tf.Tensor:
         """Normalised observations (..., by name) to embeddings (..., size) in the networks' precision."""
-        return tf.concat([network.encode(observations[name]) for name, network in self.networks.items()], -1)
+        embeddings = [network.encode(observations[name]) for name, network in self.networks.items()]
+        return tf.concat([tf.cast(embedding, self._precision) for embedding in embeddings], -1)
 
 
 class Decoder(keras.layers.Layer):

@@ -100,6 +100,20 @@ def test_an_agent_learns_from_them_and_acts(observations: ObservationSpec) -> No
     assert counted == sum(int(np.prod(weight.shape)) for weight in agent.model.trainable_variables)
 
 
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("observations", [STATES, BOTH])
+def test_an_agent_learns_from_them_in_mixed_precision(observations: ObservationSpec, precision: str) -> None:
+    agent, batch = Dreamer(tiny_settings(precision=precision), observations, ActionSpec(ACTIONS), 0), seen(observations)
+    embedding = agent.model.embed({name: tf.constant(array) for name, array in at(batch, 0).items()})
+    assert embedding.dtype == precision.removeprefix("mixed_")
+    fresh = agent.save()
+    if precision == "mixed_float16":
+        agent.load(fresh | {"loss_scale/value": np.array(1, np.float32)})
+    assert np.isfinite([*agent.train(batch).values()]).all()
+    trained = agent.save()
+    assert not [w.path for w in agent.model.trainable_variables if np.array_equal(fresh[w.path], trained[w.path])]
+
+
 def test_operations_count_the_first_layer_of_each_encoder_once() -> None:
     """Nothing needs the gradient of what is observed."""
 
