@@ -13,6 +13,8 @@ from agents.layers import LayerFactory
 from agents.settings import AgentSettings
 
 HANDLED = "vectors, float32 (S,)"
+# A number whose deviation is less than this, relative to its mean or to 1, changes only by rounding.
+ROUNDING = 1e-6
 
 
 def handles(spec: ArraySpec) -> bool:
@@ -37,24 +39,24 @@ class VectorEncoder(MLP):
         }
 
     def fit(self, vectors: Sequence[NDArray[np.float32]]) -> None:
-        """Measure the statistics on vectors (N, S); the deviation of a number that never changes is taken as 1.
+        """Measure the statistics on vectors (N, S).
 
-        Without any vectors they stay as they are.
+        The deviation of a number that does not change, or only by rounding, is taken as 1. Without any vectors the
+        statistics stay as they are.
         """
         if not vectors:
             return
         seen = np.concatenate([np.asarray(part, np.float64) for part in vectors])
-        std = seen.std(0)
-        for variable, measured in zip(
-            self.statistics.values(), (seen.mean(0), np.where(std > 0, std, 1.0)), strict=True
-        ):
-            variable.assign(measured.astype(np.float32))
+        mean, std = (measured.astype(np.float32) for measured in (seen.mean(0), seen.std(0)))
+        varies = std > ROUNDING * np.maximum(1, np.abs(mean))
+        for variable, measured in zip(self.statistics.values(), (mean, np.where(varies, std, 1)), strict=True):
+            variable.assign(measured)
 
     def normalize(self, vector: tf.Tensor) -> tf.Tensor:
         """Vectors (..., S) to symlog((vector - mean) / std), where symlog(x) = sign(x) ln(1 + |x|).
 
         An agent becomes faster than random actions are, and the logarithm keeps such numbers in range; symlog is from
-        Hafner et al. 2023, equation 9.
+        DreamerV3 (Hafner et al. 2023).
         """
         mean, std = self.statistics.values()
         deviation = (vector - mean) / std

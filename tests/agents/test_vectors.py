@@ -29,6 +29,35 @@ def test_vectors_are_standardised_by_all_records(episodes: list[np.ndarray]) -> 
     np.testing.assert_allclose(normalized, symlog(expected), atol=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("typical", "spread"),
+    [
+        (0, 1e-17),  # as of a cosine that is 0 but for rounding
+        (0, 1e-45),  # the smallest number in float32; the standard deviation is below it
+        (1, 1e-7),  # neighbours in float32
+        (1e4, 1e-3),  # as well
+        (0, 0),
+    ],
+)
+def test_numbers_that_change_by_rounding_are_not_scaled(typical: float, spread: float) -> None:
+    wobble = np.random.default_rng(0).integers(0, 2, (50, 2)) * [spread, 1]
+    vectors = (typical + wobble).astype(np.float32)
+    encoder = VectorEncoder(LayerFactory(0), 2, 1, 8)
+    encoder.fit([vectors])
+    still, varied = np.asarray(encoder.statistics["state_encoder/std"])
+    assert still == 1
+    assert varied == pytest.approx(wobble[:, 1].std(), rel=1e-3)
+    assert np.abs(encoder.normalize(tf.constant(vectors))[:, 0]).max() < 2e-3
+
+
+@pytest.mark.parametrize(("typical", "spread"), [(0, 1e-5), (1, 1e-5), (1e4, 0.1)])
+def test_small_changes_are_scaled(typical: float, spread: float) -> None:
+    vectors = (typical + spread * np.random.default_rng(0).normal(size=(50, 1))).astype(np.float32)
+    encoder = VectorEncoder(LayerFactory(0), 1, 1, 8)
+    encoder.fit([vectors])
+    assert encoder.statistics["state_encoder/std"].numpy() == pytest.approx(spread, rel=0.2)
+
+
 def test_scale_is_fixed_and_saved(episodes: list[np.ndarray]) -> None:
     def make() -> Dreamer:
         return Dreamer(tiny_settings(), STATES, ActionSpec(ACTIONS), seed=0)
