@@ -15,6 +15,7 @@ from agents.registry import AGENTS
 from common import files
 from common.errors import UserError
 from common.seeds import Stream, derive
+from common.settings import values
 from envs.settings import EnvSettings
 from envs.task import TaskEnv
 from runs.store.checkpoint import Checkpoint, Checkpoints
@@ -28,6 +29,7 @@ from runs.training.observations import observation_spec
 from runs.training.predictions import by_dimension, unexplained
 from runs.training.recorder import gif
 from runs.training.resolve_groups import recall
+from suites.identity import effective
 from suites.settings import Settings
 
 OWN = "own"
@@ -222,16 +224,17 @@ def _check_models(folders: Sequence[Path]) -> None:
 def _check_alike(folders: Sequence[Path]) -> None:
     """Refuses runs without a checkpoint, and runs whose tasks or environments differ."""
     specs = [read_spec(folder) for folder in folders]
+    first = specs[0]
+    # What an evaluation's environment of this observation reads, whatever else a run draws.
+    read = effective(first.task, Settings(observation=first.settings.observation)).keys() - {"envs", "atari.life_loss"}
+    compared = [key for key in values(EnvSettings()) if key in read]
     for folder, spec in zip(folders, specs, strict=True):
         _newest(folder)
-        first = specs[0]
-        for name in ("task", *(name for name in EnvSettings.model_fields if name != "envs")):
-            expected, actual = (
-                getattr(one if name == "task" else one.settings.for_evaluation(), name) for one in (first, spec)
-            )
+        for key in ("task", *compared):
+            expected, actual = (one.task if key == "task" else one.settings.flat[key] for one in (first, spec))
             if expected != actual:
                 raise UserError(
-                    f"{folder}: its {name} is {actual}, but that of {folders[0]} is {expected}; they must be equal"
+                    f"{folder}: its {key} is {actual}, but that of {folders[0]} is {expected}; they must be equal"
                 )
 
 

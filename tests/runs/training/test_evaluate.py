@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,42 @@ def test_models_are_measured_on_the_same_episodes(trained: Path, tmp_path: Path)
         assert next(model_errors([other], policy, 2, 0)) == yours
         assert errors(policy, seed=1)[0].fingerprint != mine.fingerprint
     assert errors(str(trained))[0].fingerprint == own.fingerprint
+
+
+def test_runs_may_differ_in_what_their_environment_does_not_read(trained: Path, tmp_path: Path) -> None:
+    other = train(tmp_path / "other", renderer="raycast", supersampling=2, envs=2)
+    assert len({found.fingerprint for found in model_errors([trained, other], "random", 1, 0)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("observation", "changes", "differs"),
+    [
+        ("state", {"renderer": "raycast", "supersampling": 2}, None),
+        ("state", {"dynamics": {"kind": "ed2", "groups": "sd2"}, "discovery": {"input": "pixels"}}, None),
+        ("state", {"time_limit": 44}, "time_limit"),
+        ("image", {"renderer": "raycast"}, "renderer"),
+        ("image", {"observation": "state"}, "observation"),
+    ],
+)
+def test_runs_that_draw_nothing_may_differ_in_the_renderer(
+    trained: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    observation: str,
+    changes: dict[str, Any],
+    differs: str | None,
+) -> None:
+    """In either order; whether they are alike is found before the environment is made."""
+    monkeypatch.setattr("runs.training.evaluate._environment", lambda folder: pytest.fail("they are alike"))
+    common = {"observation": observation, "renderer": "egl"}
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder, each in zip(folders, (common, common | changes), strict=True):
+        write_spec(spec(task="dmc_walker_run", **each), folder)
+        shutil.copytree(trained / "checkpoints", folder / "checkpoints")
+    for order in (folders, folders[::-1]):
+        expected = (UserError, f"its {differs} is") if differs else (pytest.fail.Exception, "they are alike")
+        with pytest.raises(expected[0], match=expected[1]):
+            list(model_errors(order, "own", 1, 0))
 
 
 def test_run_that_cannot_play_or_be_measured_is_refused(trained: Path, tmp_path: Path) -> None:
