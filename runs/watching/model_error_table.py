@@ -19,14 +19,16 @@ def show_errors(found: Sequence["ModelError"]) -> None:
     """Prints a row for each run and prediction horizon."""
     drawn = Table(box=None, pad_edge=False)
     drawn.add_column("run", overflow="fold")
-    measures, _ = _measured(found[0])
+    # A run may lack a measure: a vector that never changes has no variance to explain.
+    measures = list(dict.fromkeys(measure for error in found for measure in _measured(error)[0]))
     titles = (TITLES.get(measure, f"{measure}, mean squared") for measure in measures)
     for header in ("steps ahead", *titles, "sequences", "episodes"):
         drawn.add_column(header, justify="right")
     for error in found:
         _, horizons = _measured(error)
         for row, horizon in enumerate(horizons):
-            cells = (f"{error.metrics[f'model_error/{measure}/{horizon}']:.5g}" for measure in measures)
+            values = (error.metrics.get(f"model_error/{measure}/{horizon}") for measure in measures)
+            cells = ("-" if value is None else f"{value:.5g}" for value in values)
             run = f"{error.folder}, step {error.step:,}" if row == 0 else ""
             rest = (f"{error.metrics['model_error/sequences']:.0f}", error.fingerprint) if row == 0 else ()
             drawn.add_row(run, horizon, *cells, *rest)

@@ -19,7 +19,7 @@ from runs.store.run_folder import write_spec
 from runs.training.attempt import run
 from runs.training.evaluate import ModelError, evaluate
 from runs.training.predictions import by_dimension, draw, most_varied, unexplained
-from runs.watching.model_error_table import show_dimensions
+from runs.watching.model_error_table import show_dimensions, show_errors
 from tests.runs.standin import metrics, spec
 
 TINY: dict[str, Any] = {
@@ -144,6 +144,18 @@ def test_a_run_from_state_vectors_is_played_filmed_and_measured(
     assert {"position[0]", "target[0]"} < set(capsys.readouterr().out.split())
     assert launch.main(["eval", str(trained), "--dimensions"]) == 2
     assert "--dimensions requires --model-error" in capsys.readouterr().err
+
+
+def test_table_has_the_measures_of_all_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """A run whose episodes show a vector that never changes lacks a measure, whether it comes first or last."""
+    still = {"model_error/state/1": 0.0, "model_error/sequences": 3}
+    moving = {"model_error/state/1": 0.25, "model_error/state_unexplained/1": 0.5, "model_error/sequences": 3}
+    found = [ModelError(run, 100, "own", 100, each, {}, 1.0, run) for run, each in (("a", still), ("b", moving))]
+    for order in (found, found[::-1]):
+        show_errors(order)
+        lines = {line[0]: line for line in map(str.split, capsys.readouterr().out.splitlines())}
+        assert lines["a,"] == ["a,", "step", "100", "1", "0", "-", "3", "a"]
+        assert lines["b,"] == ["b,", "step", "100", "1", "0.25", "0.5", "3", "b"]
 
 
 def test_a_run_from_images_has_no_dimensions_to_show(capsys: pytest.CaptureFixture[str]) -> None:
