@@ -111,9 +111,10 @@ class RepresentationSettings(Group):
     state_layers: int = Field(2, ge=0, description="Hidden layers of the state vector's encoder and decoder")
     state_units: int = Field(400, ge=1, description="Units of each such hidden layer, and numbers of an embedding")
     state_scale: float = Field(
-        1.0,
+        750.0,
         gt=0,
-        description="Weight of the state vector's loss; the loss of a vector of few numbers is small beside the KL",
+        description="Weight of the state vector's loss, averaged over its numbers, in the model's loss; with less, a "
+        "short vector is not worth the KL, with more, a long one can no longer be predicted",
     )
     contrast_sequences: Literal["all"] | Count = Field(
         "all", description="Sequences of the batch that InfoNCE contrasts a state with, its own included"

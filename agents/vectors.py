@@ -91,8 +91,10 @@ def make_encoder(make: LayerFactory, spec: ArraySpec, settings: AgentSettings) -
 
 def make_decoder(make: LayerFactory, spec: ArraySpec, settings: AgentSettings, features: int) -> VectorDecoder:
     """The decoder of a vector, with initial weights."""
-    sizes = settings.representation
-    return VectorDecoder(make, features, sizes.state_layers, sizes.state_units, spec.shape[0], sizes.state_scale)
+    sizes, outputs = settings.representation, spec.shape[0]
+    return VectorDecoder(
+        make, features, sizes.state_layers, sizes.state_units, outputs, scale=sizes.state_scale / outputs
+    )
 
 
 def encoder_layers(spec: ArraySpec, settings: AgentSettings) -> list[Layer]:

@@ -60,7 +60,7 @@ def test_without_episodes_nothing_is_measured(observations: ObservationSpec) -> 
 
 @pytest.mark.parametrize("observations", [STATES, BOTH])
 def test_each_observation_has_a_loss_and_an_error(observations: ObservationSpec) -> None:
-    settings, batch = tiny_settings(representation={"state_scale": 3.0}), seen(observations, 11)
+    settings, batch = tiny_settings(representation={"state_scale": 18.0}), seen(observations, 11)
     model = WorldModel(LayerFactory(0), settings, observations, ACTIONS)
     losses, state, metrics = model.losses(experience(batch), Noise(0, tf.constant(0)))
     decoded = model.decoder.decode(state.features)["state"]
