@@ -87,7 +87,7 @@ def test_validate_goes_on_after_a_wrong_suite(small: str, capsys: pytest.Capture
 def test_validate_takes_every_yaml_file_of_the_suites(capsys: pytest.CaptureFixture[str]) -> None:
     assert launch.main(["validate", *map(str, (ROOT / "suites").glob("*.yaml"))]) == 0
     out = capsys.readouterr().out
-    assert "presets.yaml: paper, cpu, debug" in out
+    assert "presets.yaml: paper, cpu, cpu_state, debug" in out
     assert "tasks.yaml: dreamer20, " in out
     assert "groups.yaml: dmc_hopper, dmc_finger, dmc_cheetah, dmc_walker, dmc_reacher, dmc_humanoid" in out
 
