@@ -43,6 +43,8 @@ def brief(inputs: Inputs, title: str, shows: str) -> str:
 
 def interval(inputs: Inputs) -> str:
     """The kind of interval, for bars and bands."""
+    if inputs.finals.groupby(["task", "variant"], observed=True)["seed"].nunique().max() == 1:
+        return "none, since one seed has no interval"
     return f"{100 * inputs.settings.confidence:g} % stratified bootstrap interval over seeds"
 
 

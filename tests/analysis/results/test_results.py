@@ -79,6 +79,13 @@ def test_a_brief_caption_shortens_its_sources(inputs: Inputs) -> None:
     assert len(brief) < 180
 
 
+def test_a_single_seed_has_no_interval_in_captions(inputs: Inputs) -> None:
+    single = Inputs(as_scores(entries(TASKS, ["a", "b"], seeds=1)), inputs.settings, command=COMMAND)
+    briefs = [plot.brief for each in results.make(single) for plot in each.plots]
+    assert len(briefs) > 4
+    assert not [brief for brief in briefs if "95 %" in brief or "none, since one seed has no interval" not in brief]
+
+
 def test_figures_can_be_drawn_in_another_process(inputs: Inputs) -> None:
     for plot in [plot for each in results.make(inputs) for plot in each.plots][::4]:
         assert pickle.loads(pickle.dumps(plot)).render() == plot.render()
