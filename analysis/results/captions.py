@@ -4,6 +4,7 @@ import textwrap
 
 from analysis.inputs import Inputs
 from analysis.scoring import seeds
+from analysis.settings import AnalysisSettings
 from common.text import counted
 
 SOURCE = 60  # characters of the source in a brief caption
@@ -45,7 +46,12 @@ def interval(inputs: Inputs) -> str:
     """The kind of interval, for bars and bands."""
     if inputs.finals.groupby(["task", "variant"], observed=True)["seed"].nunique().max() == 1:
         return "none, since one seed has no interval"
-    return f"{100 * inputs.settings.confidence:g} % stratified bootstrap interval over seeds"
+    return kind(inputs.settings)
+
+
+def kind(settings: AnalysisSettings) -> str:
+    """The kind of interval, if there are several seeds."""
+    return f"{100 * settings.confidence:g} % stratified bootstrap interval over seeds"
 
 
 def _tasks(inputs: Inputs) -> int:

@@ -59,7 +59,7 @@ def plot(inputs: Inputs, name: str, title: str, curves: pd.DataFrame, looks: Map
     grey = " Grey lines: published scores." if inputs.published else ""
     shows = (
         f"Lines: mean {settings.quantity} over n seeds, not normalised; dotted: fewer than n seeds.{grey} "
-        f"{describe(settings)}"
+        f"{describe(settings, captions.interval(inputs))}"
     )
     band = {
         "interval": f"; bands: {captions.interval(inputs)}", "std": "; bands: ± standard deviation over seeds",
@@ -109,8 +109,8 @@ def curves(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = 
     return pd.concat([pd.DataFrame(names, columns=[*by]), found], axis=1)
 
 
-def describe(settings: AnalysisSettings) -> str:
-    """How points and bands of a curve are computed, for captions."""
+def describe(settings: AnalysisSettings, interval: str) -> str:
+    """How points and bands of a curve are computed, for captions; `interval` is the text of `captions.interval`."""
     if settings.bin is None:
         values = (
             "Between evaluations, the values of a run are interpolated linearly; "
@@ -122,7 +122,7 @@ def describe(settings: AnalysisSettings) -> str:
             f"a curve has at most {POINTS} bins, evenly spaced."
         )
     band = {
-        "interval": f"{100 * settings.confidence:g} % stratified bootstrap interval over seeds",
+        "interval": interval,
         "std": "mean ± standard deviation over seeds (population: divided by n, not n - 1)",
         "range": "lowest to highest seed",
         "none": "",

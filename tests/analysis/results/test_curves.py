@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analysis import statistics
-from analysis.results import curves
+from analysis.results import captions, curves
 from analysis.scores import usable
 from analysis.settings import AnalysisSettings
 from tests.analysis import plots
@@ -116,14 +116,18 @@ def test_curve_against_hours(settings: AnalysisSettings) -> None:
         assert list(unknown.columns) == list(found.columns)
 
 
+def described(settings: AnalysisSettings) -> str:
+    return curves.describe(settings, captions.kind(settings))
+
+
 def test_curves_are_described() -> None:
-    text = curves.describe(AnalysisSettings(repetitions=50_000))
+    text = described(AnalysisSettings(repetitions=50_000))
     assert "at most 200 points" in text
     assert "95 % stratified bootstrap interval over seeds" in text
-    assert "bins of 100,000 environment steps" in curves.describe(AnalysisSettings(bin=1e5))
-    assert "divided by n, not n - 1" in curves.describe(AnalysisSettings(band="std"))
-    assert "lowest to highest" in curves.describe(AnalysisSettings(band="range"))
-    assert "Band" not in curves.describe(AnalysisSettings(band="none"))
+    assert "bins of 100,000 environment steps" in described(AnalysisSettings(bin=1e5))
+    assert "divided by n, not n - 1" in described(AnalysisSettings(band="std"))
+    assert "lowest to highest" in described(AnalysisSettings(band="range"))
+    assert "Band" not in described(AnalysisSettings(band="none"))
 
 
 @pytest.mark.parametrize("x", ["step", "hours"])

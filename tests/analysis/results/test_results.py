@@ -81,7 +81,9 @@ def test_a_brief_caption_shortens_its_sources(inputs: Inputs) -> None:
 
 def test_a_single_seed_has_no_interval_in_captions(inputs: Inputs) -> None:
     single = Inputs(as_scores(entries(TASKS, ["a", "b"], seeds=1)), inputs.settings, command=COMMAND)
-    briefs = [plot.brief for each in results.make(single) for plot in each.plots]
+    plots = [plot for each in results.make(single) for plot in each.plots]
+    briefs = [plot.brief for plot in plots]
+    assert not [plot.name for plot in plots if "stratified bootstrap interval" in plot.shows]
     assert len(briefs) > 4
     assert not [brief for brief in briefs if "95 %" in brief or "none, since one seed has no interval" not in brief]
 
