@@ -31,16 +31,24 @@ from tests.runs.standin import metrics
 
 FOLDER = Path(__file__).parents[3] / "suites"
 SUITES = {path.stem: path for path in sorted(FOLDER.glob("*.yaml")) if "\nname: " in path.read_text()}
-# What makes a test short, and lets every weight move.
-SHORT = ["renderer=raycast", "discovery.steps=400", "dynamics.free_nats=0"]
+# What makes a test short, lets every weight move, and leaves room to match the parameter counts of small models.
+SHORT = [
+    "renderer=raycast",
+    "discovery.steps=400",
+    "dynamics.free_nats=0",
+    "dynamics.deterministic=96",
+    "dynamics.hidden=96",
+]
 STEPS = CONTEXT + 2  # records of a sequence
 
 
 def small(path: Path) -> Suite:
-    """The suite with the preset `debug` in place of its own sizes and schedule."""
+    """The suite with the sizes and the schedule of the preset `debug`, observed as its own preset says."""
     suite = load_suite(path, SHORT)
-    sized = presets()["debug"]
-    settings = {key: node for key, node in suite.settings.items() if key not in sized and key != "steps"}
+    blocks = presets()
+    kept = {key: node for key, node in blocks[suite.preset or "paper"].items() if key == "observation"}
+    own = {key: node for key, node in suite.settings.items() if key not in blocks["debug"] and key != "steps"}
+    settings = kept | own
     return dataclasses.replace(suite, preset="debug", settings=settings, by_task={}, _resolved={})
 
 
