@@ -34,8 +34,8 @@ def main() -> None:
                     final_return(task / variant / seed.name) for variant in ("dreamer", "no_value", "random")
                 )
                 print(
-                    f"{task.name}, seed {seed.name}: dreamer {learned:.1f}, no value {without:.1f}, random {random:.1f}; "
-                    f"{learned / without:.2f} of no value (goal {GOAL:g})"
+                    f"{task.name}, seed {seed.name}: dreamer {learned:.1f}, no value {without:.1f}, "
+                    f"random {random:.1f}; {learned / without:.2f} of no value (goal {GOAL:g})"
                 )
         print(f"all runs: {minutes:.1f} minutes (goal {LIMIT:g})")
 
