@@ -28,15 +28,15 @@ def main() -> None:
         launch = [sys.executable, "launch.py", "run", str(SUITE), "--workers", "2", "--results", results]
         subprocess.run(launch, cwd=ROOT, check=True)
         minutes = (time.monotonic() - start) / 60
-        for task in sorted((Path(results) / SUITE.stem).iterdir()):
-            for seed in sorted((task / "dreamer").iterdir()):
-                learned, without, random = (
-                    final_return(task / variant / seed.name) for variant in ("dreamer", "no_value", "random")
-                )
-                print(
-                    f"{task.name}, seed {seed.name}: dreamer {learned:.1f}, no value {without:.1f}, "
-                    f"random {random:.1f}; {learned / without:.2f} of no value (goal {GOAL:g})"
-                )
+        for run in sorted((Path(results) / SUITE.stem).glob("*/dreamer/*")):
+            task, seed = run.parent.parent, run.name
+            learned, without, random = (
+                final_return(task / variant / seed) for variant in ("dreamer", "no_value", "random")
+            )
+            print(
+                f"{task.name}, seed {seed}: dreamer {learned:.1f}, no value {without:.1f}, random {random:.1f}; "
+                f"{learned / without:.2f} of no value (goal {GOAL:g})"
+            )
         print(f"all runs: {minutes:.1f} minutes (goal {LIMIT:g})")
 
 
