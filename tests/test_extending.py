@@ -61,7 +61,7 @@ def test_recipe_works(heading: str, tmp_path: Path) -> None:
             shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "results" / "showcase" / "discrete_state", tmp_path / "results" / "showcase" / "discrete_state")
+    shutil.copytree(ROOT / "results" / "showcase" / "demo", tmp_path / "results" / "showcase" / "demo")
     shutil.copytree(ROOT / "results" / "published", tmp_path / "results" / "published")
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     files, made = RECIPES[heading]

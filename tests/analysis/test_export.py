@@ -82,7 +82,7 @@ def test_tables_have_all_metrics(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_every_metric_of_a_run_is_exported(ending: str, tmp_path: Path) -> None:
-    run = SHOWCASE / "demo/dmc_cheetah_run/dreamer/0"
+    run = SHOWCASE / "demo/dmc_cartpole_swingup/dreamer/0"
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     logged = {name for line in lines for name, value in line.items() if isinstance(value, int | float)} - {"step"}
     assert len(logged) > 20
