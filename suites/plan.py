@@ -1,7 +1,7 @@
 """The plan of a suite: the list of its runs, as immutable data that can be counted, compared and stored."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ class RunSpec:
     task: str
     variant: str
     seed: int
-    settings: Settings
+    settings: Settings = field(hash=False)  # they may hold lists
 
     @property
     def name(self) -> str:

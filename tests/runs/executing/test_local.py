@@ -122,6 +122,11 @@ def test_settings_without_effect_may_change(tmp_path: Path, stand_in_workers: Fa
     assert len(list((changed.folder(tmp_path) / "checkpoints").iterdir())) == 1
 
 
+def test_runs_with_lists_in_their_settings_are_launched(tmp_path: Path, stand_in_workers: Faults) -> None:
+    grouped = spec(0, task="toy_reach_2", steps=120, dynamics={"kind": "ed2", "groups": [[0], [1]]})
+    assert launch([grouped], tmp_path, workers=1, retry_failed=False, replace=False) == 0
+
+
 def test_foreign_folder_is_not_touched(tmp_path: Path, stand_in_workers: Faults) -> None:
     folder = spec().folder(tmp_path)
     folder.mkdir(parents=True)
