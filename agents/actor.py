@@ -19,7 +19,7 @@ class ContinuousActor(MLP):
     """
 
     def __init__(self, make: LayerFactory, features: int, settings: BehaviorSettings, size: int):
-        super().__init__(make, "actor", features, settings.actor_layers, settings.actor_units, 2 * size)
+        super().__init__(make, "actor", features, [settings.actor_units] * settings.actor_layers, 2 * size)
         self._settings = settings
         self._size = size
         self._offset = settings.init_std + math.log(-math.expm1(-settings.init_std))  # without overflow
@@ -40,7 +40,7 @@ class DiscreteActor(MLP):
     """Chooses among discrete actions by learned logits."""
 
     def __init__(self, make: LayerFactory, features: int, settings: BehaviorSettings, size: int):
-        super().__init__(make, "actor", features, settings.actor_layers, settings.actor_units, size)
+        super().__init__(make, "actor", features, [settings.actor_units] * settings.actor_layers, size)
         self._size = size
 
     def actions(self, features: tf.Tensor) -> OneHot:

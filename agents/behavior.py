@@ -6,13 +6,14 @@ import tensorflow as tf
 from agents.actor import make_actor
 from agents.agent import ActionSpec
 from agents.distributions import OneHot, TanhNormal, unit_normal_log_prob
+from agents.experience import Losses, Metrics
 from agents.heads import ScalarHead
 from agents.layers import LayerFactory, flatten_leading
 from agents.randomness import Noise
 from agents.returns import lambda_return, reward_sum, trajectory_weights
 from agents.rssm import State
 from agents.settings import BehaviorSettings
-from agents.world_model import Losses, Metrics, WorldModel
+from agents.world_model import WorldModel
 
 ENTROPY_SAMPLES = 100
 MODE_SAMPLES = 100
@@ -27,10 +28,10 @@ class ActorCritic:
         self.value: ScalarHead | None = None
         self.target: ScalarHead | None = None  # the value with averaged weights
         if settings.value == "critic":
-            sizes = settings.value_layers, settings.value_units
-            self.value = ScalarHead(make, "value", features, *sizes)
+            units = [settings.value_units] * settings.value_layers
+            self.value = ScalarHead(make, "value", features, units)
             if settings.target_rate < 1:
-                self.target = ScalarHead(make, "target", features, *sizes)
+                self.target = ScalarHead(make, "target", features, units)
                 for average, weight in self._averages:
                     average.assign(weight.value)
 

@@ -18,7 +18,7 @@ class StateFromObservation(MLP):
     """q(s | o): a diagonal Gaussian over latent features, given the encoder's embedding of the observation."""
 
     def __init__(self, make: LayerFactory, embedding: int, layers: int, units: int, features: int):
-        super().__init__(make, "contrast", embedding, layers, units, 2 * features)
+        super().__init__(make, "contrast", embedding, [units] * layers, 2 * features)
 
     def states(self, embedding: tf.Tensor) -> Gaussian:
         """The distribution of features (..., F) for embeddings (..., E)."""

@@ -1,19 +1,15 @@
 """Dreamer (Hafner et al. 2019): learns a world model from observations, and a behaviour inside that model."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Iterable, Mapping
 
-import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from agents import cost
+from agents import cost, variables
 from agents.agent import (
     CONTEXT,
     IMAGE,
-    OUTCOMES,
     ActionSpec,
     Arrays,
     Batch,
@@ -23,6 +19,7 @@ from agents.agent import (
     Report,
 )
 from agents.behavior import ActorCritic, starts
+from agents.experience import Experience, Losses, Metrics, experience, follow, scalars
 from agents.exploration import Exploration
 from agents.layers import LayerFactory
 from agents.open_loop import Foresight, film, foresee
@@ -31,7 +28,7 @@ from agents.planner import Planner
 from agents.randomness import Noise
 from agents.rssm import State
 from agents.settings import AgentSettings
-from agents.world_model import Experience, Losses, Metrics, WorldModel
+from agents.world_model import WorldModel
 
 # Sequences in one call of the report's graph, and how many of them its video shows.
 REPORTED, FILMED = 10, 6
@@ -45,6 +42,8 @@ class Dreamer:
         ValueError: no network handles the observations, the settings do not allow discrete actions, or no weight
             matches the pattern of weight decay.
     """
+
+    length = None  # any sequence can be learned from
 
     def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
         for key, reason in settings.continuous_only.items() if action.discrete else ():
@@ -132,7 +131,7 @@ class Dreamer:
 
     def save(self) -> Arrays:
         """Everything that `load` needs to continue bit for bit."""
-        return {name: np.asarray(variable.numpy()) for name, variable in self._variables.items()}
+        return variables.save(self._variables)
 
     def load(self, arrays: Arrays) -> None:
         """Restore what `save` returned.
@@ -140,13 +139,7 @@ class Dreamer:
         Raises:
             ValueError: an array is missing, unknown or of another shape; the message names it.
         """
-        for name in sorted(set(self._variables) ^ set(arrays)):
-            raise ValueError(f"{name}: {'missing' if name in self._variables else 'unknown'} in the saved agent")
-        for name, variable in self._variables.items():
-            if arrays[name].shape != variable.shape:
-                raise ValueError(f"{name}: saved with shape {arrays[name].shape}, expected {tuple(variable.shape)}")
-        for name, variable in self._variables.items():
-            variable.assign(arrays[name])
+        variables.load(self._variables, arrays)
 
     def _train(self, batch: Experience) -> Metrics:
         noise = Noise(self._seed, self._updates)
@@ -216,29 +209,10 @@ class Dreamer:
         return film(self.model, images, states)
 
     def _name_variables(self) -> dict[str, tf.Variable]:
-        variables = {"updates": self._updates, "acts": self._acts, **self._loss_scale.variables}
-        variables |= self.model.encoder.statistics
+        named = {"updates": self._updates, "acts": self._acts, **self._loss_scale.variables}
+        named |= self.model.encoder.statistics
         for optimizer in self._optimizers.values():
-            variables |= optimizer.variables
+            named |= optimizer.variables
         for weights in (self.model.groups | self.behavior.groups).values():
-            variables |= {weight.path: weight.value for weight in weights}
-        return variables | {average.path: average.value for average in self.behavior.averages}
-
-
-def experience(batch: Mapping[str, Any]) -> Experience:
-    """A replay batch as tensors."""
-    observations = {name: tf.convert_to_tensor(array) for name, array in batch.items() if name not in OUTCOMES}
-    return Experience(observations, *(tf.cast(batch[name], tf.float32) for name in OUTCOMES))
-
-
-@contextmanager
-def follow(groups: Mapping[str, list[keras.Variable]]) -> Iterator[tf.GradientTape]:
-    """A tape for the gradients of several losses, over these weights only."""
-    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-        tape.watch([weight.value for weights in groups.values() for weight in weights])
-        yield tape
-
-
-def scalars(metrics: Metrics) -> dict[str, float]:
-    """Metrics of a graph as Python numbers."""
-    return {name: float(value) for name, value in metrics.items()}
+            named |= {weight.path: weight.value for weight in weights}
+        return named | {average.path: average.value for average in self.behavior.averages}

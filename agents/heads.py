@@ -1,5 +1,6 @@
 """Dense networks over latent features: reward, continuation, value and actor."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import keras
@@ -11,9 +12,9 @@ from agents.layers import LayerFactory, flatten_leading
 class MLP(keras.layers.Layer):
     """Hidden layers with the factory's dense activation, and a linear output in float32."""
 
-    def __init__(self, make: LayerFactory, name: str, inputs: int, layers: int, units: int, outputs: int):
+    def __init__(self, make: LayerFactory, name: str, inputs: int, units: Sequence[int], outputs: int):
         super().__init__(name=name)
-        sizes = [inputs] + [units] * layers
+        sizes = [inputs, *units]
         self.hidden = [
             make.dense(f"{name}_hidden{index + 1}", before, after, make.dense_activation)
             for index, (before, after) in enumerate(pairwise(sizes))
@@ -31,8 +32,8 @@ class MLP(keras.layers.Layer):
 class ScalarHead(MLP):
     """A network with one output: the mean of a unit Normal, or the logit of a Bernoulli."""
 
-    def __init__(self, make: LayerFactory, name: str, inputs: int, layers: int, units: int):
-        super().__init__(make, name, inputs, layers, units, outputs=1)
+    def __init__(self, make: LayerFactory, name: str, inputs: int, units: Sequence[int]):
+        super().__init__(make, name, inputs, units, outputs=1)
 
     def predict(self, features: tf.Tensor) -> tf.Tensor:
         """Features (..., F) to float32 numbers (...)."""

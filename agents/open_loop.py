@@ -6,9 +6,10 @@ import tensorflow as tf
 
 from agents.agent import CONTEXT, HORIZONS, IMAGE, Prediction
 from agents.distributions import Gaussian
+from agents.experience import Experience, Metrics
 from agents.randomness import Noise
 from agents.rssm import State
-from agents.world_model import Experience, Metrics, WorldModel
+from agents.world_model import WorldModel
 
 
 class Foresight(NamedTuple):

@@ -4,10 +4,11 @@ import keras
 import tensorflow as tf
 
 from agents.distributions import Gaussian
+from agents.experience import Losses, Metrics
 from agents.randomness import Noise
 from agents.rssm import State
 from agents.settings import BehaviorSettings
-from agents.world_model import Losses, Metrics, WorldModel
+from agents.world_model import WorldModel
 
 MIN_VARIANCE = 1e-6  # added when a plan is refit, as in PlaNet's code
 

@@ -1,20 +1,16 @@
-"""State vectors: their standardisation, and the dense networks that encode and decode them."""
-
-from collections.abc import Sequence
+"""State vectors: the dense networks that encode and decode them."""
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from agents.agent import ArraySpec
 from agents.arithmetic import Layer, dense
 from agents.heads import MLP
 from agents.layers import LayerFactory
 from agents.settings import AgentSettings
+from agents.standardization import Standardizer
 
 HANDLED = "vectors, float32 (S,)"
-# A number whose deviation is less than this, relative to its mean or to 1, changes only by rounding.
-ROUNDING = 1e-6
 
 
 def handles(spec: ArraySpec) -> bool:
@@ -26,41 +22,17 @@ class VectorEncoder(MLP):
     """Standardises a vector by statistics that are fixed before training, and embeds it.
 
     Attributes:
-        statistics: mean and standard deviation (S,) of each number; 0 and 1 until `fit` is called.
+        statistics: mean and standard deviation (S,) of each number.
+        fit: measures them on vectors (N, S); see `agents.standardization`.
+        normalize: brings vectors (..., S) to their scale.
         size: length of an embedding.
     """
 
     def __init__(self, make: LayerFactory, inputs: int, layers: int, units: int):
-        super().__init__(make, "state_encoder", inputs, layers, units, units)
+        super().__init__(make, "state_encoder", inputs, [units] * layers, units)
         self.size = units
-        self.statistics = {
-            "state_encoder/mean": tf.Variable(tf.zeros(inputs), trainable=False),
-            "state_encoder/std": tf.Variable(tf.ones(inputs), trainable=False),
-        }
-
-    def fit(self, vectors: Sequence[NDArray[np.float32]]) -> None:
-        """Measure the statistics on vectors (N, S).
-
-        The deviation of a number that does not change, or only by rounding, is taken as 1. Without any vectors the
-        statistics stay as they are.
-        """
-        if not vectors:
-            return
-        seen = np.concatenate([np.asarray(part, np.float64) for part in vectors])
-        mean, std = (measured.astype(np.float32) for measured in (seen.mean(0), seen.std(0)))
-        varies = std > ROUNDING * np.maximum(1, np.abs(mean))
-        for variable, measured in zip(self.statistics.values(), (mean, np.where(varies, std, 1)), strict=True):
-            variable.assign(measured)
-
-    def normalize(self, vector: tf.Tensor) -> tf.Tensor:
-        """Vectors (..., S) to symlog((vector - mean) / std), where symlog(x) = sign(x) ln(1 + |x|).
-
-        An agent becomes faster than random actions are, and the logarithm keeps such numbers in range; symlog is from
-        DreamerV3 (Hafner et al. 2023).
-        """
-        mean, std = self.statistics.values()
-        deviation = (vector - mean) / std
-        return tf.sign(deviation) * tf.math.log1p(tf.abs(deviation))
+        standardizer = Standardizer("state_encoder", inputs)
+        self.statistics, self.fit, self.normalize = standardizer.statistics, standardizer.fit, standardizer.normalize
 
     def encode(self, vector: tf.Tensor) -> tf.Tensor:
         """Normalised vectors (..., S) to embeddings (..., size), float32."""
@@ -75,7 +47,7 @@ class VectorDecoder(MLP):
     """
 
     def __init__(self, make: LayerFactory, features: int, layers: int, units: int, outputs: int, scale: float):
-        super().__init__(make, "state_decoder", features, layers, units, outputs)
+        super().__init__(make, "state_decoder", features, [units] * layers, outputs)
         self.scale = scale
 
     def decode(self, features: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,6 @@
 """The world model: encoder, latent dynamics, decoder and heads, and the loss that trains them jointly."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -10,24 +9,12 @@ from agents.agent import ObservationSpec
 from agents.contrastive import StateFromObservation, info_nce, window
 from agents.distributions import Gaussian, bernoulli_log_prob, unit_normal_loss
 from agents.encoders import Decoder, Encoder
+from agents.experience import Experience, Losses, Metrics
 from agents.heads import ScalarHead
 from agents.layers import LayerFactory, flatten_leading
 from agents.randomness import Noise
 from agents.rssm import RSSM, State
 from agents.settings import AgentSettings
-
-# Metrics: scalars by name. Losses: scalars by the group of weights that they train.
-Metrics = dict[str, tf.Tensor]
-Losses = dict[str, tf.Tensor]
-
-
-class Experience(NamedTuple):
-    """A batch of sequences: observations (B, L, ...) by name, the rest float32 (B, L, A), (B, L), (B, L)."""
-
-    observations: Mapping[str, tf.Tensor]
-    action: tf.Tensor
-    reward: tf.Tensor
-    discount: tf.Tensor
 
 
 class WorldModel(keras.layers.Layer):
@@ -41,11 +28,11 @@ class WorldModel(keras.layers.Layer):
         self.rssm = RSSM(make, settings.dynamics, action_size, self.encoder.size)
         features = self.rssm.feature_size
         self.decoder = Decoder(make, observations, settings, features)
-        self.reward = ScalarHead(make, "reward", features, settings.reward.layers, settings.reward.units)
+        self.reward = ScalarHead(make, "reward", features, [settings.reward.units] * settings.reward.layers)
         self.continuation: ScalarHead | None = None
         if settings.continuation.predict:
             head = settings.continuation
-            self.continuation = ScalarHead(make, "continuation", features, head.layers, head.units)
+            self.continuation = ScalarHead(make, "continuation", features, [head.units] * head.layers)
         self.contrast: StateFromObservation | None = None
         if self._objective == "contrastive":
             size, objective = self.encoder.size, settings.representation

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from agents.agent import ActionSpec
 from agents.cost import TOLERANCE, behavior, match_parameters, parameters, plan_flops, step_flops, world_model
-from agents.dreamer import Dreamer, experience
+from agents.dreamer import Dreamer
+from agents.experience import experience
 from agents.planner import predicted_reward
 from agents.settings import AgentSettings
 from tests.agents.conftest import ACTIONS, BATCH, IMAGES, LENGTH, make_batch, tiny_settings

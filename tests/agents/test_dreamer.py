@@ -10,7 +10,8 @@ import tensorflow as tf
 from agents.agent import ActionSpec, Arrays, ArraySpec, ObservationSpec
 from agents.behavior import ActorCritic, starts
 from agents.distributions import TanhNormal
-from agents.dreamer import Dreamer, experience
+from agents.dreamer import Dreamer
+from agents.experience import experience
 from agents.randomness import Noise
 from agents.registry import make_agent
 from agents.rssm import State

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from agents import cost, encoders
 from agents.agent import ActionSpec, Arrays, ObservationSpec
-from agents.dreamer import Dreamer, experience
+from agents.dreamer import Dreamer
+from agents.experience import experience
 from agents.layers import LayerFactory
 from agents.open_loop import foresee
 from agents.randomness import Noise
