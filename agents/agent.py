@@ -21,6 +21,10 @@ HORIZONS = (1, 5, 15, 45)
 # discount 1.
 Batch = Mapping[str, Any]
 OUTCOMES = ("action", "reward", "discount")  # the entries of a batch that are not observations
+# Unrolls, for agents that learn from what they just did: the newest K agent steps of N environments. Each observation
+# by its name before the step (N, K, ...), and after it by its name with this prefix; action float32 (N, K, A), reward
+# and discount float32 (N, K), and `ended` bool (N, K): the step was the last of its episode.
+AFTER = "after/"
 IMAGE = "image"  # the observation shown in videos, if the task has it
 
 
@@ -77,7 +81,12 @@ class Agent(Protocol):
 
     Every random number is keyed by the run's seed and the agent's counters, so `save` and `load` between any two calls
     do not change the results.
+
+    Attributes:
+        length: records of the sequences that it learns from, or agent steps of its unrolls; None: the run decides.
     """
+
+    length: int | None
 
     def initial_state(self, count: int) -> PolicyState:
         """The state of `count` environments that have just been reset."""

@@ -58,15 +58,17 @@ class LayerFactory:
         layer.build((None, inputs))
         return layer
 
-    def conv(self, name: str, inputs: tuple[int, int, int], filters: int, kernel: int) -> keras.layers.Conv2D:
-        """A convolution of stride 2 without padding over images of shape `inputs` (height, width, channels)."""
-        return self._convolution(keras.layers.Conv2D, name, inputs, filters, kernel, None)
+    def conv(
+        self, name: str, inputs: tuple[int, int, int], filters: int, kernel: int, stride: int = 2
+    ) -> keras.layers.Conv2D:
+        """A convolution without padding over images of shape `inputs` (height, width, channels)."""
+        return self._convolution(keras.layers.Conv2D, name, inputs, filters, kernel, stride, None)
 
     def deconv(
         self, name: str, inputs: tuple[int, int, int], filters: int, kernel: int, activation: Activation | None = None
     ) -> keras.layers.Conv2DTranspose:
         """A transposed convolution of stride 2 without padding."""
-        return self._convolution(keras.layers.Conv2DTranspose, name, inputs, filters, kernel, activation)
+        return self._convolution(keras.layers.Conv2DTranspose, name, inputs, filters, kernel, 2, activation)
 
     def glorot(self, name: str, fan_in: int, fan_out: int) -> Initializer:
         """Uniform weights of variance 2 / (fan_in + fan_out) (Glorot and Bengio 2010)."""
@@ -84,12 +86,13 @@ class LayerFactory:
         inputs: tuple[int, int, int],
         filters: int,
         kernel: int,
+        stride: int,
         activation: Activation | None,
     ) -> keras.layers.Layer:
         layer = kind(
             filters,
             kernel,
-            strides=2,
+            strides=stride,
             activation=activation,
             kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(self._seed, name)),
             name=name,
@@ -109,6 +112,12 @@ def halves(x: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     size = x.shape[-1] // 2
     first, second = tf.split(x, [size, size], axis=-1)
     return first, second
+
+
+def convolve(layer: keras.layers.Conv2D, x: tf.Tensor, activation: Activation) -> tf.Tensor:
+    """The activated output of a convolution of images (N, H, W, C), in the layer's precision."""
+    kernel, bias = (tf.cast(weight.value, layer.compute_dtype) for weight in layer.weights)
+    return activation(add_bias(tf.nn.conv2d(tf.cast(x, kernel.dtype), kernel, layer.strides, "VALID"), bias))
 
 
 @tf.custom_gradient

@@ -72,6 +72,32 @@ class Adam:
             )
 
 
+class RMSProp:
+    """RMSProp (Tieleman and Hinton 2012) as A3C uses it: the moving average is shared by all environments.
+
+    w -= rate g / sqrt(average of g^2 + epsilon)
+
+    Attributes:
+        weights: the weights, as TensorFlow variables.
+        variables: the moving average of each weight's squared gradient, by name.
+    """
+
+    DECAY, EPSILON = 0.99, 0.1
+
+    def __init__(self, name: str, weights: Sequence[keras.Variable]):
+        self.weights: list[tf.Variable] = [weight.value for weight in weights]
+        self._squares = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
+        self.variables: dict[str, tf.Variable] = {
+            f"{name}/{weight.path}/square": square for weight, square in zip(weights, self._squares, strict=True)
+        }
+
+    def apply(self, gradients: Sequence[tf.Tensor], rate: tf.Tensor) -> None:
+        """One step at a learning rate."""
+        for weight, square, gradient in zip(self.weights, self._squares, gradients, strict=True):
+            square.assign(self.DECAY * square + (1 - self.DECAY) * gradient**2)
+            weight.assign_sub(rate * gradient / tf.sqrt(square + self.EPSILON))
+
+
 def make_optimizers(groups: Mapping[str, Sequence[keras.Variable]], settings: OptimizerSettings) -> dict[str, Adam]:
     """An optimiser for each group of weights.
 

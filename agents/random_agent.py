@@ -12,6 +12,8 @@ from agents.settings import AgentSettings
 class RandomAgent:
     """Draws each action uniformly, in training and evaluation alike; learns nothing, and reads no setting."""
 
+    length = None
+
     def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
         self._action = action
         self._seed = seed

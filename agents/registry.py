@@ -7,11 +7,14 @@ schema, identities and commands then include it. Nothing here imports numpy or T
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from agents.agent import ActionSpec, Agent, ObservationSpec
     from agents.settings import AgentSettings
+
+
+Material = Literal["nothing", "sequences", "transitions", "unrolls"]
 
 
 @dataclass(frozen=True)
@@ -21,19 +24,30 @@ class AgentEntry:
     Attributes:
         make: Its class as `module:Class`, called with settings, observations, action and seed.
         reads: From the settings of all agents, the dotted keys of those that affect what it does.
-        learns: Whether training changes it; an agent that does not learn can be evaluated without training.
+        learns_from: The batches that training takes: sequences of the replay with a length that the run sets
+            (`sequences`) or the agent (`transitions`), or the newest steps of all environments (`unrolls`). An agent
+            that learns from `nothing` is not changed by training, and can be evaluated without.
         has_world_model: Whether it has a model whose predictions can be compared with what happens.
+        discrete: Whether it can choose among discrete actions.
     """
 
     make: str
     reads: "Callable[[AgentSettings], Collection[str]]"
-    learns: bool
-    has_world_model: bool
+    learns_from: "Material"
+    has_world_model: bool = False
+    discrete: bool = True
+
+    @property
+    def learns(self) -> bool:
+        """Whether training changes it."""
+        return self.learns_from != "nothing"
 
 
 AGENTS = {
-    "dreamer": AgentEntry("agents.dreamer:Dreamer", lambda s: s.read_by_dreamer, learns=True, has_world_model=True),
-    "random": AgentEntry("agents.random_agent:RandomAgent", lambda s: (), learns=False, has_world_model=False),
+    "dreamer": AgentEntry("agents.dreamer:Dreamer", lambda s: s.read_by_dreamer, "sequences", has_world_model=True),
+    "d4pg": AgentEntry("agents.d4pg:D4PG", lambda s: s.read_by_d4pg, "transitions", discrete=False),
+    "a3c": AgentEntry("agents.a3c:A3C", lambda s: s.read_by_a3c, "unrolls"),
+    "random": AgentEntry("agents.random_agent:RandomAgent", lambda s: (), "nothing"),
 }
 
 

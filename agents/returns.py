@@ -1,4 +1,4 @@
-"""Returns of imagined trajectories. Time is the first axis: index t belongs to the t-th imagined state."""
+"""Returns of trajectories, imagined or real. Time is the first axis: index t belongs to the t-th state or step."""
 
 import tensorflow as tf
 
@@ -41,3 +41,16 @@ def reward_sum(reward: tf.Tensor, discount: tf.Tensor) -> tf.Tensor:
 def trajectory_weights(discount: tf.Tensor) -> tf.Tensor:
     """The probability of reaching each state: the product of the discounts (T, N) before it; 1 for the first."""
     return tf.math.cumprod(discount, axis=0, exclusive=True)
+
+
+def n_step_return(reward: tf.Tensor, discount: tf.Tensor) -> tf.Tensor:
+    """The rewards of the first steps, discounted: sum_k d_0 ... d_(k-1) r_k.
+
+    Args:
+        reward: r (T, N).
+        discount: d (T, N), of the state after each reward.
+
+    Returns:
+        (N); a value after the last step counts `tf.reduce_prod(discount, 0)`.
+    """
+    return tf.reduce_sum(trajectory_weights(discount) * reward, 0)

@@ -5,6 +5,7 @@ Only the default of `precision` differs: the reference uses mixed_float16, which
 
 import fnmatch
 import re
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from agents.groups import action_groups
+from agents.model_free_settings import A3CSettings, D4PGSettings
 from agents.registry import AGENTS
 from common.settings import Group, fields, is_group
 
@@ -249,6 +251,11 @@ class ExplorationSettings(Group):
             )
         return minimum
 
+    @property
+    def conditions(self) -> dict[str, bool]:
+        """Dotted key -> whether it affects anything, of the settings that the schedule may switch off."""
+        return dict.fromkeys(("exploration.duration", "exploration.minimum"), self.schedule != "constant")
+
 
 class OptimizerSettings(Group):
     """Three Adam optimisers: model, value and actor."""
@@ -326,32 +333,49 @@ class DreamerSettings(Group):
             "behavior.candidates": plans,
             "behavior.iterations": plans,
             "behavior.top": plans,
-            "exploration.duration": self.exploration.schedule != "constant",
-            "exploration.minimum": self.exploration.schedule != "constant",
+            **self.exploration.conditions,
             "optimizer.actor_rate": not plans,
             "optimizer.value_rate": has_value,
             "optimizer.weight_decay_pattern": self.optimizer.weight_decay > 0,
         }
-        return _without(type(self), tuple(key for key, on in conditions.items() if not on))
+        return _keys(type(self), tuple(DreamerSettings.model_fields), unmet(conditions))
+
+
+def unmet(conditions: Mapping[str, bool]) -> tuple[str, ...]:
+    """The keys whose condition does not hold."""
+    return tuple(key for key, holds in conditions.items() if not holds)
 
 
 @cache
-def _without(model: type[DreamerSettings], patterns: tuple[str, ...]) -> frozenset[str]:
-    """Dotted keys of Dreamer's settings that no pattern matches."""
-    keys = {key for key, field in fields(model) if not is_group(field)}
-    own = {key for key in keys if key.partition(".")[0] in DreamerSettings.model_fields}
-    return frozenset(own.difference(*(fnmatch.filter(own, pattern) for pattern in patterns)))
+def _keys(model: type[DreamerSettings], blocks: tuple[str, ...], without: tuple[str, ...] = ()) -> frozenset[str]:
+    """Dotted keys of the settings in some blocks, without those that a pattern matches."""
+    keys = {key for key, field in fields(model) if not is_group(field) and key.partition(".")[0] in blocks}
+    return frozenset(keys.difference(*(fnmatch.filter(keys, pattern) for pattern in without)))
 
 
 class AgentSettings(DreamerSettings):
     """The settings of all agents, and which of them runs."""
 
-    agent: AgentName = Field("dreamer", description="Agent to run; random is a baseline that does not learn")
+    agent: AgentName = Field(
+        "dreamer", description="Agent to run: Dreamer, the model-free baselines D4PG and A3C, or random actions"
+    )
+    d4pg: D4PGSettings = D4PGSettings()
+    a3c: A3CSettings = A3CSettings()
 
     @property
     def read(self) -> frozenset[str]:
         """Dotted keys of the settings that affect what the agent does."""
         return frozenset({"agent", *AGENTS[self.agent].reads(self)})
+
+    @property
+    def read_by_d4pg(self) -> frozenset[str]:
+        """Dotted keys of the settings that affect what D4PG does."""
+        return _keys(type(self), ("jit", "exploration", "d4pg"), unmet(self.exploration.conditions))
+
+    @property
+    def read_by_a3c(self) -> frozenset[str]:
+        """Dotted keys of the settings that affect what A3C does."""
+        return _keys(type(self), ("jit", "a3c"))
 
     @property
     def grouped(self) -> bool:
@@ -362,6 +386,9 @@ class AgentSettings(DreamerSettings):
     def continuous_only(self) -> dict[str, str]:
         """The settings that do not allow discrete actions: dotted key -> why, and the value to use instead."""
         reasons = {}
+        if not AGENTS[self.agent].discrete:
+            able = " | ".join(name for name, entry in AGENTS.items() if entry.discrete)
+            reasons["agent"] = f"{self.agent} needs continuous actions; allowed: {able}"
         if self.behavior.kind == "planner":
             reasons["behavior.kind"] = "planner needs continuous actions; allowed: actor_critic"
         if self.exploration.kind == "gaussian":

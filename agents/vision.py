@@ -10,7 +10,7 @@ import tensorflow as tf
 from agents.agent import ArraySpec
 from agents.arithmetic import Layer, convolution, dense
 from agents.deconvolution import deconvolve
-from agents.layers import Activation, LayerFactory, add_bias, flatten_leading
+from agents.layers import Activation, LayerFactory, convolve, flatten_leading
 from agents.settings import AgentSettings
 
 SPEC = ArraySpec((64, 64, 3), np.dtype(np.uint8))
@@ -52,8 +52,7 @@ class ImageEncoder(keras.layers.Layer):
         """Normalised images (..., 64, 64, 3) to embeddings (..., size) in the networks' precision."""
         x = flatten_leading(image, keep=3)
         for layer in self.convolutions:
-            kernel, bias = (tf.cast(weight.value, layer.compute_dtype) for weight in layer.weights)
-            x = self._activation(add_bias(tf.nn.conv2d(tf.cast(x, kernel.dtype), kernel, 2, "VALID"), bias))
+            x = convolve(layer, x, self._activation)
         return tf.reshape(x, (*image.shape[:-3], self.size))
 
 

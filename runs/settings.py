@@ -68,8 +68,14 @@ class RunSettings(Group):
 
 # Settings without effect on results: runs that differ only in these are the same run.
 NO_EFFECT = ("eval.video", "replay.memory", "checkpoint.every", "checkpoint.keep", "record.every", "record.heartbeat")
-# Settings of the batches, which only matter if the agent learns. `train/updates` is counted for every agent.
-OF_BATCHES = ("train.batch_size", "train.batch_length", "replay.size", "replay.sampling", "replay.balance")
+# Settings without effect by what the agent learns from (`agents.registry`). `train/updates` is counted for every agent.
+OF_REPLAY = ("train.batch_size", "train.batch_length", "replay.size", "replay.sampling", "replay.balance")
+UNREAD = {
+    "nothing": OF_REPLAY,
+    "sequences": (),
+    "transitions": ("train.batch_length",),
+    "unrolls": ("train.pretrain", "train.every", "train.updates", *OF_REPLAY),
+}
 
 
 # Options of sbatch that jobs depend on, and the setting for each, if there is one.

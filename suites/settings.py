@@ -10,12 +10,12 @@ from agents.settings import AgentSettings
 from analysis.settings import AnalysisSettings
 from common.settings import values
 from envs.settings import EnvSettings
-from runs.settings import NO_EFFECT, OF_BATCHES, RunSettings, SlurmSettings
+from runs.settings import NO_EFFECT, UNREAD, RunSettings, SlurmSettings
 from suites.catalog import Catalog, Layer
 from suites.yaml_reader import read
 
 # Settings that matter only to agents that observe images, or state vectors.
-OF_IMAGES = ("representation.depth", "activation.conv", "supersampling")
+OF_IMAGES = ("representation.depth", "activation.conv", "d4pg.frames", "supersampling")
 OF_STATES = ("representation.state_layers", "representation.state_units", "representation.state_scale")
 
 
@@ -31,7 +31,7 @@ class Settings(AgentSettings, EnvSettings, RunSettings):
     def effective(self) -> dict[str, Any]:
         """Dotted key -> value of the settings that affect the result on at least one task."""
         of_agent = self.read
-        elsewhere = {*NO_EFFECT, *self._unobserved, *(() if AGENTS[self.agent].learns else OF_BATCHES)}
+        elsewhere = {*NO_EFFECT, *self._unobserved, *UNREAD[AGENTS[self.agent].learns_from]}
         return {
             key: value
             for key, value in self.flat.items()

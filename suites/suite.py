@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agents.registry import AGENTS
 from analysis.settings import AnalysisSettings
 from common.text import hint
 from envs.registry import is_discrete
@@ -174,7 +175,7 @@ def _check_groups(suite: Suite, task: str, variant: str) -> None:
 def _check_length(settings: Settings, layer: Layer, task: str, variant: str) -> None:
     """Checks that a sequence fits into an episode; otherwise no batch could be sampled."""
     episode = math.ceil(settings.time_limit / settings.action_repeat)
-    if settings.train.batch_length > episode:
+    if AGENTS[settings.agent].learns_from in ("sequences", "nothing") and settings.train.batch_length > episode:
         guilty = ("train.batch_length", "action_repeat", "time_limit")
         place = next(layer[key].place for wanted in guilty for key in layer if key == wanted)
         raise place.error(

@@ -11,6 +11,7 @@ import agents.registry
 import envs
 import envs.parallel
 from agents.agent import ActionSpec, Agent
+from agents.registry import AGENTS
 from common.errors import UserError
 from envs.registry import family
 from envs.settings import EnvSettings
@@ -20,8 +21,8 @@ from runs.store.checkpoint import Checkpoint, Checkpoints
 from runs.store.episodes import RecordSpec, record_spec
 from runs.training import resolve_groups
 from runs.training.actions import action_spec
-from runs.training.batches import Batches
 from runs.training.driver import Driver
+from runs.training.material import Material, make_material
 from runs.training.monitor import Monitor
 from runs.training.observations import observation_spec
 from runs.training.progress import Progress
@@ -42,7 +43,7 @@ class Parts:
     driver: Driver
     evaluation: TaskEnv
     replay: Replay
-    batches: Batches
+    material: Material
     checkpoints: Checkpoints
     recorder: Recorder
 
@@ -65,7 +66,6 @@ def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
     with ExitStack() as stack:
         evaluation = envs.make_env(spec.task, settings.for_evaluation())
         stack.callback(evaluation.close)
-        _check_length(spec, evaluation.time_limit)
         observations = observation_spec(evaluation.observation_space)
         actions = action_spec(evaluation.action_space)
         if found is None:
@@ -79,28 +79,19 @@ def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
         driver = Driver(parallel, actions, seed, agent.initial_state(settings.envs))
         _restore(spec, folder, checkpoints, found, agent, driver, monitor)
         progress = monitor.progress
-        replay = _replay(spec, folder, record_spec(observations, actions), progress)
+        longest = -(-evaluation.time_limit // settings.action_repeat)
+        replay = _replay(spec, folder, record_spec(observations, actions), agent.length, longest, progress)
         progress.settled = resolve_groups.kept(settled)
         packages = family(spec.task).packages
         provenance.describe(folder, packages, device, renderer, progress.settled)
         recorder = stack.enter_context(Recorder(folder, progress.position, progress.step))
-        cost = agent.cost(settings.train.batch_size, settings.train.batch_length)
+        material = make_material(settings, replay, driver, seed)
+        stack.callback(material.close)
+        cost = agent.cost(material.sequences, material.length)
         if cost and progress.position == 0:
             recorder.line(0, cost)
             logger.info("cost: %s", ", ".join(f"{name} {number:,}" for name, number in cost.items()))
-        batches = Batches(replay, seed, settings.train.batch_size)
-        stack.callback(batches.close)
-        yield Parts(agent, actions, driver, evaluation, replay, batches, checkpoints, recorder)
-
-
-def _check_length(spec: RunSpec, time_limit: int) -> None:
-    settings = spec.settings
-    longest = -(-time_limit // settings.action_repeat) + 1
-    if longest < settings.train.batch_length:
-        raise UserError(
-            f"train.batch_length = {settings.train.batch_length} is impossible: an episode of {spec.task} has "
-            f"at most {longest} records (time limit {time_limit}, action_repeat {settings.action_repeat})"
-        )
+        yield Parts(agent, actions, driver, evaluation, replay, material, checkpoints, recorder)
 
 
 def _restore(
@@ -134,18 +125,38 @@ def _restore(
     logger.info("resuming from the checkpoint at step %d", step)
 
 
-def _replay(spec: RunSpec, folder: Path, records: RecordSpec, progress: Progress) -> Replay:
+def _replay(
+    spec: RunSpec, folder: Path, records: RecordSpec, own_length: int | None, longest: int, progress: Progress
+) -> Replay:
     """The replay, restored to the episodes of the progress.
 
+    Args:
+        spec: The run.
+        folder: Its folder.
+        records: The specification of a record.
+        own_length: The length of sequences or unrolls that the agent sets.
+        longest: Agent steps of the longest episode.
+        progress: The run's progress.
+
     Raises:
-        UserError: the records of the episodes do not match.
+        UserError: no episode is as long as a sequence, or the records of the episodes do not match.
     """
     settings = spec.settings
+    length = own_length or settings.train.batch_length
+    capacity = settings.replay.size // settings.action_repeat
+    if AGENTS[settings.agent].learns_from == "unrolls":
+        capacity = settings.envs * (length + longest)  # an unroll reaches into episodes that have ended
+    elif length > longest + 1:
+        name = f"the length of {settings.agent}'s sequences" if own_length else "train.batch_length"
+        raise UserError(
+            f"{name} = {length} is impossible: an episode of {spec.task} has at most {longest + 1} records "
+            f"(time limit {settings.time_limit}, action_repeat {settings.action_repeat})"
+        )
     replay = Replay(
         folder / "episodes",
         records,
-        settings.train.batch_length,
-        settings.replay.size // settings.action_repeat,
+        length,
+        capacity,
         settings.replay.memory,
         settings.replay.sampling,
         settings.replay.balance,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from agents.agent import ActionSpec, Observations, PolicyState
 from common.seeds import Stream, derive, generator
 from envs.parallel import ParallelEnvs, StepResults, stack
+from runs.store.episodes import Episode
 from runs.training.actions import native, random_action
 from runs.training.episode import EpisodeBuilder
 from runs.training.observations import row
@@ -33,6 +34,15 @@ class Driver:
         self._initial = initial
         self._state = initial
         self._episodes: list[EpisodeBuilder] = []
+
+    @property
+    def count(self) -> int:
+        """The number of environments."""
+        return self._envs.count
+
+    def unfinished(self, index: int) -> Episode:
+        """The records so far of an environment's present episode."""
+        return self._episodes[index].arrays()
 
     def start(self) -> None:
         """Starts every environment's first episode."""

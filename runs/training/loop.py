@@ -23,6 +23,7 @@ from runs.training.evaluation_sequences import evaluation_sequences
 from runs.training.film import Filmed
 from runs.training.monitor import Monitor, Stopped
 from runs.training.predictions import by_dimension, draw, unexplained
+from runs.training.progress import crossings
 from suites.plan import RunSpec
 
 logger = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Loop:
 
     def _collect(self) -> None:
         """Takes one agent step in every environment; gradient steps that become due are recorded as debt."""
-        progress, train = self.progress, self.settings.train
+        progress = self.progress
         before = progress.step
         if progress.pretrained:
             taken, ended = self.parts.driver.policy_step(
@@ -84,11 +85,11 @@ class Loop:
                 progress.last_return = episode.score
             self.parts.recorder.line(progress.step, {"train/return": episode.score, "train/length": episode.steps})
         if progress.pretrained:
-            progress.debt = train.updates * crossings(before, progress.step, train.every)
-        elif progress.step >= train.prefill and len(self.parts.replay):
+            progress.acts += 1
+            progress.debt = self.parts.material.due(before, progress)
+        elif progress.step >= self.settings.train.prefill and len(self.parts.replay):
             self.parts.agent.prepare(self.parts.replay.episodes())
-            self.parts.replay.snapshot()  # raises now, not in training, if no episode can be read or is long enough
-            progress.pretrained, progress.debt = True, train.pretrain
+            progress.pretrained, progress.debt = True, self.parts.material.begin()
         self.monitor.heartbeat()
 
     def _update(self) -> None:
@@ -96,7 +97,7 @@ class Loop:
         progress = self.progress
         if progress.debt == 0:
             return
-        for batch in self.parts.batches.draw(self.parts.replay.snapshot(), progress.updates, progress.debt):
+        for batch in self.parts.material.draw(progress.updates, progress.debt):
             self._stop_if_requested()
             metrics = self.parts.agent.train(batch)
             self._check_finite(metrics)
@@ -209,8 +210,3 @@ class Loop:
     def _due(self, last: int, every: int) -> bool:
         """Whether a multiple of `every` was passed since the step `last`; -1 means never before."""
         return last < 0 or crossings(last, self.progress.step, every) > 0
-
-
-def crossings(before: int, now: int, every: int) -> int:
-    """The number of multiples of `every` in (before, now]; with it, uneven steps never make a schedule drift."""
-    return now // every - before // every

@@ -13,6 +13,7 @@ class Progress:
     updates: int = 0  # gradient steps taken
     debt: int = 0  # gradient steps due before the next environment step
     pretrained: bool = False  # whether prefill has ended
+    acts: int = 0  # agent steps of each environment since then
     episodes: int = 0  # training episodes finished
     evaluations: int = 0
     evaluated: int = -1  # the step of the last evaluation, -1 before the first
@@ -48,3 +49,8 @@ class Progress:
         averages = {name: total / self.counts[name] for name, total in self.sums.items()}
         self.sums, self.counts = {}, {}
         return averages
+
+
+def crossings(before: int, now: int, every: int) -> int:
+    """The number of multiples of `every` in (before, now]; with it, uneven steps never make a schedule drift."""
+    return now // every - before // every

@@ -185,6 +185,12 @@ class Replay:
         for name in tuple(self._names):
             yield from self._episodes([name]).values()
 
+    def newest(self, env: int) -> Iterator[Episode]:
+        """The finished episodes of an environment, newest first."""
+        for name in reversed(tuple(self._names)):
+            if name.env == env:
+                yield from self._episodes([name]).values()
+
     def _scan(self) -> list[Name]:
         """Names of the complete episodes on disk, oldest first; other files are set aside."""
         names: list[Name] = []

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from agents.optimizers import Adam, LossScale, make_optimizers
+from agents.optimizers import Adam, LossScale, RMSProp, make_optimizers
 from agents.settings import OptimizerSettings
 
 RANDOM = np.random.default_rng(0)
@@ -81,3 +81,22 @@ def test_loss_scale_never_falls_below_one() -> None:
 def test_unscale_undoes_the_scale() -> None:
     scale = LossScale(enabled=True)
     np.testing.assert_allclose(scale.unscale([scale.value * tf.constant([1.5, -2.0])])[0], [1.5, -2.0])
+
+
+def test_rmsprop_is_its_definition() -> None:
+    weights = [
+        keras.Variable(RANDOM.normal(size=shape), dtype="float32", name=f"w{shape[0]}") for shape in [(3, 2), (4,)]
+    ]
+    rmsprop = RMSProp("group", weights)
+    expected = [weight.numpy().astype(np.float64) for weight in rmsprop.weights]
+    squares = [np.zeros_like(weight) for weight in expected]
+    for rate in (0.1, 0.05, 0.0):
+        gradients = [RANDOM.normal(size=weight.shape) for weight in expected]
+        rmsprop.apply([tf.constant(gradient, tf.float32) for gradient in gradients], tf.constant(rate))
+        for weight, square, gradient in zip(expected, squares, gradients, strict=True):
+            square += 0.01 * (gradient**2 - square)
+            weight -= rate * gradient / np.sqrt(square + 0.1)
+    for mine, other in zip(rmsprop.weights, expected, strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4)
+    for variable, square in zip(rmsprop.variables.values(), squares, strict=True):
+        np.testing.assert_allclose(variable, square, rtol=1e-4)

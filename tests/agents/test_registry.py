@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 STILL = """
 import sys
 from agents.registry import AGENTS, AgentEntry
-AGENTS["still"] = AgentEntry("agents.still:Still", lambda s: ("jit", "reward.layers"), False, False)
+AGENTS["still"] = AgentEntry("agents.still:Still", lambda s: ("jit", "reward.layers"), "nothing")
 assert not {"numpy", "tensorflow"} & set(sys.modules)
 from suites.identity import changes
 from suites.json_schema import schema
@@ -35,10 +35,11 @@ def test_agent_is_added_by_a_line() -> None:
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "still [('agent', 'still'), ('jit', True), ('reward.layers', 5)] False {}",
-        "['dreamer', 'random', 'still']",
+        "['dreamer', 'd4pg', 'a3c', 'random', 'still']",
     ]
     done = subprocess.run([sys.executable, "-c", STILL, "agent: stil"], cwd=ROOT, capture_output=True, text=True)
-    assert "agent is the text 'stil'; allowed: dreamer | random | still; did you mean still?" in done.stderr
+    allowed = "dreamer | d4pg | a3c | random | still"
+    assert f"agent is the text 'stil'; allowed: {allowed}; did you mean still?" in done.stderr
 
 
 @pytest.mark.parametrize("name", AGENTS)

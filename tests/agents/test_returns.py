@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from agents.returns import lambda_return, reward_sum, trajectory_weights
+from agents.returns import lambda_return, n_step_return, reward_sum, trajectory_weights
 
 
 def n_step_value(
@@ -65,3 +65,16 @@ def test_reward_sum_is_the_sum_of_all_that_follows(horizon: int, gamma: float, s
 def test_trajectory_weights_multiply_the_discounts_before() -> None:
     discount = tf.constant([[0.5], [0.4], [0.0], [0.7], [0.9]])
     np.testing.assert_allclose(trajectory_weights(discount), [[1.0], [0.5], [0.2], [0.0], [0.0]])
+
+
+@settings(max_examples=25)
+@given(steps=st.integers(1, 9), gamma=st.floats(0, 1), seed=st.integers(0, 2**32 - 1))
+def test_n_step_return_is_a_discounted_sum_that_ends_with_a_termination(steps: int, gamma: float, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rewards, continues = random.normal(size=(steps, 3)), random.integers(0, 2, (steps, 3))
+    expected = np.zeros(3)
+    for row in range(3):
+        for step in range(steps):
+            expected[row] += gamma**step * rewards[step, row] * continues[:step, row].all()
+    found = n_step_return(tf.constant(rewards), tf.constant(gamma * continues))
+    np.testing.assert_allclose(found, expected, atol=1e-9)

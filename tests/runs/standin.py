@@ -46,6 +46,8 @@ def spec(seed: int = 0, task: str = "toy_reach_1", variant: str = "standin", **c
 class StandIn:
     """Follows the agent contract: every number is a function of seed, counters and inputs."""
 
+    length = None
+
     def __init__(self, settings: Any, observations: ObservationSpec, action: ActionSpec, seed: int):
         self.action, self.seed = action, seed
         self.weights = np.random.default_rng(seed).normal(size=(action.size,))
@@ -125,9 +127,10 @@ def install(put: Callable[[Any, str, Any], None] = setattr) -> None:
     """Replaces TensorFlow by the stand-ins, with setattr or that of a monkeypatch."""
     import agents.registry
     import runs.training.assemble
+    import runs.training.material
 
     put(agents.registry, "make_agent", StandIn)
-    put(runs.training.assemble, "Batches", PlainBatches)
+    put(runs.training.material, "Batches", PlainBatches)
     put(runs.training.assemble, "prepare_tensorflow", lambda seed: "none")
 
 

@@ -16,6 +16,8 @@ def other_value(schema: dict[str, Any], default: Any) -> Any:
         return next(value for option in schema["anyOf"] if (value := other_value(option, default)) is not None)
     if schema["type"] == "boolean":
         return not default
+    if schema["type"] == "array":
+        return [*default, 2]
     if schema["type"] == "string":
         return f"{default}kernel"
     if isinstance(default, str):  # a word in a number's place

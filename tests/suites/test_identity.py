@@ -166,6 +166,8 @@ READ_WITH: dict[str, dict[str, Any]] = {
     "behavior.discount_imagined": {"behavior.value": "none"},
     "exploration.duration": {"exploration.schedule": "linear"},
     "exploration.minimum": {"exploration.schedule": "linear", "exploration.amount": 2},
+    "d4pg.": {"agent": "d4pg"},
+    "a3c.": {"agent": "a3c"},
 }
 READ_ON = {"atari.": "atari_pong", "renderer": "dmc_walker_run", "supersampling": "dmc_walker_run"}
 
@@ -210,6 +212,21 @@ UNREAD: list[tuple[str, dict[str, Any], list[str]]] = [
         ],
     ),
     ("toy_reach_8", {"agent": "random", "dynamics.kind": "ed2", "dynamics.groups": "sd2"}, ["discovery.steps"]),
+    ("toy_reach_8", {"agent": "d4pg"}, ["train.batch_length", "precision", "a3c.unroll", "exploration.duration"]),
+    ("toy_reach_8", STATE | {"agent": "d4pg"}, ["d4pg.frames"]),
+    (
+        "toy_reach_8",
+        {"agent": "a3c"},
+        [
+            "train.pretrain",
+            "train.every",
+            "train.updates",
+            "train.batch_size",
+            "replay.size",
+            "d4pg.atoms",
+            "precision",
+        ],
+    ),
 ]
 
 
@@ -232,6 +249,12 @@ def test_what_is_not_read_is_no_part_of_the_identity(task: str, layer: dict[str,
         ("toy_reach_8", {"agent": "random"}, "eval.episodes"),
         ("toy_reach_8", {"agent": "random"}, "action_repeat"),
         ("toy_reach_8", {"agent": "random"}, "observation"),
+        ("toy_reach_8", {"agent": "d4pg"}, "d4pg.frames"),
+        ("toy_reach_8", {"agent": "d4pg"}, "train.updates"),
+        ("toy_reach_8", {"agent": "d4pg"}, "replay.sampling"),
+        ("toy_reach_8", {"agent": "d4pg"}, "exploration.amount"),
+        ("toy_reach_8", {"agent": "a3c"}, "train.prefill"),
+        ("toy_reach_8", {"agent": "a3c"}, "envs"),
         ("dmc_walker_run", STATE | PIXELS, "renderer"),
     ],
 )

@@ -24,8 +24,9 @@ from runs.store.lock import BusyError, held
 from runs.store.stop import Stop
 from runs.training.assemble import env_settings
 from runs.training.attempt import run
-from runs.training.loop import DivergedError, crossings
+from runs.training.loop import DivergedError
 from runs.training.monitor import Stopped
+from runs.training.progress import crossings
 from runs.training.replay import TooShortError
 from tests.runs.standin import FAULTS, SMALL, StandIn, metrics, spec
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import runs.training.assemble
+import runs.training.material
 from agents.settings import AgentSettings
 from common.settings import values
 from runs.settings import NO_EFFECT
@@ -45,7 +46,7 @@ OTHER: dict[str, Any] = {
 
 @pytest.fixture
 def no_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs.training.assemble, "Batches", PlainBatches)
+    monkeypatch.setattr(runs.training.material, "Batches", PlainBatches)
     monkeypatch.setattr(runs.training.assemble, "prepare_tensorflow", lambda seed: "none")
 
 
