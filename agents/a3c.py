@@ -14,9 +14,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from agents import variables, vectors
+from agents import vectors
 from agents.actor import make_actor
-from agents.agent import AFTER, OUTCOMES, ActionSpec, Arrays, Batch, Observations, ObservationSpec, PolicyState, Report
+from agents.agent import AFTER, OUTCOMES, ActionSpec, Batch, Observations, ObservationSpec, PolicyState, Report
 from agents.arithmetic import dense, products
 from agents.distributions import OneHot, TanhNormal
 from agents.experience import Metrics, follow, scalars
@@ -26,6 +26,7 @@ from agents.optimizers import RMSProp
 from agents.randomness import Noise
 from agents.settings import ActivationSettings, AgentSettings, BehaviorSettings
 from agents.standardization import Standardizer
+from agents.stateful import Stateful
 
 ENTROPY_SAMPLES = MODE_SAMPLES = 100
 # The actor is one layer on the shared ones. At first, most of its actions lie in the middle of the range.
@@ -64,7 +65,7 @@ class Networks(keras.layers.Layer):
         return self._actor.draws(noise, name, shape)
 
 
-class A3C:
+class A3C(Stateful):
     """One graph for a gradient step on an unroll of all environments, one for a policy step.
 
     Raises:
@@ -72,6 +73,7 @@ class A3C:
     """
 
     def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
+        super().__init__()
         for name, spec in observations.items():
             if len(observations) > 1 or not vectors.handles(spec):
                 raise ValueError(f"a3c learns from a state vector, not from {name}, {spec}; set observation: state")
@@ -84,8 +86,6 @@ class A3C:
         self.networks = Networks(make, self._inputs, self._settings.units, action)
         self._standardizer = Standardizer("state", self._inputs)
         self._optimizer = RMSProp("networks", self.networks.trainable_variables)
-        self._updates = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._acts = tf.Variable(0, dtype=tf.int64, trainable=False)
         weights = {weight.path: weight.value for weight in self.networks.trainable_variables}
         counters = {"updates": self._updates, "acts": self._acts}
         self._variables = counters | self._standardizer.statistics | self._optimizer.variables | weights
@@ -131,18 +131,6 @@ class A3C:
             for name, layers in networks.items()
         }
         return parameters | {"flops/update": 2 * sequences * length * step}
-
-    def save(self) -> Arrays:
-        """Everything that `load` needs to continue bit for bit."""
-        return variables.save(self._variables)
-
-    def load(self, arrays: Arrays) -> None:
-        """Restore what `save` returned.
-
-        Raises:
-            ValueError: an array is missing, unknown or of another shape; the message names it.
-        """
-        variables.load(self._variables, arrays)
 
     def unroll(self, batch: Batch) -> Unroll:
         """A batch as tensors."""

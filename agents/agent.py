@@ -84,9 +84,11 @@ class Agent(Protocol):
 
     Attributes:
         length: records of the sequences that it learns from, or agent steps of its unrolls; None: the run decides.
+        acts: calls of `policy` so far, which key its random numbers.
     """
 
     length: int | None
+    acts: int
 
     def initial_state(self, count: int) -> PolicyState:
         """The state of `count` environments that have just been reset."""

@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from agents import categorical_returns, variables
-from agents.agent import ActionSpec, Arrays, ArraySpec, Batch, Observations, ObservationSpec, PolicyState, Report
+from agents import categorical_returns
+from agents.agent import ActionSpec, ArraySpec, Batch, Observations, ObservationSpec, PolicyState, Report
 from agents.arithmetic import dense, products
 from agents.experience import Experience, Metrics, experience, follow, scalars
 from agents.exploration import Exploration
@@ -25,6 +25,7 @@ from agents.optimizers import Adam
 from agents.randomness import Noise
 from agents.returns import n_step_return
 from agents.settings import ActivationSettings, AgentSettings
+from agents.stateful import Stateful
 
 
 class Critic(keras.layers.Layer):
@@ -82,7 +83,7 @@ class Transitions(NamedTuple):
     after: tf.Tensor
 
 
-class D4PG:
+class D4PG(Stateful):
     """One graph for a gradient step of critic and actor, one for a policy step.
 
     Raises:
@@ -90,6 +91,7 @@ class D4PG:
     """
 
     def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
+        super().__init__()
         if action.discrete:
             raise ValueError("agent: d4pg needs continuous actions; allowed: dreamer | a3c | random")
         if len(observations) > 1:
@@ -111,8 +113,6 @@ class D4PG:
             name: Adam(name, weights, rate, epsilon=1e-8, clip=np.inf)
             for (name, weights), rate in zip(groups.items(), rates, strict=True)
         }
-        self._updates = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._acts = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._variables = self._name_variables()
         jit = settings.jit or None
         self._train_graph = tf.function(self._train, autograph=False, jit_compile=jit)
@@ -166,18 +166,6 @@ class D4PG:
             if layers
         }
         return parameters | {"flops/update": 2 * sequences * per_transition}
-
-    def save(self) -> Arrays:
-        """Everything that `load` needs to continue bit for bit."""
-        return variables.save(self._variables)
-
-    def load(self, arrays: Arrays) -> None:
-        """Restore what `save` returned.
-
-        Raises:
-            ValueError: an array is missing, unknown or of another shape; the message names it.
-        """
-        variables.load(self._variables, arrays)
 
     def transitions(self, batch: Experience) -> Transitions:
         """One transition of each sequence (B, frames + n_step, ...): its first.

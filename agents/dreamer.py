@@ -6,12 +6,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from agents import cost, variables
+from agents import cost
 from agents.agent import (
     CONTEXT,
     IMAGE,
     ActionSpec,
-    Arrays,
     Batch,
     Observations,
     ObservationSpec,
@@ -28,6 +27,7 @@ from agents.planner import Planner
 from agents.randomness import Noise
 from agents.rssm import State
 from agents.settings import AgentSettings
+from agents.stateful import Stateful
 from agents.world_model import WorldModel
 
 # Sequences in one call of the report's graph, and how many of them its video shows.
@@ -35,7 +35,7 @@ REPORTED, FILMED = 10, 6
 PART = 2**40  # more than any number of updates, so that the parts of a report draw different noise
 
 
-class Dreamer:
+class Dreamer(Stateful):
     """World model and behaviour with their optimisers; one graph for a training step, one for a policy step.
 
     Raises:
@@ -46,6 +46,7 @@ class Dreamer:
     length = None  # any sequence can be learned from
 
     def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
+        super().__init__()
         for key, reason in settings.continuous_only.items() if action.discrete else ():
             raise ValueError(f"{key}: {reason}")
         self._settings = settings
@@ -62,9 +63,6 @@ class Dreamer:
         self._exploration = Exploration(settings.exploration, action)
         self._loss_scale = LossScale(settings.precision == "mixed_float16")
         self._optimizers = make_optimizers(self.model.groups | self.behavior.groups, settings.optimizer)
-        # The counters that key the random numbers.
-        self._updates = tf.Variable(0, dtype=tf.int64, trainable=False)
-        self._acts = tf.Variable(0, dtype=tf.int64, trainable=False)
         self._variables = self._name_variables()
         jit = settings.jit or None
         self._train_graph = tf.function(self._train, autograph=False, jit_compile=jit)
@@ -128,18 +126,6 @@ class Dreamer:
         weights = {f"parameters/{name}": cost.parameters(parts) for name, parts in networks.items()}
         flops = cost.step_flops(self._settings, self._observations, self._action, sequences, length)
         return weights | {"flops/update": flops}
-
-    def save(self) -> Arrays:
-        """Everything that `load` needs to continue bit for bit."""
-        return variables.save(self._variables)
-
-    def load(self, arrays: Arrays) -> None:
-        """Restore what `save` returned.
-
-        Raises:
-            ValueError: an array is missing, unknown or of another shape; the message names it.
-        """
-        variables.load(self._variables, arrays)
 
     def _train(self, batch: Experience) -> Metrics:
         noise = Noise(self._seed, self._updates)

@@ -17,7 +17,7 @@ class RandomAgent:
     def __init__(self, settings: AgentSettings, observations: ObservationSpec, action: ActionSpec, seed: int):
         self._action = action
         self._seed = seed
-        self._acts = 0
+        self.acts = 0
 
     def initial_state(self, count: int) -> PolicyState:
         """An empty state: nothing is remembered."""
@@ -28,8 +28,8 @@ class RandomAgent:
     ) -> tuple[NDArray[np.float32], PolicyState]:
         """Actions (N, A) in [-1, 1], or one-hot vectors if actions are discrete."""
         count = len(next(iter(observations.values())))
-        rng = np.random.default_rng((self._seed, self._acts))
-        self._acts += 1
+        rng = np.random.default_rng((self._seed, self.acts))
+        self.acts += 1
         if self._action.discrete:
             choices = rng.integers(self._action.size, size=count)
             return np.eye(self._action.size, dtype=np.float32)[choices], state
@@ -52,7 +52,7 @@ class RandomAgent:
 
     def save(self) -> Arrays:
         """The number of calls of `policy`, which keys the draws."""
-        return {"acts": np.array(self._acts)}
+        return {"acts": np.array(self.acts)}
 
     def load(self, arrays: Arrays) -> None:
         """Restore what `save` returned.
@@ -62,4 +62,4 @@ class RandomAgent:
         """
         if set(arrays) != {"acts"}:
             raise ValueError(f"saved: {', '.join(sorted(arrays)) or 'nothing'}; expected: acts")
-        self._acts = int(arrays["acts"])
+        self.acts = int(arrays["acts"])

@@ -52,17 +52,20 @@ class ParallelEnvs:
         settings: Settings of each environment.
         count: Number of environments, at least 1.
         observe: The entries of an observation, by default that of the settings.
+        apart: Whether a single environment runs in a worker process, too, so that this process can compute meanwhile.
 
     Raises:
         WorkerError: A worker could not build its environment.
         envs.renderer.RendererError: The renderer of the settings cannot be loaded.
     """
 
-    def __init__(self, task: str, settings: EnvSettings, count: int, observe: Observe | None = None) -> None:
+    def __init__(
+        self, task: str, settings: EnvSettings, count: int, observe: Observe | None = None, *, apart: bool = False
+    ) -> None:
         observe = (settings.observation,) if observe is None else observe
         self.count = count
         self._places: list[_Place] = []
-        if count == 1:
+        if count == 1 and not apart:
             self._places = [_Here(task, settings, observe)]
         else:
             if "image" in observe and family(task).rendered:  # once for all workers

@@ -59,6 +59,11 @@ class RunSettings(Group):
     """All settings of the training loop."""
 
     steps: int = Field(5_000_000, ge=1, description="Environment steps of the run; action repeats count")
+    collect: Literal["alternate", "beside"] = Field(
+        "alternate",
+        description="Take the environments' steps before the gradient steps that they make due, or beside these, with "
+        "the agent as it was when they began; learning then sees an environment step one phase later",
+    )
     train: TrainSettings = TrainSettings()
     eval: EvalSettings = EvalSettings()
     replay: ReplaySettings = ReplaySettings()

@@ -21,6 +21,7 @@ from runs.store.checkpoint import Checkpoint, Checkpoints
 from runs.store.episodes import RecordSpec, record_spec
 from runs.training import resolve_groups
 from runs.training.actions import action_spec
+from runs.training.beside import Companion
 from runs.training.driver import Driver
 from runs.training.material import Material, make_material
 from runs.training.monitor import Monitor
@@ -39,6 +40,7 @@ class Parts:
     """The parts of a run, except its progress."""
 
     agent: Agent
+    companion: Companion | None
     actions: ActionSpec
     driver: Driver
     evaluation: TaskEnv
@@ -73,9 +75,14 @@ def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
         else:
             settled = resolve_groups.recall(settings, found[1].progress.get("settled", {}))
         plain = env_settings(settings)
-        parallel = stack.enter_context(envs.parallel.ParallelEnvs(spec.task, plain, settings.envs))
+        beside = settings.collect == "beside"
+        parallel = stack.enter_context(envs.parallel.ParallelEnvs(spec.task, plain, settings.envs, apart=beside))
         with refusals(spec):
             agent = agents.registry.make_agent(settled, observations, actions, seed)
+        companion = None
+        if beside:
+            companion = Companion(agents.registry.make_agent(settled, observations, actions, seed))
+            stack.callback(companion.close)
         driver = Driver(parallel, actions, seed, agent.initial_state(settings.envs))
         _restore(spec, folder, checkpoints, found, agent, driver, monitor)
         progress = monitor.progress
@@ -91,7 +98,7 @@ def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
         if cost and progress.position == 0:
             recorder.line(0, cost)
             logger.info("cost: %s", ", ".join(f"{name} {number:,}" for name, number in cost.items()))
-        yield Parts(agent, actions, driver, evaluation, replay, material, checkpoints, recorder)
+        yield Parts(agent, companion, actions, driver, evaluation, replay, material, checkpoints, recorder)
 
 
 def _restore(

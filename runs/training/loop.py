@@ -8,11 +8,12 @@ these points, and a resumed run repeats exactly what the killed one did.
 import logging
 import math
 import time
+from collections.abc import Iterable
 
 import gymnasium
 import numpy as np
 
-from agents.agent import Observations, PolicyState, Report
+from agents.agent import Agent, Batch, Observations, PolicyState, Report
 from common.seeds import Stream, derive
 from runs.store.checkpoint import Checkpoint
 from runs.training.actions import Actions
@@ -56,25 +57,65 @@ class Loop:
         """
         progress, settings = self.progress, self.settings
         while True:
-            self._update()
+            self._learn()
             self._evaluate()
             self._record()
-            if progress.step >= settings.steps:
+            if progress.step >= settings.steps and progress.debt == 0:
                 break
             if self._due(progress.saved, settings.checkpoint.every):
                 self._save()
             self._stop_if_requested()
-            self._collect()
+            if progress.debt == 0:
+                progress.debt = self._collect(self.parts.agent)
+                self.monitor.heartbeat()
         self._save()
 
-    def _collect(self) -> None:
-        """Takes one agent step in every environment; gradient steps that become due are recorded as debt."""
+    def _learn(self) -> None:
+        """Takes the gradient steps that are due; beside them, takes the environment steps up to the next ones."""
+        progress, companion = self.progress, self.parts.companion
+        if progress.debt == 0:
+            return
+        begun = self._capture() if companion else None
+        batches = self.parts.material.draw(progress.updates, progress.debt)
+        try:
+            if companion is None or begun is None:
+                self._train(batches)
+                return
+            due: list[int] = []  # gradient steps for the next phase
+            with companion.collecting(self.parts.agent, begun[1].agent, lambda agent: self._collect_one(agent, due)):
+                self._train(batches)
+            progress.debt = sum(due)
+        except Stopped:
+            if begun is None:
+                self._save()
+            else:  # half a phase is none of the points at which a checkpoint can be written
+                self._write(*begun)
+            raise
+
+    def _train(self, batches: Iterable[Batch]) -> None:
+        progress = self.progress
+        for batch in batches:
+            if self.monitor.stop_requested:
+                raise Stopped
+            metrics = self.parts.agent.train(batch)
+            self._check_finite(metrics)
+            progress.updates += 1
+            progress.debt -= 1
+            progress.add(metrics)
+            self.monitor.heartbeat()
+
+    def _collect_one(self, agent: Agent, due: list[int]) -> bool:
+        """Takes one agent step beside learning; returns whether no gradient step is due after it."""
+        if self.progress.step < self.settings.steps:
+            due.append(self._collect(agent))
+        return self.progress.step < self.settings.steps and not due[-1]
+
+    def _collect(self, agent: Agent) -> int:
+        """Takes one agent step in every environment; returns the gradient steps that became due."""
         progress = self.progress
         before = progress.step
         if progress.pretrained:
-            taken, ended = self.parts.driver.policy_step(
-                lambda seen, memory: self.parts.agent.policy(seen, memory, True)
-            )
+            taken, ended = self.parts.driver.policy_step(lambda seen, memory: agent.policy(seen, memory, True))
         else:
             taken, ended = self.parts.driver.random_step()
         progress.step += taken
@@ -86,25 +127,12 @@ class Loop:
             self.parts.recorder.line(progress.step, {"train/return": episode.score, "train/length": episode.steps})
         if progress.pretrained:
             progress.acts += 1
-            progress.debt = self.parts.material.due(before, progress)
-        elif progress.step >= self.settings.train.prefill and len(self.parts.replay):
+            return self.parts.material.due(before, progress)
+        if progress.step >= self.settings.train.prefill and len(self.parts.replay):
             self.parts.agent.prepare(self.parts.replay.episodes())
-            progress.pretrained, progress.debt = True, self.parts.material.begin()
-        self.monitor.heartbeat()
-
-    def _update(self) -> None:
-        """Takes the gradient steps that are due."""
-        progress = self.progress
-        if progress.debt == 0:
-            return
-        for batch in self.parts.material.draw(progress.updates, progress.debt):
-            self._stop_if_requested()
-            metrics = self.parts.agent.train(batch)
-            self._check_finite(metrics)
-            progress.updates += 1
-            progress.debt -= 1
-            progress.add(metrics)
-            self.monitor.heartbeat()
+            progress.pretrained = True
+            return self.parts.material.begin()
+        return 0
 
     def _check_finite(self, metrics: dict[str, float]) -> None:
         """With loss scaling a gradient may overflow: the agent then skips the step and lowers the scale."""
@@ -120,7 +148,7 @@ class Loop:
     def _evaluate(self) -> None:
         """Plays episodes with the actor's mode: after pretraining, at multiples of `eval.every`, and at the end."""
         progress, settings = self.progress, self.settings
-        at_end = progress.step >= settings.steps and progress.evaluated != progress.step
+        at_end = progress.step >= settings.steps and progress.debt == 0 and progress.evaluated != progress.step
         if not at_end and not (progress.pretrained and self._due(progress.evaluated, settings.eval.every)):
             return
         before, film = self.parts.agent.save(), Filmed(self.parts.evaluation, FILMED)
@@ -190,15 +218,21 @@ class Loop:
         self.parts.recorder.line(progress.step, line)
 
     def _save(self) -> None:
-        """Writes a checkpoint, then deletes the episodes that no remaining checkpoint needs."""
+        """Writes a checkpoint."""
+        self.progress.saved = self.progress.step
+        self._write(*self._capture())
+
+    def _capture(self) -> tuple[int, Checkpoint]:
+        """The step, and the content of a checkpoint of now."""
         progress = self.progress
-        progress.saved = progress.step
         progress.position = self.parts.recorder.sync()
         progress.replay_first, progress.replay_next = self.parts.replay.first, self.parts.replay.next
         counters = progress.to_json() | {"seconds": self.monitor.seconds}
-        self.parts.checkpoints.save(
-            progress.step, Checkpoint(self.parts.agent.save(), self.parts.driver.save(), counters)
-        )
+        return progress.step, Checkpoint(self.parts.agent.save(), self.parts.driver.save(), counters)
+
+    def _write(self, step: int, checkpoint: Checkpoint) -> None:
+        """Writes a checkpoint, then deletes the episodes that no remaining checkpoint needs."""
+        self.parts.checkpoints.save(step, checkpoint)
         kept = self.parts.checkpoints.progresses()
         self.parts.replay.discard(before=min(counted.get("replay_first", 0) for counted in kept))
 

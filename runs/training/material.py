@@ -91,9 +91,9 @@ class Newest:
         return int(progress.acts % self.length == 0)
 
     def draw(self, first: int, count: int) -> Iterator[dict[str, Any]]:
-        """The unrolls, by environment, in the format of `agents.agent`."""
+        """The unrolls, by environment, in the format of `agents.agent`; made now, before the environments go on."""
         unrolls = [self._newest(index) for index in range(self._driver.count)]
-        yield {name: np.stack([unroll[name] for unroll in unrolls]) for name in unrolls[0]}
+        return iter([{name: np.stack([unroll[name] for unroll in unrolls]) for name in unrolls[0]}])
 
     def close(self) -> None:
         """Nothing to end."""

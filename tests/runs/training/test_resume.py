@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import agents.registry
 import runs.training.attempt
+from agents.registry import AGENTS
 from runs.store import state
 from runs.store.run_folder import write_spec
 from suites.plan import RunSpec
@@ -62,7 +63,11 @@ def test_killed_at_any_call(kills: list[int], uninterrupted: Path, tmp_path_fact
     assert episodes(folder) == episodes(uninterrupted)
 
 
-@pytest.mark.parametrize("changes", [{"envs": 2}, {"replay": {"size": 100, "memory": 0.1}}], ids=["envs", "forgetting"])
+@pytest.mark.parametrize(
+    "changes",
+    [{"envs": 2}, {"replay": {"size": 100, "memory": 0.1}}, {"collect": "beside"}, {"collect": "beside", "envs": 2}],
+    ids=["envs", "forgetting", "beside", "beside, envs"],
+)
 def test_killed_with_other_settings(changes: dict[str, Any], tmp_path: Path) -> None:
     assert run(spec(**changes), tmp_path / "whole") == 0
     for calls in (200, 50):
@@ -77,11 +82,12 @@ def test_other_seeds_give_other_metrics(uninterrupted: Path, tmp_path: Path) -> 
     assert metrics(tmp_path) != metrics(uninterrupted)
 
 
-@pytest.fixture(scope="module", params=["rssm", "ed2", "state", "atari"])
+@pytest.fixture(scope="module", params=["rssm", "ed2", "state", "atari", "beside", "d4pg", "a3c"])
 def dreamer(request: pytest.FixtureRequest) -> RunSpec:
-    """The real agent, small, on a run of a few seconds.
+    """A real agent, small, on a run of a few seconds.
 
-    It has continuous actions, grouped ones (the second time with state vectors), or choices.
+    Dreamer has continuous actions, grouped ones (the second time with state vectors), or choices; or it learns beside
+    its environments.
     """
     sizes: dict[str, Any] = {
         "representation": {"depth": 2, "state_layers": 1, "state_units": 8},
@@ -95,8 +101,13 @@ def dreamer(request: pytest.FixtureRequest) -> RunSpec:
         changes |= {"exploration": scheduled, "replay": {"memory": 0.1, "balance": True}}
         changes |= {"continuation": {"predict": True, "layers": 1, "units": 8}}
         return RunSpec("suite", "atari_breakout", "dreamer", 3, Settings.model_validate(standin.SMALL | changes))
-    sizes["dynamics"] |= {"kind": "rssm" if request.param == "rssm" else "ed2", "groups": "sd2"}
-    changes["observation"] = "state" if request.param == "state" else "image"
+    grouped = request.param in ("ed2", "state")
+    sizes["dynamics"] |= {"kind": "ed2" if grouped else "rssm", "groups": "sd2"}
+    changes["observation"] = "image" if request.param in ("rssm", "ed2") else "state"
+    changes["collect"] = "beside" if request.param == "beside" else "alternate"
+    if request.param in AGENTS:
+        units = {"critic_units": [8, 8], "actor_units": [8, 8]}
+        changes |= {"agent": request.param, "d4pg": units, "a3c": {"units": [8, 8], "unroll": 7}}
     return RunSpec("suite", "toy_reach_2", "dreamer", 3, Settings.model_validate(standin.SMALL | changes))
 
 
@@ -142,7 +153,7 @@ def test_no_graph_is_traced_again(dreamer: RunSpec, tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(agents.registry, "make_agent", make_agent)
     runs.training.attempt.run(dreamer, tmp_path)
-    counts = [graph.experimental_get_tracing_count() for graph in (made[0]._train_graph, made[0]._report_graph)]
-    assert counts == [1, 1]
+    graphs = [getattr(made[0], name) for name in ("_train_graph", "_report_graph") if hasattr(made[0], name)]
+    assert [graph.experimental_get_tracing_count() for graph in graphs] == [1] * len(graphs)
     assert made[0]._policy_graph.experimental_get_tracing_count() == 2
     assert metrics(tmp_path)[-1]["step"] >= 400

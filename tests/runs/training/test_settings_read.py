@@ -21,6 +21,7 @@ BASE = values(Settings.model_validate(SMALL | {"agent": "random", "steps": 240, 
 # Another value of each setting of the run and of the environment that a toy task has.
 OTHER: dict[str, Any] = {
     "steps": 200,
+    "collect": "beside",
     "train.prefill": 150,
     "train.pretrain": 4,
     "train.every": 20,

@@ -15,12 +15,14 @@ import agents.registry
 import envs
 from agents.agent import CONTEXT, OUTCOMES, ActionSpec, Agent, Arrays, ObservationSpec
 from agents.dreamer import Dreamer
+from agents.registry import AGENTS
 from runs.store import state
 from runs.store.checkpoint import Checkpoint, Checkpoints
 from runs.store.stop import Stop
 from runs.training.actions import action_spec, native, random_action
 from runs.training.attempt import run
 from runs.training.episode import EpisodeBuilder
+from runs.training.material import steps_of
 from runs.training.monitor import Stopped
 from runs.training.observations import observation_spec
 from runs.training.resolve_groups import settle
@@ -39,7 +41,7 @@ SHORT = [
     "dynamics.deterministic=96",
     "dynamics.hidden=96",
 ]
-STEPS = CONTEXT + 2  # records of a sequence
+STEPS = CONTEXT + 3  # records of a sequence
 
 
 def small(path: Path) -> Suite:
@@ -98,15 +100,17 @@ def test_variant_trains_saves_and_goes_on(spec: RunSpec, tmp_path: Path) -> None
     batch, observations, actions = experience(spec)
     settled = settle(spec, observations, tmp_path, lambda steps: None)
     agent: Agent = agents.registry.make_agent(settled, observations, actions, spec.seed)
-    fresh = agent.save()
+    fresh, material = agent.save(), learned_from(agent, AGENTS[spec.settings.agent].learns_from, batch)
 
-    first = agent.train(batch)
+    first = agent.train(material)
     trained = agent.save()
     assert all(np.isfinite(value) for value in first.values()), first
     if isinstance(agent, Dreamer):
         check_what_moved(agent, fresh, trained, batch)
     else:
-        assert (first, trained) == ({}, fresh)
+        weights = {name for name in fresh if name.endswith(("kernel", "bias")) and not name.startswith("target_")}
+        assert bool(first) == bool(weights) == AGENTS[spec.settings.agent].learns
+        assert weights <= changed(fresh, trained)
 
     agent.load(trained)
     check_acting(agent, batch, actions.discrete)
@@ -115,11 +119,19 @@ def test_variant_trains_saves_and_goes_on(spec: RunSpec, tmp_path: Path) -> None
     assert changed(trained, after) <= {"acts"}
 
     Checkpoints(tmp_path / "checkpoints").save(7, Checkpoint(after, {}, {}))
-    second = agent.train(batch)
+    second = agent.train(material)
     found = Checkpoints(tmp_path / "checkpoints").newest()
     assert found is not None
     agent.load(found[1].agent)
-    assert agent.train(batch) == second
+    assert agent.train(material) == second
+
+
+def learned_from(agent: Agent, kind: str, batch: Arrays) -> Arrays:
+    """The batch in the form from which the agent learns."""
+    if kind == "unrolls":
+        unrolls = [steps_of({name: array[row] for name, array in batch.items()}, False, STEPS) for row in range(2)]
+        return {name: np.stack([unroll[name] for unroll in unrolls]) for name in unrolls[0]}
+    return {name: array[:, : agent.length] for name, array in batch.items()}
 
 
 def check_what_moved(agent: Dreamer, fresh: Arrays, trained: Arrays, batch: Arrays) -> None:
@@ -188,4 +200,4 @@ def test_ablation_runs_to_its_end_though_it_is_stopped(spec: RunSpec, tmp_path: 
     assert evaluated[-1] == 600
     losses = [value for line in lines for name, value in line.items() if name.startswith("loss/")]
     assert np.isfinite(losses).all()
-    assert bool(losses) == agents.registry.AGENTS[spec.settings.agent].learns
+    assert bool(losses) == AGENTS[spec.settings.agent].learns
