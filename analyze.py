@@ -152,7 +152,7 @@ def _read_suite(suite: "Suite", results: Path, metric: str) -> "Scores":
         raise UserError(f"{root}: no results of suite {suite.name}; run it first: launch.py run {suite.place.source}")
     expected = [
         ExpectedRun(spec.task, spec.variant, spec.seed, spec.folder(results), spec.settings.steps)
-        for spec in plan(suite)
+        for spec in plan(suite, results=results)
     ]
     return sources.read_expected(expected, suite.name, root, metric)
 

@@ -274,7 +274,7 @@ def _request(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = (
     from suites.suite import load_suite
 
     suite = load_suite(path, arguments.set)
-    specs = plan(suite, selection(arguments.only))
+    specs = plan(suite, selection(arguments.only), arguments.results)
     return RunRequest(specs, arguments.results, slurm_settings(suite, slurm))
 
 

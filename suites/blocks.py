@@ -151,16 +151,26 @@ def read_comparisons(node: Node, names: Sequence[str]) -> dict[str, list[str]]:
     for name, block in _mapping(node, "comparisons", "name: variants").items():
         check_name(name, "comparison", name.place)
         check_apart(seen, name, "comparison")
-        chosen: set[str] = set()
-        for entry in _entries(block, f"comparison {name!s}", "variants"):
-            found = {*matching(pattern := _text(entry, "a compared variant"), names)}
-            if not found:
-                raise entry.place.error(f"no such variant {pattern}; allowed: {listed(names)}{hint(pattern, names)}")
-            if found <= chosen:
-                raise entry.place.error(f"{pattern} adds no variant to the comparison; name each once")
-            chosen |= found
-        comparisons[str(name)] = [known for known in names if known in chosen]
+        comparisons[str(name)] = _chosen(block, f"comparison {name!s}", names)
     return comparisons
+
+
+def read_optional(node: Node, names: Sequence[str]) -> frozenset[str]:
+    """Returns the grid's names that run only when they are asked for."""
+    return frozenset() if node.value is None else frozenset(_chosen(node, "optional", names))
+
+
+def _chosen(node: Node, key: str, names: Sequence[str]) -> list[str]:
+    """Returns the grid's names that a list selects, in the grid's order; every entry must add at least one."""
+    chosen: set[str] = set()
+    for entry in _entries(node, key, "variants"):
+        found = {*matching(pattern := _text(entry, f"a variant in {key}"), names)}
+        if not found:
+            raise entry.place.error(f"no such variant {pattern}; allowed: {listed(names)}{hint(pattern, names)}")
+        if found <= chosen:
+            raise entry.place.error(f"{pattern} adds no variant to {key}; name each once")
+        chosen |= found
+    return [known for known in names if known in chosen]
 
 
 def read_by_task(node: Node, tasks: Mapping[str, Place]) -> dict[str, Layer]:

@@ -47,6 +47,7 @@ def schema() -> Schema:
             "propertyNames": {"pattern": PATTERN},
             "additionalProperties": _one_or_many({"type": "string"}),
         },
+        "optional": _one_or_many({"type": "string"}),
         "published": {"anyOf": [{"type": "string"}, {**_many({"type": "string"}), "minItems": 0}]},
         "slurm": _block(SLURM),
         "analysis": _block(ANALYSIS),

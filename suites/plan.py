@@ -97,12 +97,15 @@ def _renamed(settings: Node) -> Node:
     return settings
 
 
-def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}) -> list[RunSpec]:
+def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}, results: Path | None = None) -> list[RunSpec]:
     """Returns the runs of a suite, ordered by task, variant and seed.
+
+    Optional variants are left out unless they are selected or have begun.
 
     Args:
         suite: The suite.
         only: Selector (task, variant or seed) -> names or shell-style patterns of those to keep.
+        results: The root of all results, where optional variants may have begun.
 
     Raises:
         UserError: For an unknown selector, or a pattern that matches nothing.
@@ -115,6 +118,10 @@ def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}) -> list[RunSpec]:
     tasks = _select(suite.tasks, only.get("task"), "task")
     variants = _select(list(suite.grid), only.get("variant"), "variant")
     seeds = _select([str(seed) for seed in suite.seeds], only.get("seed"), "seed")
+    if "variant" not in only:
+        homes = [results / suite.name / task for task in suite.tasks] if results else []
+        begun = {name for name in suite.optional if any((home / name).is_dir() for home in homes)}
+        variants = [name for name in variants if name in begun or name not in suite.optional]
     return [
         RunSpec(suite.name, task, variant, int(seed), settings)
         for task in tasks

@@ -28,6 +28,7 @@ KEYS = {
     "sweep": "Setting -> list of values, crossed with all variants or with those named in `of`",
     "by_task": "Task or task list -> settings of its runs",
     "comparisons": "Name -> variants to draw in separate figures, by name or pattern",
+    "optional": "Variants, by name or pattern, that run only after --only has named them once",
     "published": "Methods in results/published to draw with the runs",
     "slurm": "Settings of the suite's Slurm jobs, which override your own defaults",
     "analysis": "Settings for scores and statistics",
@@ -49,6 +50,7 @@ class Suite:
         grid: Variants crossed with the sweep.
         by_task: Task -> settings.
         comparisons: Name -> names of the grid, in its order.
+        optional: Names of the grid that run only when they are asked for.
         published: Names of published methods.
         slurm: The suite's settings for Slurm jobs; `suites.cluster` adds the user's defaults.
         analysis: Settings for scores and statistics.
@@ -65,6 +67,7 @@ class Suite:
     grid: Grid
     by_task: Mapping[str, Layer]
     comparisons: Mapping[str, Sequence[str]]
+    optional: frozenset[str]
     published: tuple[str, ...]
     slurm: Layer
     analysis: AnalysisSettings
@@ -130,6 +133,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
         grid=grid,
         by_task=blocks.read_by_task(block["by_task"], tasks),
         comparisons=blocks.read_comparisons(block["comparisons"], list(grid)),
+        optional=blocks.read_optional(block["optional"], list(grid)),
         published=blocks.read_published(block["published"]),
         slurm=SLURM.layer(block["slurm"]),
         analysis=ANALYSIS.build(ANALYSIS.layer(block["analysis"]), root.place),

@@ -136,6 +136,30 @@ def test_runs_come_by_task_variant_and_seed(suite: Suite) -> None:
     assert order == list(itertools.product(suite.tasks, suite.grid, suite.seeds))
 
 
+def test_optional_variants_run_when_they_are_named_or_have_begun(tmp_path: Path) -> None:
+    path = tmp_path / "suite.yaml"
+    path.write_text("""
+        name: s
+        tasks: [toy_reach_1, toy_reach_2]
+        seeds: 2
+        variants: {dreamer: {}, d4pg: {agent: d4pg}, a3c: {agent: a3c}, other: {jit: true}}
+        sweep: {dynamics.groups: {of: other, values: [single, full]}}
+        optional: [d4pg, a3c, other+groups=full]
+    """)
+    suite = load_suite(path)
+
+    def variants(only: list[str], results: Path | None = None) -> list[str]:
+        return list(dict.fromkeys(run.variant for run in plan(suite, selection(only), results)))
+
+    assert variants([]) == variants([], tmp_path) == ["dreamer", "other+groups=single"]
+    assert variants(["variant=d4pg"]) == ["d4pg"]
+    assert variants(["variant=*"]) == ["dreamer", "d4pg", "a3c", "other+groups=single", "other+groups=full"]
+    assert variants(["seed=1"]) == ["dreamer", "other+groups=single"]
+    (tmp_path / "s" / "toy_reach_2" / "a3c" / "1").mkdir(parents=True)
+    assert variants([], tmp_path) == ["dreamer", "a3c", "other+groups=single"]
+    assert len(plan(suite, {}, tmp_path)) == 3 * 2 * 2
+
+
 def test_planned_runs_survive_their_files(suite: Suite) -> None:
     for run in plan(suite, {"seed": ["11"]}):
         assert RunSpec.from_yaml(run.to_yaml()) == run
