@@ -7,7 +7,7 @@ import pandas as pd
 from analysis.inputs import Inputs
 from analysis.published import Published
 from analysis.result import Result
-from analysis.results import final
+from analysis.results import captions, final
 from analysis.tables import Grid, Table, with_rule
 
 AVERAGE, COMMON = "average", "average of common tasks"  # rows that are not tasks
@@ -20,7 +20,8 @@ AVERAGES = (
 def result(inputs: Inputs) -> Result:
     """Measured and published means as numbers and table."""
     found = appendix(final.numbers(inputs), inputs.published)
-    return Result("tasks", {"appendix": found}, tables=[table(found, inputs.scoring)])
+    notes = [captions.published(inputs).capitalize()] if inputs.published else []
+    return Result("tasks", {"appendix": found}, tables=[table(found, inputs.scoring, *notes)])
 
 
 def appendix(tasks: pd.DataFrame, published: Sequence[Published]) -> pd.DataFrame:

@@ -42,6 +42,13 @@ def brief(inputs: Inputs, title: str, shows: str) -> str:
     )
 
 
+def published(inputs: Inputs) -> str:
+    """What published scores are, and how their scale differs from that of the runs."""
+    known = any(method.steps is not None or method.observations for method in inputs.published)
+    scale = f", after the environment steps and from the observations in their names; these runs: {_steps(inputs)}"
+    return f"published scores{scale if known else ''}."
+
+
 def interval(inputs: Inputs) -> str:
     """The kind of interval, for bars and bands."""
     if inputs.finals.groupby(["task", "variant"], observed=True)["seed"].nunique().max() == 1:

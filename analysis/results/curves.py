@@ -56,7 +56,7 @@ def numbers(inputs: Inputs) -> pd.DataFrame:
 def plot(inputs: Inputs, name: str, title: str, curves: pd.DataFrame, looks: Mapping[str, Look], x: Axis) -> Plot:
     """The figure of some variants' curves, with its captions."""
     settings = inputs.settings
-    grey = " Grey lines: published scores." if inputs.published else ""
+    grey = f" Grey lines: {captions.published(inputs)}" if inputs.published else ""
     shows = (
         f"Lines: mean {settings.quantity} over n seeds, not normalised; dotted: fewer than n seeds.{grey} "
         f"{describe(settings, captions.interval(inputs))}"

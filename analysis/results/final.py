@@ -38,7 +38,7 @@ def result(inputs: Inputs) -> Result:
         f"Bars: mean final {settings.quantity} over seeds, not normalised; whiskers: {captions.interval(inputs)}. "
         "Averages over tasks have no interval."
     )
-    grey = " Grey bars: published scores." if inputs.published else ""
+    grey = f" Grey bars: {captions.published(inputs)}" if inputs.published else ""
     shown = Plot(
         "final", title, shows + grey,
         captions.brief(inputs, title, f"Bars: mean over seeds; whiskers: {captions.interval(inputs)}"),

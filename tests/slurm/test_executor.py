@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agents.registry import AGENTS
 from runs.store import state
 from runs.store.run_folder import write_spec
 from suites.plan import plan
@@ -159,6 +160,19 @@ def test_array_is_throttled_and_a_second_launch_submits_nothing(lab: Laboratory)
     assert most == 2
     assert "nothing to submit" in lab.submit()
     assert "8 runs: 8 done" in lab.launch("status", "suite.yaml")
+
+
+def test_suite_with_every_agent_is_submitted_and_analysed(lab: Laboratory) -> None:
+    variants = {name: {"agent": name} for name in AGENTS} | {"beside": {"agent": "d4pg", "collect": "beside"}}
+    lab.write(settings={**SUITE["settings"], "observation": "state"}, variants=variants)
+    assert f"to submit: {len(variants)} runs as {len(variants)} jobs" in lab.submit("--dry-run")
+    lab.submit()
+    lab.wait_for_states(*["done"] * len(variants))
+    command = [sys.executable, str(ROOT / "analyze.py"), "suite.yaml", "--normalization", "none"]
+    done = subprocess.run(command, cwd=lab.folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = (lab.results / "suite" / "analysis" / "tasks.csv").read_text()
+    assert all(f",{name}," in table for name in variants), table
 
 
 def test_longer_plans_are_split_into_arrays(lab: Laboratory) -> None:

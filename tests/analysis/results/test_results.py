@@ -79,6 +79,19 @@ def test_a_brief_caption_shortens_its_sources(inputs: Inputs) -> None:
     assert len(brief) < 180
 
 
+def test_published_scores_are_told_with_their_scale(inputs: Inputs) -> None:
+    made = results.make(inputs)
+    steps = inputs.evaluations["step"].max()
+    names = "published scores, after the environment steps and from the observations in their names"
+    scale = f"{names}; these runs: {steps:,.0f} environment steps."
+    shown = {plot.name: plot.shows for each in made for plot in each.plots}
+    assert {name for name in ("curves", "final") if scale in shown[name]} == {"curves", "final"}
+    [table] = [table for each in made for table in each.tables if "published" in table.heading]
+    assert scale.capitalize() in " ".join(table.notes)
+    unknown = replace(inputs, published=[PUBLISHED[1]])
+    assert captions.published(unknown) == "published scores."
+
+
 def test_a_single_seed_has_no_interval_in_captions(inputs: Inputs) -> None:
     single = Inputs(as_scores(entries(TASKS, ["a", "b"], seeds=1)), inputs.settings, command=COMMAND)
     plots = [plot for each in results.make(single) for plot in each.plots]
