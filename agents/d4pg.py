@@ -27,6 +27,26 @@ from agents.returns import n_step_return
 from agents.settings import ActivationSettings, AgentSettings
 from agents.stateful import Stateful
 
+SMALL = 3e-3  # bound of the actor's last weights, for actions near 0 at first (Lillicrap et al. 2016, section 7)
+
+
+class Normalized(keras.layers.Layer):
+    """A dense layer with layer normalisation and tanh, the first of actor and critic.
+
+    It takes the place of DDPG's batch normalisation (Lillicrap et al. 2016, section 7): without any, the actor's tanh
+    saturates within a few hundred gradient steps, and learns no more.
+    """
+
+    def __init__(self, make: LayerFactory, name: str, inputs: int, units: int):
+        super().__init__(name=name)
+        self._dense = make.dense(f"{name}_dense", inputs, units)
+        self._norm = keras.layers.LayerNormalization(name=f"{name}_norm")
+        self._norm.build((None, units))
+
+    def outputs(self, x: tf.Tensor) -> tf.Tensor:
+        """Inputs (N, I) to outputs (N, O) in (-1, 1)."""
+        return tf.tanh(self._norm(self._dense(x)))
+
 
 class Critic(keras.layers.Layer):
     """Logits of the return's distribution; the action enters at the second layer."""
@@ -34,20 +54,26 @@ class Critic(keras.layers.Layer):
     def __init__(self, make: LayerFactory, name: str, features: int, action_size: int, sizes: D4PGSettings):
         super().__init__(name=name)
         first, *others = sizes.critic_units
-        self._first = make.dense(f"{name}_first", features, first, make.dense_activation)
+        self._first = Normalized(make, f"{name}_first", features, first)
         self._rest = MLP(make, f"{name}_rest", first + action_size, others, sizes.atoms)
 
     def logits(self, features: tf.Tensor, action: tf.Tensor) -> tf.Tensor:
         """Features (N, F) and actions (N, A) to logits (N, K)."""
-        return self._rest.outputs(tf.concat([self._first(features), action], -1))
+        return self._rest.outputs(tf.concat([self._first.outputs(features), action], -1))
 
 
-class Actor(MLP):
+class Actor(keras.layers.Layer):
     """One action for each state."""
+
+    def __init__(self, make: LayerFactory, name: str, features: int, action_size: int, sizes: D4PGSettings):
+        super().__init__(name=name)
+        first, *others = sizes.actor_units
+        self._first = Normalized(make, f"{name}_first", features, first)
+        self._rest = MLP(make, f"{name}_rest", first, others, action_size, limit=SMALL)
 
     def actions(self, features: tf.Tensor) -> tf.Tensor:
         """Features (N, F) to actions (N, A) in (-1, 1)."""
-        return tf.tanh(self.outputs(features))
+        return tf.tanh(self._rest.outputs(self._first.outputs(features)))
 
 
 class Networks(keras.layers.Layer):
@@ -57,7 +83,7 @@ class Networks(keras.layers.Layer):
         super().__init__(name=f"{prefix}networks")
         self.features = make_features(make, f"{prefix}encoder", spec, sizes.frames)
         self.critic = Critic(make, f"{prefix}critic", self.features.size, action_size, sizes)
-        self.actor = Actor(make, f"{prefix}actor", self.features.size, sizes.actor_units, action_size)
+        self.actor = Actor(make, f"{prefix}actor", self.features.size, action_size, sizes)
 
     @property
     def groups(self) -> dict[str, list[keras.Variable]]:

@@ -10,16 +10,27 @@ from agents.layers import LayerFactory, flatten_leading
 
 
 class MLP(keras.layers.Layer):
-    """Hidden layers with the factory's dense activation, and a linear output in float32."""
+    """Hidden layers with the factory's dense activation, and a linear output in float32.
 
-    def __init__(self, make: LayerFactory, name: str, inputs: int, units: Sequence[int], outputs: int):
+    `limit` bounds the output's initial weights.
+    """
+
+    def __init__(
+        self,
+        make: LayerFactory,
+        name: str,
+        inputs: int,
+        units: Sequence[int],
+        outputs: int,
+        limit: float | None = None,
+    ):
         super().__init__(name=name)
         sizes = [inputs, *units]
         self.hidden = [
             make.dense(f"{name}_hidden{index + 1}", before, after, make.dense_activation)
             for index, (before, after) in enumerate(pairwise(sizes))
         ]
-        self.out = make.dense(f"{name}_out", sizes[-1], outputs)
+        self.out = make.dense(f"{name}_out", sizes[-1], outputs, limit=limit)
 
     def outputs(self, features: tf.Tensor) -> tf.Tensor:
         """Features (..., F) to float32 outputs (..., O)."""

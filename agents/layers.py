@@ -45,13 +45,22 @@ class LayerFactory:
         *,
         use_bias: bool = True,
         fan_in: int | None = None,
+        limit: float | None = None,
     ) -> keras.layers.Dense:
-        """A dense layer. `fan_in` scales the weights of a layer that is one part of a wider layer."""
+        """A dense layer.
+
+        `fan_in` scales the weights of a layer that is one part of a wider layer; with `limit`, they are uniform within
+        +-limit.
+        """
+        if limit is None:
+            weights = self.glorot(name, fan_in or inputs, units)
+        else:
+            weights = keras.initializers.RandomUniform(-limit, limit, seed=derive_seed(self._seed, name))
         layer = keras.layers.Dense(
             units,
             activation,
             use_bias,
-            kernel_initializer=self.glorot(name, fan_in or inputs, units),
+            kernel_initializer=weights,
             name=name,
             dtype=self._policy,
         )

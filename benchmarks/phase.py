@@ -28,10 +28,17 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def phases(case: dict[str, Any]) -> tuple[float, float, float]:
-    """Seconds of collecting alone, of learning alone, and of a phase beside each other."""
+def phases(case: dict[str, Any], rounds: int = ROUNDS, pin: bool = True) -> tuple[float, float, float]:
+    """Seconds of collecting alone, of learning alone, and of a phase beside each other.
+
+    Args:
+        case: A preset, and settings that change it.
+        rounds: Measurements of each, after a first that traces graphs.
+        pin: Whether this process has one core, and the environments another.
+    """
     cores = sorted(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {cores[0]})
+    if pin:
+        os.sched_setaffinity(0, {cores[0]})
     from runs.store.stop import Stop
     from runs.training.assemble import assembled
     from runs.training.loop import Loop
@@ -47,7 +54,7 @@ def phases(case: dict[str, Any]) -> tuple[float, float, float]:
         [spec] = plan(load_suite(suite))
         monitor = Monitor(Path(name), spec.settings.steps, spec.settings.record.heartbeat, Stop(Path(name)))
         with assembled(spec, Path(name), monitor) as parts:
-            for place in parts.driver._envs._places:
+            for place in parts.driver._envs._places if pin else ():
                 os.sched_setaffinity(place._process.pid, {cores[-1]})  # type: ignore[attr-defined]
             loop, progress = Loop(spec, parts, monitor), monitor.progress
             while not progress.pretrained:
@@ -66,8 +73,8 @@ def phases(case: dict[str, Any]) -> tuple[float, float, float]:
                 loop._learn()
                 progress.debt = 0
 
-            rounds = [[seconds(part) for part in (collect, learn, both)] for _ in range(ROUNDS + 1)]
-    alone, learning, beside = (median(times) for times in zip(*rounds[1:], strict=True))  # the first one traces graphs
+            times = [[seconds(part) for part in (collect, learn, both)] for _ in range(rounds + 1)]
+    alone, learning, beside = (median(column) for column in zip(*times[1:], strict=True))
     return alone, learning, beside
 
 

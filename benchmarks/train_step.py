@@ -39,13 +39,15 @@ class Size:
     actions: int
 
 
-def load_size(preset: str, dynamics: dict[str, Any], actions: int, precision: str = "float32") -> Size:
+def load_size(
+    preset: str, dynamics: dict[str, Any], actions: int, precision: str = "float32", *, jit: bool = False
+) -> Size:
     """The agent and batch of a preset, with some settings of the dynamics changed."""
     block: dict[str, Any] = yaml.safe_load(PRESETS.read_text())[preset]
     batch = {"batch_size": 50, "batch_length": 50, **block.get("train", {})}
     agent = {name: value for name, value in block.items() if name in AgentSettings.model_fields}
     agent["dynamics"] = agent.get("dynamics", {}) | dynamics
-    settings = AgentSettings.model_validate({**agent, "precision": precision})
+    settings = AgentSettings.model_validate({**agent, "precision": precision, "jit": jit})
     return Size(settings, batch["batch_size"], batch["batch_length"], actions)
 
 
@@ -65,9 +67,9 @@ def random_batch(size: Size) -> dict[str, NDArray[Any]]:
     }
 
 
-def matmul_rate(size: int = 2048, repeats: int = 10) -> float:
-    """Floating-point operations per second of a square float32 matrix product: the best of several, after a warm-up."""
-    x = tf.random.stateless_uniform((size, size), (0, 0))
+def matmul_rate(size: int = 2048, repeats: int = 10, dtype: str = "float32") -> float:
+    """Floating-point operations per second of a square matrix product: the best of several, after a warm-up."""
+    x = tf.cast(tf.random.stateless_uniform((size, size), (0, 0)), dtype)
     product = tf.function(lambda: tf.reduce_sum(tf.matmul(x, x)))
     return 2 * size**3 / min(seconds(lambda: product().numpy(), repeats + 1)[1:])
 
