@@ -33,8 +33,7 @@ SMALL = 3e-3  # bound of the actor's last weights, for actions near 0 at first (
 class Normalized(keras.layers.Layer):
     """A dense layer with layer normalisation and tanh, the first of actor and critic.
 
-    It takes the place of DDPG's batch normalisation (Lillicrap et al. 2016, section 7): without any, the actor's tanh
-    saturates within a few hundred gradient steps, and learns no more.
+    It takes the place of DDPG's batch normalisation (Lillicrap et al. 2016, section 3), as in the encoder of images.
     """
 
     def __init__(self, make: LayerFactory, name: str, inputs: int, units: int):
@@ -186,11 +185,11 @@ class D4PG(Stateful):
         given = (networks["encoder"] or networks["critic"])[0].products + networks["actor"][0].products
         trained = 3 * (encoder + critic + actor) - given
         per_transition = (encoder + critic + actor) + trained + 2 * critic
-        parameters = {
-            f"parameters/{name}": sum(layer.kernel + layer.biases for layer in layers)
-            for name, layers in networks.items()
-            if layers
+        parts = {"encoder": seen, "critic": self.networks.critic, "actor": self.networks.actor}
+        counts = {
+            name: sum(weight.value.shape.num_elements() for weight in part.weights) for name, part in parts.items()
         }
+        parameters = {f"parameters/{name}": count for name, count in counts.items() if count}
         return parameters | {"flops/update": 2 * sequences * per_transition}
 
     def transitions(self, batch: Experience) -> Transitions:

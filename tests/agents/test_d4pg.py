@@ -48,15 +48,16 @@ def sequences(agent: D4PG, count: int = 4, images: bool = False) -> Arrays:
 def mlp(agent: D4PG, network: str, x: np.ndarray, entering: np.ndarray | None = None) -> np.ndarray:
     """The outputs of a network, from its saved weights, in numpy."""
     saved = agent.save()
-    names = [f"{network}_first", f"{network}_rest_hidden1", f"{network}_rest_out"]
-    if entering is None:
-        names = [f"{network}_hidden1", f"{network}_hidden2", f"{network}_out"]
-    for number, name in enumerate(names):
-        if number == 1 and entering is not None:
-            x = np.concatenate([x, entering], -1)
-        x = x @ saved[f"{name}/kernel"].astype(np.float64) + saved[f"{name}/bias"]
-        x = np.maximum(x, 0) if number < 2 else x
-    return x
+
+    def dense(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ saved[f"{network}_{name}/kernel"].astype(np.float64) + saved[f"{network}_{name}/bias"]
+
+    x = dense(x, "first_dense")
+    x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-3)
+    x = np.tanh(x * saved[f"{network}_first_norm/gamma"] + saved[f"{network}_first_norm/beta"])
+    if entering is not None:
+        x = np.concatenate([x, entering], -1)
+    return dense(np.maximum(dense(x, "rest_hidden1"), 0), "rest_out")
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -125,9 +126,9 @@ def test_first_step_is_the_papers() -> None:
     assert found["behavior/value"] == pytest.approx(values.mean(), abs=1e-4)
     # The gradient of the actor's output bias is the slope through the tanh.
     gradient = -(np.clip(slopes, -1, 1) * (1 - actions**2)).mean(0)
-    moved = agent.save()["actor_out/bias"] - before["actor_out/bias"]
+    moved = agent.save()["actor_rest_out/bias"] - before["actor_rest_out/bias"]
     np.testing.assert_allclose(moved, -1e-3 * np.sign(gradient), rtol=1e-3)
-    moment = agent.save()["actor/actor_out/bias/moment1"]
+    moment = agent.save()["actor/actor_rest_out/bias/moment1"]
     np.testing.assert_allclose(moment, 0.1 * gradient, rtol=1e-2, atol=1e-6)
 
 
@@ -137,7 +138,7 @@ def test_slopes_are_clipped_for_each_action() -> None:
     saved = agent.save()
     actions = np.tanh(mlp(agent, "actor", symlog(batch["state"][:, 0])))
     agent.train(batch)
-    moment = agent.save()["actor/actor_out/bias/moment1"] / 0.1
+    moment = agent.save()["actor/actor_rest_out/bias/moment1"] / 0.1
     bound = (1 - actions**2).mean(0)
     assert (np.abs(moment) <= bound + 1e-5).all()
     assert np.abs(moment).max() > 0.2 * bound.max()
@@ -227,7 +228,7 @@ def test_cost_counts_parameters_and_operations() -> None:
         cost = agent.cost(7, agent.length)
         counted = sum(number for name, number in cost.items() if name.startswith("parameters/"))
         weights = sum(int(np.prod(weight.shape)) for weight in agent.networks.trainable_variables)
-        assert counted == weights - (100 if images else 0)  # without layer normalisation's
+        assert counted == weights
         assert cost["flops/update"] == 7 * agent.cost(1, agent.length)["flops/update"]
 
 
