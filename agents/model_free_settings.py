@@ -17,7 +17,11 @@ class D4PGSettings(Group):
     n_step: int = Field(5, ge=1, le=1000, description="Agent steps of rewards in the return that the critic learns (N)")
     discount: float = Field(0.99, ge=0, le=1, description="Discount of an agent step (gamma)")
     atoms: int = Field(101, ge=2, description="Returns, evenly spaced, on which the critic's distribution lies")
-    lowest: float = Field(-150.0, description="The least of these returns")
+    lowest: float = Field(
+        -150.0,
+        description="The least of these returns; if the range is symmetric about 0, the critic begins near 0, and the "
+        "actor does not run to the corners of the actions while the critic falls",
+    )
     highest: float = Field(150.0, validate_default=True, description="The greatest of these returns")
     target_period: int = Field(
         100, ge=1, description="Gradient steps after which the target networks become copies of the trained ones"
