@@ -142,6 +142,7 @@ class A3C(Stateful):
         settings, noise = self._settings, Noise(self._seed, self._updates)
         before, after = (self._standardizer.normalize(x) for x in (unroll.before, unroll.after))
         count, length = unroll.reward.shape
+        unroll = unroll._replace(reward=settings.reward_scale * unroll.reward)
         returns = unroll_returns(unroll, self.networks(after)[1], settings.discount)
         with follow({"networks": self.networks.trainable_variables}) as tape:
             actor, value = self.networks(before)

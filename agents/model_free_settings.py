@@ -48,6 +48,9 @@ class A3CSettings(Group):
 
     unroll: int = Field(20, ge=1, description="Agent steps of each environment between two gradient steps")
     discount: float = Field(0.99, ge=0, le=1, description="Discount of an agent step (gamma)")
+    reward_scale: float = Field(
+        1.0, gt=0, description="Factor on the rewards; returns of about 1 are learned in fewer gradient steps"
+    )
     entropy_scale: float = Field(3e-3, ge=0, description="Weight of the actor's entropy, in nats, in the loss")
     value_scale: float = Field(0.5, ge=0, description="Weight of the value's squared error in the loss")
     rate: float = Field(5e-5, gt=0, description="Learning rate at the first gradient step")

@@ -64,12 +64,13 @@ def test_return_is_the_sum_to_the_end_of_unroll_or_episode() -> None:
 
 @pytest.mark.parametrize("discrete", [False, True])
 def test_losses_and_step_are_the_papers(discrete: bool) -> None:
-    agent, batch = make(discrete), unroll(discrete=discrete)
+    agent, batch = make(discrete, reward_scale=0.5), unroll(discrete=discrete)
     agent.prepare([{"state": RANDOM.normal(1, 2, (50, 6)).astype(np.float32)}])
     before = agent.save()
     outputs, value = networks(agent, batch["state"])
     _, after = networks(agent, batch[AFTER + "state"])
-    returns = unroll_returns(agent.unroll(batch), after.astype(np.float32), 0.9).numpy()
+    scaled = agent.unroll(batch | {"reward": 0.5 * batch["reward"]})
+    returns = unroll_returns(scaled, after.astype(np.float32), 0.9).numpy()
     if discrete:
         log_probability = (scipy.special.log_softmax(outputs, -1) * batch["action"]).sum(-1)
     else:
