@@ -4,9 +4,10 @@ These agents have no decoder, and their first layer takes a state vector as it i
 do not serve them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from agents import vectors, vision
@@ -54,12 +55,12 @@ class ImageFeatures(keras.layers.Layer):
     """The newest images, stacked: two 3x3 convolutions with ELU, then a linear layer, layer normalisation and tanh.
 
     This is the network of the DeepMind Control Suite (Tassa et al. 2018, section 5), for images of 64x64 instead of
-    84x84.
+    84x84. Unlike there, the mean image of the random episodes is subtracted: what never changes would fill most of the
+    normalised features.
 
     Attributes: as those of `VectorFeatures`.
     """
 
-    statistics: Mapping[str, tf.Variable] = {}  # the scale of pixels is known
     size = FEATURES
 
     def __init__(self, make: LayerFactory, name: str, spec: ArraySpec, frames: int):
@@ -74,15 +75,28 @@ class ImageFeatures(keras.layers.Layer):
         self._linear = make.dense(f"{name}_linear", CONVOLUTIONS[-1][0] ** 2 * CHANNELS, FEATURES)
         self._norm = keras.layers.LayerNormalization(name=f"{name}_norm")
         self._norm.build((None, FEATURES))
+        self._mean = tf.Variable(tf.zeros(spec.shape), trainable=False)
+        self._deviation = tf.Variable(255.0, trainable=False)
+        self.statistics = {f"{name}/mean": self._mean, f"{name}/deviation": self._deviation}
 
     def fit(self, episodes: Iterable[Batch], observation: str) -> None:
-        """Measure nothing."""
+        """Measure the mean image, and the standard deviation of all pixels from it, on whole episodes (L, ...)."""
+        sums, squares, count = np.zeros(self._mean.shape), np.zeros(self._mean.shape), 0
+        for episode in episodes:
+            images = episode[observation].astype(np.float64)
+            sums, squares, count = sums + images.sum(0), squares + (images**2).sum(0), count + len(images)
+        if count:
+            mean = sums / count
+            deviation = np.sqrt(np.mean(np.maximum(squares / count - mean**2, 0)))
+            self._mean.assign(mean)
+            self._deviation.assign(max(deviation, 1.0))
 
     def features(self, seen: tf.Tensor) -> tf.Tensor:
         """Newest images (N, frames, H, W, 3) to features (N, FEATURES)."""
         count, frames, height, width, channels = seen.shape
         x = tf.reshape(tf.transpose(seen, (0, 2, 3, 1, 4)), (count, height, width, frames * channels))
-        x = vision.normalize(x)
+        mean = tf.tile(self._mean, (1, 1, frames))
+        x = (tf.cast(x, tf.float32) - mean) / self._deviation
         for layer in self._convolutions:
             x = convolve(layer, x, tf.nn.elu)
         return tf.tanh(self._norm(self._linear(tf.reshape(x, (count, -1)))))

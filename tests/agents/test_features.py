@@ -21,8 +21,12 @@ def test_images_are_stacked_by_channel_and_embedded() -> None:
     features = make_features(LayerFactory(0), "encoder", IMAGES["image"], 3)
     assert isinstance(features, ImageFeatures)
     seen = RANDOM.integers(0, 256, (2, 3, 64, 64, 3), np.uint8)
+    before = [RANDOM.integers(0, 200, (count, 64, 64, 3), np.uint8) for count in (5, 8)]
+    features.fit([{"image": images} for images in before], "image")
     kernels = [weight.numpy() for weight in features.trainable_variables]
-    x = np.concatenate([seen[:, frame] for frame in range(3)], -1) / 255 - 0.5
+    mean = np.concatenate(before).mean(0)
+    deviation = np.sqrt(np.square(np.concatenate(before) - mean).mean())
+    x = np.concatenate([(seen[:, frame] - mean) / deviation for frame in range(3)], -1)
     x = ACTIVATED["elu"](convolved(x, 2, *kernels[:2]))
     x = ACTIVATED["elu"](convolved(x, 1, *kernels[2:4]))
     assert x.shape == (2, 29, 29, 32)
