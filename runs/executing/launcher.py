@@ -11,12 +11,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from common import lock
 from common.errors import UserError
 from common.origin import ROOT
 from common.text import counted
 from runs.executing.display import Display
 from runs.executing.resources import share
-from runs.store import lock, run_folder, state, stop
+from runs.store import run_folder, state, stop
 from runs.store.run import OUTPUT, Run
 from runs.store.state import State
 from runs.store.stop import NOTICE

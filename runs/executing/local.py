@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import lock
 from runs.executing.display import Display
 from runs.executing.launcher import Launcher
 from runs.executing.signals import collected
-from runs.store import lock, run_folder, stop
+from runs.store import run_folder, stop
 from runs.store.run import Run
 from runs.watching import local_queue
 from runs.watching.queue import look, refuse_changes

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from common import files
+from common import files, lock
 from common.errors import UserError
-from runs.store import lock, stop
+from runs.store import stop
 from suites.identity import recorded_in
 from suites.plan import RunSpec, difference
 

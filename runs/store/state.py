@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from common import files
-from runs.store import lock
+from common import files, lock
 
 NAME = "state.json"
 Phase = Literal["pending", "running", "done", "failed"]

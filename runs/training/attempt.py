@@ -4,8 +4,9 @@ import logging
 import traceback
 from pathlib import Path
 
+from common import lock
 from common.errors import UserError
-from runs.store import lock, provenance, state
+from runs.store import provenance, state
 from runs.store.checkpoint import Checkpoints
 from runs.store.stop import Stop
 from runs.training.assemble import assembled
@@ -26,7 +27,7 @@ def run(spec: RunSpec, folder: Path, stop: Stop | None = None) -> None:
 
     Raises:
         Stopped: it was asked to stop, and can be resumed.
-        runs.store.lock.BusyError: another process is running it.
+        common.lock.BusyError: another process is running it.
         DivergedError: a loss is NaN or infinite; the last checkpoint is kept.
         UserError: the settings make training impossible.
     """

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from common import lock
 from common.errors import UserError
-from runs.store import lock, state
+from runs.store import state
 from runs.store.run_folder import read_spec
 from runs.store.stop import NOTICE, Stop
 from suites.plan import RunSpec

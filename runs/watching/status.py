@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runs.store import lock, state, stop
+from common import lock
+from runs.store import state, stop
 from runs.store.state import State
 from runs.watching.jobs import Queue, QueuedJob
 from suites.plan import RunSpec

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from common import lock
 from common.errors import UserError
 from common.text import counted
 from runs.executing import code_snapshot
 from runs.executing.signals import deferred
 from runs.executing.slurm.job import SlurmJob
 from runs.settings import SlurmSettings
-from runs.store import lock, run_folder, stop
+from runs.store import run_folder, stop
 from runs.store.run import Run
 from runs.watching import batches
 from runs.watching.jobs import Entry, Queue

@@ -11,11 +11,12 @@ from typing import IO
 
 import pytest
 
+from common import lock
 from common.errors import UserError
 from runs.executing import launcher as processes
 from runs.executing import local
 from runs.executing.local import launch
-from runs.store import lock, state, stop
+from runs.store import state, stop
 from runs.store.run_folder import write_spec
 from runs.watching import batches, local_queue
 from runs.watching.jobs import Queue

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.lock import BusyError, held, is_held
 from runs.store import state
-from runs.store.lock import BusyError, held, is_held
 from runs.store.state import State
 from runs.watching.jobs import Queue
 from runs.watching.status import statuses
@@ -33,7 +33,7 @@ def test_running_means_that_the_lock_is_held(tmp_path: Path) -> None:
 
 
 def test_lock_ends_with_its_holder(tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from runs.store.lock import held\n"
+    code = "import sys; from pathlib import Path; from common.lock import held\n"
     code += "with held(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     command = [sys.executable, "-c", code, str(tmp_path)]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

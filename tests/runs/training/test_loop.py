@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import envs
 from common.errors import UserError
+from common.lock import BusyError, held
 from common.seeds import Stream, derive
 from envs.parallel import WorkerError
 from runs.store import state
 from runs.store.checkpoint import Checkpoints
 from runs.store.episodes import DamagedError, Name
-from runs.store.lock import BusyError, held
 from runs.store.stop import Stop
 from runs.training.assemble import env_settings
 from runs.training.attempt import run

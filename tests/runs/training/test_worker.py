@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runs.store import lock
+from common import lock
 from runs.store.run_folder import write_spec
 from runs.training import worker
 from runs.training.worker import BUSY, MISTAKE

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from common import lock
 from common.errors import UserError
-from runs.store import lock, state
+from runs.store import state
 from runs.store.run import OUTPUT, Run
 from runs.store.run_folder import write_spec
 from runs.watching import batches, logs

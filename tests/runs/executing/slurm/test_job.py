@@ -15,11 +15,12 @@ from typing import Any
 import cloudpickle
 import pytest
 
+from common import lock
 from runs.executing import launcher
 from runs.executing.slurm import job
 from runs.executing.slurm.job import REQUEUE, SlurmJob
 from runs.settings import SlurmSettings
-from runs.store import lock, provenance, state, stop
+from runs.store import provenance, state, stop
 from runs.store.run import Run
 from runs.store.run_folder import write_spec
 from tests.runs.standin import metrics, spec

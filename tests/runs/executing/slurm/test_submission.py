@@ -12,11 +12,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from common import lock
 from common.errors import UserError
 from runs.executing import code_snapshot
 from runs.executing.slurm.submission import submit
 from runs.settings import SlurmSettings
-from runs.store import lock, state, stop
+from runs.store import state, stop
 from runs.store.run import Run
 from runs.store.run_folder import write_spec
 from runs.watching import batches, local_queue
