@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.settings import AnalysisSettings
+from common.arguments import filled_path
 from common.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,12 +44,16 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="source of scores, see below")
+    parser.add_argument("sources", nargs="+", type=filled_path, metavar="SOURCE", help="source of scores, see below")
     parser.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="folder of suites' runs (default: results)"
+        "--results",
+        type=filled_path,
+        default=Path("results"),
+        metavar="DIR",
+        help="folder of suites' runs (default: results)",
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR",
+        "--out", type=filled_path, metavar="DIR",
         help="folder of the analysis (default, for one suite or folder: `analysis` next to its runs)",
     )  # fmt: skip
     parser.add_argument(
@@ -61,7 +66,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "(default: those of the suites)",
     )  # fmt: skip
     parser.add_argument(
-        "--export", nargs="+", action="extend", default=[], type=Path, metavar="FILE",
+        "--export", nargs="+", action="extend", default=[], type=filled_path, metavar="FILE",
         help="also write the scores: .parquet or .csv with all metrics, .json or .json.gz as a score file",
     )  # fmt: skip
     settings = parser.add_argument_group("scores, statistics and figures")

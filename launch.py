@@ -23,6 +23,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
+from common.arguments import filled_path, natural, positive
 from common.errors import UserError
 from common.text import counted, hint
 
@@ -298,9 +299,9 @@ def _parser() -> Parser:
 
     def suite(child: Parser, several: bool = False) -> None:
         if several:
-            child.add_argument("suites", type=Path, nargs="+", metavar="SUITE", help="YAML files")
+            child.add_argument("suites", type=filled_path, nargs="+", metavar="SUITE", help="YAML files")
         else:
-            child.add_argument("suite", type=Path, metavar="SUITE", help="YAML file, such as suites/demo.yaml")
+            child.add_argument("suite", type=filled_path, metavar="SUITE", help="YAML file, such as suites/demo.yaml")
         child.add_argument(
             "--only", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
             help="select runs: task=..., variant=..., seed=...; separate values by commas, * matches anything",
@@ -310,11 +311,15 @@ def _parser() -> Parser:
             help="override settings of all runs, such as steps=1e5 behavior.horizon=10",
         )  # fmt: skip
         child.add_argument(
-            "--results", type=Path, default=Path("results"), metavar="DIR", help="root of all results (%(default)s)"
+            "--results",
+            type=filled_path,
+            default=Path("results"),
+            metavar="DIR",
+            help="root of all results (%(default)s)",
         )
 
     child = verb("validate", validate, "check suites without running anything")
-    child.add_argument("suites", type=Path, nargs="+", metavar="SUITE", help="YAML files")
+    child.add_argument("suites", type=filled_path, nargs="+", metavar="SUITE", help="YAML files")
 
     child = verb("run", run, "train the runs of a suite that are not done")
     suite(child)
@@ -324,7 +329,7 @@ def _parser() -> Parser:
     child.add_argument(
         "--replace", action="store_true", help="move runs with changed settings aside and start them from scratch"
     )
-    child.add_argument("--workers", type=_positive, metavar="N", help="local: runs in parallel (1)")
+    child.add_argument("--workers", type=positive, metavar="N", help="local: runs in parallel (1)")
     child.add_argument(
         "--executor", choices=("local", "slurm"), default="local", help="train here, or submit jobs and return (local)"
     )
@@ -342,20 +347,20 @@ def _parser() -> Parser:
     suite(child)
 
     child = verb("logs", logs, "print the output of a run")
-    child.add_argument("folder", type=Path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
+    child.add_argument("folder", type=filled_path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
     child.add_argument("-f", "--follow", action="store_true", help="follow the output until the run ends")
 
     child = verb("eval", evaluate, "play a trained agent, or measure the error of its world model")
     child.add_argument(
-        "folders", type=Path, nargs="+", metavar="RUN_FOLDER",
+        "folders", type=filled_path, nargs="+", metavar="RUN_FOLDER",
         help="results/<suite>/<task>/<variant>/<seed>; several with --model-error",
     )  # fmt: skip
-    child.add_argument("--episodes", type=_positive, default=10, metavar="N", help="episodes to play (%(default)s)")
+    child.add_argument("--episodes", type=positive, default=10, metavar="N", help="episodes to play (%(default)s)")
     child.add_argument(
-        "--seed", type=_natural, default=0, metavar="S",
+        "--seed", type=natural, default=0, metavar="S",
         help="seed of the episodes' initial states (%(default)s); equal seeds give every run the same ones",
     )  # fmt: skip
-    child.add_argument("--video", type=Path, metavar="GIF", help="write the first episode as a GIF")
+    child.add_argument("--video", type=filled_path, metavar="GIF", help="write the first episode as a GIF")
     child.add_argument("--model-error", action="store_true", help="measure predictions 1, 5, 15 and 45 steps ahead")
     child.add_argument(
         "--dimensions", action="store_true", help="with --model-error, also the error of each number of a state vector"
@@ -374,27 +379,21 @@ def _parser() -> Parser:
     child.add_argument("--seed", nargs="+", action="extend", default=[], metavar="S", help="one seed or several (0)")
     child.add_argument("--json", action="store_true", help="print JSON")
     child.add_argument(
-        "--results", type=Path, default=Path("results"), metavar="DIR", help="results go to DIR/sd2/TASK (%(default)s)"
+        "--results",
+        type=filled_path,
+        default=Path("results"),
+        metavar="DIR",
+        help="results go to DIR/sd2/TASK (%(default)s)",
     )
 
     child = verb("schema", schema, "print the suite format as a JSON Schema")
-    child.add_argument("--write", type=Path, metavar="FILE", help="output file, such as suites/suite.schema.json")
+    child.add_argument(
+        "--write", type=filled_path, metavar="FILE", help="output file, such as suites/suite.schema.json"
+    )
 
     children = verbs.choices.values()
     Parser.names = set(verbs.choices).union(*(child._option_string_actions for child in children))
     return parser
-
-
-def _natural(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 1")
-    return int(text)
 
 
 if __name__ == "__main__":

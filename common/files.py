@@ -1,12 +1,17 @@
-"""Atomic writes: files appear complete or not at all, even if the process is killed."""
+"""Atomic writes: files appear complete or not at all, even if the process is killed. Reads that end."""
 
+import errno
 import json
 import os
 import shutil
+import stat
+from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 TEMPORARY = ".tmp-"  # prefix of names that a killed process may leave behind
+LARGEST = 100_000_000  # bytes of a file that is read as a whole
 
 
 def sync_folder(folder: Path) -> None:
@@ -59,10 +64,38 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
 
 
+def clear_temporary(folder: Path, names: Iterable[str]) -> None:
+    """Deletes what killed writes of some names left in a folder; only for the process that holds the folder's lock."""
+    for name in names:
+        for path in folder.glob(f"{TEMPORARY}*-{escape(name)}"):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
+    """The content of a plain file of at most `limit` bytes.
+
+    Raises:
+        OSError: it cannot be read, is larger, or is a folder, FIFO or device, which might never end.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "no plain file, but a FIFO or device", str(path))
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
+    return content
+
+
 def read_json(path: Path) -> dict[str, Any] | None:
     """The JSON object in a file, or None if the file is missing, truncated or holds anything else."""
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_bytes(path))
     except (OSError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

@@ -29,8 +29,8 @@ def drawn(*names: str) -> set[str]:
 
 
 ALWAYS = {
-    "aggregates.csv", "appendix.csv", "captions.md", "checks.md", "efficiency.csv", "files.txt", "profiles.csv",
-    "report.html", "tables.md", "tables.tex", "tasks.csv",
+    "aggregates.csv", "analysis_manifest.json", "appendix.csv", "captions.md", "checks.md", "efficiency.csv",
+    "profiles.csv", "report.html", "tables.md", "tables.tex", "tasks.csv",
     *drawn("aggregates", "curves", "efficiency", "final", "profiles"),
 }  # fmt: skip
 COMPARED = {"improvement.csv", *drawn("improvement")}
@@ -287,6 +287,7 @@ def test_mistakes_are_explained(
     [
         [],
         ["--out", "a"],
+        ["a.yaml", "--out", ""],
         ["a.yaml", "--unknown"],
     ],
 )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import launch
-from runs.store import lock
+from common import lock
 from runs.store.run import Run
 from runs.watching import batches, status_table
 from runs.watching.slurm import chunks
@@ -328,7 +328,9 @@ def test_mistake_is_one_line_without_traceback(
         ),
         (["run", "small.yaml", "--executor", "slrum"], "; did you mean slurm?"),
         (["run", "small.yaml", "--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?"),
-        (["run", "small.yaml", "--workers", "0"], "'0' is not an integer of at least 1"),
+        (["run", "small.yaml", "--workers", "0"], "'0' is not an integer from 1 to 4,294,967,295"),
+        (["run", "small.yaml", "--workers", "1" + "0" * 19], "is not an integer from 1 to 4,294,967,295"),
+        (["run", "small.yaml", "--results", ""], "'' is no path; write . for the current folder"),
         (["run"], "the following arguments are required: SUITE"),
     ],
 )

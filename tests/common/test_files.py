@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,28 @@ def test_text_and_bytes_are_written(tmp_path: Path) -> None:
     assert (tmp_path / "text").read_bytes() == "ä\n".encode()
     assert (tmp_path / "bytes").read_bytes() == b"\x00\xff"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_only_plain_files_of_bounded_size_are_read(tmp_path: Path) -> None:
+    """A FIFO that nobody writes to would be waited for, and a device might never end."""
+    (tmp_path / "file").write_bytes(b"12345")
+    os.mkfifo(tmp_path / "fifo")
+    assert files.read_bytes(tmp_path / "file", limit=5) == b"12345"
+    for path, reason in (
+        (tmp_path / "fifo", "no plain file"), (Path("/dev/null"), "no plain file"), (tmp_path, "Is a directory"),
+        (tmp_path / "none", "No such file"),
+    ):  # fmt: skip
+        with pytest.raises(OSError, match=reason):
+            files.read_bytes(path)
+    with pytest.raises(OSError, match="larger than 4 bytes"):
+        files.read_bytes(tmp_path / "file", limit=4)
+    assert files.read_json(tmp_path / "fifo") is None
+
+
+def test_what_killed_writes_left_is_cleared_by_name(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-7-[a]").write_text("half")
+    (tmp_path / ".tmp-8-[a]").mkdir()
+    (tmp_path / ".tmp-8-[a]" / "part").touch()
+    (tmp_path / ".tmp-7-a").write_text("another's")
+    files.clear_temporary(tmp_path, ["[a]"])
+    assert [path.name for path in tmp_path.iterdir()] == [".tmp-7-a"]
