@@ -39,6 +39,7 @@ def phases(case: dict[str, Any], rounds: int = ROUNDS, pin: bool = True) -> tupl
     cores = sorted(os.sched_getaffinity(0))
     if pin:
         os.sched_setaffinity(0, {cores[0]})
+    from common import lock
     from runs.store.stop import Stop
     from runs.training.assemble import assembled
     from runs.training.loop import Loop
@@ -46,13 +47,13 @@ def phases(case: dict[str, Any], rounds: int = ROUNDS, pin: bool = True) -> tupl
     from suites.plan import plan
     from suites.suite import load_suite
 
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, lock.held(Path(name)) as ours:
         suite = Path(name) / "suite.yaml"
         settings = {"collect": "beside", **{key: value for key, value in case.items() if key != "preset"}}
         content = {"name": "phase", "tasks": ["dmc_cheetah_run"], "preset": case["preset"], "settings": settings}
         suite.write_text(json.dumps(content))
         [spec] = plan(load_suite(suite))
-        monitor = Monitor(Path(name), spec.settings.steps, spec.settings.record.heartbeat, Stop(Path(name)))
+        monitor = Monitor(Path(name), spec.settings.steps, spec.settings.record.heartbeat, Stop(Path(name)), ours)
         with assembled(spec, Path(name), monitor) as parts:
             for place in parts.driver._envs._places if pin else ():
                 os.sched_setaffinity(place._process.pid, {cores[-1]})  # type: ignore[attr-defined]

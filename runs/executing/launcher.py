@@ -140,6 +140,8 @@ class Launcher:
             else:
                 try:
                     self._start(run)
+                except lock.BusyError:
+                    self._held_elsewhere(run)
                 except (UserError, OSError) as error:  # must not stop the others
                     self._fail(run, State("failed", error=f"it cannot be started: {error}"))
 
@@ -207,7 +209,7 @@ class Launcher:
         else:
             if now.state != "failed":
                 now = _died(now, run, code)
-                with suppress(OSError):
+                with suppress(OSError, lock.BusyError), lock.held(run.folder):
                     state.write(run.folder, now)
             self._fail(run, now)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from common import files, lock
 from common.errors import UserError
-from runs.store import stop
+from common.origin import PROVENANCE
+from runs.store import state, stop
 from suites.identity import recorded_in
 from suites.plan import RunSpec, difference
 
@@ -44,11 +45,18 @@ def write_spec(spec: RunSpec, folder: Path) -> None:
 
     Raises:
         UserError: the folder belongs to another run, or holds other files.
+        common.lock.BusyError: another process is running it.
     """
     if change := _change(spec, folder):
         raise UserError(f"{folder} no longer belongs to this run: {change}")
     folder.mkdir(parents=True, exist_ok=True)
-    files.write_text(folder / SPEC, spec.to_yaml())
+    with lock.held(folder):
+        files.write_text(folder / SPEC, spec.to_yaml())
+
+
+def clear_temporary(folder: Path) -> None:
+    """Deletes what killed writes left in a run folder; only for the process that holds its lock."""
+    files.clear_temporary(folder, (SPEC, state.NAME, PROVENANCE))
 
 
 def claim(specs: Sequence[RunSpec], results: Path, replace: bool) -> list[Path]:

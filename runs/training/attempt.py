@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common import lock
 from common.errors import UserError
-from runs.store import provenance, state
+from runs.store import provenance, run_folder, state
 from runs.store.checkpoint import Checkpoints
 from runs.store.stop import Stop
 from runs.training.assemble import assembled
@@ -27,22 +27,23 @@ def run(spec: RunSpec, folder: Path, stop: Stop | None = None) -> None:
 
     Raises:
         Stopped: it was asked to stop, and can be resumed.
-        common.lock.BusyError: another process is running it.
+        common.lock.BusyError: another process is running it, or has taken it over.
         DivergedError: a loss is NaN or infinite; the last checkpoint is kept.
         UserError: the settings make training impossible.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with lock.held(folder):
-        attempt(spec, folder, stop or Stop(folder))
+    with lock.held(folder) as ours:
+        attempt(spec, folder, stop or Stop(folder), ours)
 
 
-def attempt(spec: RunSpec, folder: Path, stop: Stop) -> None:
+def attempt(spec: RunSpec, folder: Path, stop: Stop, ours: lock.Lock) -> None:
     """Trains a run whose lock is held; records the outcome in state.json and provenance.json.
 
     Raises:
-        Stopped, DivergedError, UserError: see `run`.
+        Stopped, BusyError, DivergedError, UserError: see `run`.
     """
-    monitor = Monitor(folder, spec.settings.steps, spec.settings.record.heartbeat, stop)
+    run_folder.clear_temporary(folder)
+    monitor = Monitor(folder, spec.settings.steps, spec.settings.record.heartbeat, stop, ours)
     position = Checkpoints(folder / "checkpoints").position()
     provenance.begin(folder, *position, state.read(folder).heartbeat)
     monitor.write("running")
@@ -52,6 +53,8 @@ def attempt(spec: RunSpec, folder: Path, stop: Stop) -> None:
     except (Stopped, KeyboardInterrupt):
         _end_early(folder, monitor)
         raise
+    except lock.BusyError:
+        raise  # the folder is another process's now: nothing is recorded in it
     except BaseException as error:
         if monitor.stop_reason and not isinstance(error, DivergedError):
             # Slurm's signals also reach child processes: an error while a run is being stopped is not a failure.

@@ -120,6 +120,7 @@ class Loop:
             taken, ended = self.parts.driver.random_step()
         progress.step += taken
         for index, episode in ended:
+            self.monitor.check_lock()
             self.parts.replay.add(episode.arrays(), index)
             progress.episodes += 1
             if progress.evaluations == 0:
@@ -173,6 +174,7 @@ class Loop:
             "eval/episodes": len(episodes),
             "eval/length": float(np.mean([episode.steps for episode in episodes])),
         }
+        self.monitor.check_lock()
         errors = report.metrics | unexplained(report.predictions) | by_dimension(report.predictions)
         self.parts.recorder.line(progress.step, line | errors)
         if settings.eval.video:
@@ -215,6 +217,7 @@ class Loop:
             "time/fps": self.monitor.fps,
             "time/hours": self.monitor.seconds / 3600,
         }
+        self.monitor.check_lock()
         self.parts.recorder.line(progress.step, line)
 
     def _save(self) -> None:
@@ -232,7 +235,9 @@ class Loop:
 
     def _write(self, step: int, checkpoint: Checkpoint) -> None:
         """Writes a checkpoint, then deletes the episodes that no remaining checkpoint needs."""
+        self.monitor.check_lock()
         self.parts.checkpoints.save(step, checkpoint)
+        self.monitor.check_lock()
         kept = self.parts.checkpoints.progresses()
         self.parts.replay.discard(before=min(counted.get("replay_first", 0) for counted in kept))
 

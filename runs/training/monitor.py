@@ -5,6 +5,7 @@ import math
 import time
 from pathlib import Path
 
+from common.lock import Lock
 from runs.store import state
 from runs.store.state import Phase, State
 from runs.store.stop import Stop
@@ -16,14 +17,14 @@ class Stopped(Exception):  # noqa: N818  # an event, not an error
 
 
 class Monitor:
-    """Writes state.json while the run trains, and reports stop requests to it.
+    """Writes state.json while the run trains, and reports to it stop requests and the loss of its lock.
 
     Attributes:
         progress: The progress of the run; before its checkpoint is read, that of state.json.
         fps: Environment steps per second; None until they are known.
     """
 
-    def __init__(self, folder: Path, steps: int, every: float, stop: Stop):
+    def __init__(self, folder: Path, steps: int, every: float, stop: Stop, lock: Lock):
         """Watches a run.
 
         Args:
@@ -31,6 +32,7 @@ class Monitor:
             steps: Environment steps of the whole run.
             every: Seconds between two heartbeats.
             stop: Stop requests.
+            lock: The lock of the folder.
         """
         before = state.read(folder)
         self.progress = Progress(step=before.step, last_return=before.return_)
@@ -39,6 +41,7 @@ class Monitor:
         self._steps = steps
         self._every = every
         self._stop = stop
+        self._lock = lock
         self._began = time.monotonic()
         self._beat = -math.inf
 
@@ -62,18 +65,29 @@ class Monitor:
 
         Raises:
             Stopped: the run is asked to stop.
+            common.lock.BusyError: another process has taken the run over.
         """
         if self.stop_requested:
             raise Stopped
         self.heartbeat()
 
+    def check_lock(self) -> None:
+        """Verifies that the run is still this process's; call it before each write to its folder.
+
+        Raises:
+            common.lock.BusyError: another process has taken the run over.
+        """
+        self._lock.check()
+
     def heartbeat(self) -> None:
-        """Writes the state if the last write is long enough ago."""
+        """Writes the state if the last write is long enough ago; checks the lock in any case."""
+        self.check_lock()
         if time.monotonic() - self._beat > self._every:
             self.write("running")
 
     def write(self, phase: Phase, error: str | None = None, traceback: str | None = None) -> None:
         """Writes the state now."""
+        self.check_lock()
         self._beat = time.monotonic()
         fps = self.fps if phase == "running" else None
         now = State(phase, self.progress.step, self._steps, self.progress.last_return, fps)

@@ -35,12 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         read_spec(folder)  # only run folders get a lock file
         # Locked before the slow imports, so that the run is not replaced meanwhile.
-        with lock.held(folder):
+        with lock.held(folder) as ours:
             spec = read_spec(folder)
             if state.read(folder).state == "done":
                 print(f"{folder} is done")
                 return 0
-            return _run(spec, folder, Stop(folder, options.launcher, options.deadline))
+            return _run(spec, folder, Stop(folder, options.launcher, options.deadline), ours)
     except lock.BusyError as error:
         print(error, file=sys.stderr)
         return BUSY
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MISTAKE
 
 
-def _run(spec: RunSpec, folder: Path, stop: Stop) -> int:
+def _run(spec: RunSpec, folder: Path, stop: Stop, ours: lock.Lock) -> int:
     """Trains the run of a folder whose lock is held."""
     # Installed before the slow imports, so that signals during them are recorded.
     for number in (signal.SIGINT, signal.SIGTERM, NOTICE):
@@ -58,11 +58,11 @@ def _run(spec: RunSpec, folder: Path, stop: Stop) -> int:
     from runs.training.monitor import Stopped
 
     try:
-        attempt(spec, folder, stop)
+        attempt(spec, folder, stop, ours)
     except Stopped:
         print(f"{stop.reason}; run it again to resume from step {state.read(folder).step}")
         return STOPPED
-    except UserError:
+    except (UserError, lock.BusyError):
         raise
     except Exception:
         logging.exception("the run failed")

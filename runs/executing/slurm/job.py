@@ -12,9 +12,11 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from threading import Thread
 from typing import Any, NoReturn
 
+from common import lock
 from runs.executing.display import Display
 from runs.executing.launcher import Launcher
 from runs.executing.slurm.budget import verdict
@@ -125,7 +127,8 @@ class SlurmJob:
             else:
                 print(f"{run.name}: failed: {reason}", flush=True)
                 steps = run.spec.settings.steps
-                state.write(run.folder, State("failed", now.step, steps, now.return_, error=reason))
+                with suppress(lock.BusyError), lock.held(run.folder):
+                    state.write(run.folder, State("failed", now.step, steps, now.return_, error=reason))
         return runs
 
     def _verdict(self, run: Run) -> str | None:

@@ -4,6 +4,7 @@ import math
 import os
 import shutil
 import signal
+from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import envs
+from common import lock
 from common.errors import UserError
 from common.lock import BusyError, held
 from common.seeds import Stream, derive
@@ -263,6 +265,53 @@ def test_same_run_twice_at_once_is_refused(tmp_path: Path) -> None:
     with held(tmp_path), pytest.raises(BusyError):
         run(spec(), tmp_path)
     assert not (tmp_path / "state.json").exists()
+
+
+@pytest.mark.parametrize("at", ["policy", "train", "report"])
+def test_who_lost_the_lock_writes_nothing_more(at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cleaner removed the lock file, and a second worker took the run over."""
+    theirs = ExitStack()
+    found: dict[Path, bytes] = {}
+    original = getattr(StandIn, at)
+
+    def content() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def lose(agent: StandIn, *given: Any) -> Any:
+        if not found and agent.updates > 8:
+            (tmp_path / lock.NAME).unlink()
+            theirs.enter_context(held(tmp_path))
+            found.update(content())
+        return original(agent, *given)
+
+    monkeypatch.setattr(StandIn, at, lose)
+    with theirs:
+        with pytest.raises(BusyError, match="another process has taken"):
+            run(spec(), tmp_path)
+        assert content() == found
+
+
+def test_a_removed_lock_file_that_nobody_took_stops_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = StandIn.train
+
+    def clean(agent: StandIn, batch: Any) -> Any:
+        (tmp_path / lock.NAME).unlink(missing_ok=True)
+        return original(agent, batch)
+
+    monkeypatch.setattr(StandIn, "train", clean)
+    run(spec(), tmp_path)
+    assert state.read(tmp_path).state == "done"
+
+
+def test_what_killed_writes_left_is_cleared_at_the_next_start(tmp_path: Path) -> None:
+    left = [".tmp-7-spec.yaml", ".tmp-7-state.json", ".tmp-8-provenance.json"]
+    for name in [*left, ".tmp-8-mine"]:
+        (tmp_path / name).write_text("half")
+    with held(tmp_path), pytest.raises(BusyError):
+        run(spec(), tmp_path)
+    assert {path.name for path in tmp_path.glob(".tmp-*")} == {*left, ".tmp-8-mine"}
+    run(spec(), tmp_path)
+    assert [path.name for path in tmp_path.glob(".tmp-*")] == [".tmp-8-mine"]
 
 
 def test_provenance_records_every_attempt(tmp_path: Path) -> None:
