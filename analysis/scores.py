@@ -34,6 +34,7 @@ RUNS: Mapping[str, Any] = {
     "folder": "",
     "planned": math.nan,
     "state": "",
+    "damage": "",
     "renderer": "",
     "action_repeat": math.nan,
     "settings": "",
@@ -88,10 +89,11 @@ class Scores:
             episodes (that the value is averaged over, NaN if unknown). Suite, task, variant and metric are categorical.
             It has all metrics of a run in the order of reading, including repeated steps and NaN.
         runs: One row per run: suite, task, variant, seed, folder (empty if none), planned (environment steps, NaN if
-            unknown), state (`missing` if there is no folder, empty if unknown), renderer, action_repeat (NaN if
-            unknown), settings (JSON object: dotted key -> value), commit, dirty (`clean` or `dirty`), device, versions
-            (JSON object: package -> version), attempts (NaN if unknown), torn (number of lines that are not a JSON
-            object, or of event files that end within an event). Unknown text is empty.
+            unknown), state (`missing` if there is no folder, empty if unknown), damage (what the run has lost of its
+            files on the way), renderer, action_repeat (NaN if unknown), settings (JSON object: dotted key -> value),
+            commit, dirty (`clean` or `dirty`), device, versions (JSON object: package -> version), attempts (NaN if
+            unknown), torn (number of lines that are not a JSON object, or of event files that end within an event).
+            Unknown text is empty.
         source: The name of the source, for captions.
         unplanned: Run folders that the suite does not plan; they are not read.
         renamed: Variants that are called `suite/variant`.

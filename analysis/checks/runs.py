@@ -37,6 +37,13 @@ def check(data: Data) -> Iterator[Finding]:
         "torn lines", "minor", lines, f"{counted(lines, 'torn line')} in the metrics of {counted(len(torn), 'run')}",
         "ignored", tuple(f"{name}: {lines}" for name, lines in zip(names(torn), torn["torn"], strict=True)),
     )  # fmt: skip
+    damaged = runs[runs["damage"] != ""]
+    losses = zip(names(damaged), damaged["damage"], strict=True)
+    yield Finding(
+        "damaged runs", "serious", len(damaged), f"{counted(len(damaged), 'run')} lost files on the way",
+        "kept: it has fewer values, or has learnt from fewer episodes",
+        tuple(f"{name}: {what}" for name, what in losses),
+    )  # fmt: skip
     resumed = runs[runs["attempts"] > 1]
     attempts = zip(names(resumed), resumed["attempts"], strict=True)
     yield Finding(

@@ -39,9 +39,12 @@ def _records(folder: str) -> dict[str, Any]:
     """Column of the table of runs -> value from the run's records."""
     provenance = _object(Path(folder) / "provenance.json")
     settings = _settings(Path(folder) / "spec.yaml")
+    state = _object(Path(folder) / "state.json")
+    damage = state.get("damage")
     versions, attempts, dirty = provenance.get("versions"), provenance.get("attempts"), provenance.get("dirty")
     return {
-        "state": _text(_object(Path(folder) / "state.json").get("state")),
+        "state": _text(state.get("state")),
+        "damage": "; ".join(map(_text, damage)) if isinstance(damage, list) else "",
         "renderer": _text(provenance.get("renderer")),
         "action_repeat": number(settings.get("action_repeat")),
         "settings": json.dumps(settings, default=str) if settings else "",

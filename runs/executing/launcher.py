@@ -198,6 +198,8 @@ class Launcher:
             self._done += 1
             shown = "" if now.return_ is None else f", return {now.return_:.1f}"
             self._display.note(f"{run.name}: done{shown}")
+            for loss in now.damage or ():
+                self._display.note(f"warning: {run.name}: {loss}")
         elif code == BUSY:
             self._held_elsewhere(run)
         elif stop.is_cancelled(run.folder) and (code == STOPPED or self._signals):

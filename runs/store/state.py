@@ -7,7 +7,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 from common import files, lock
 
@@ -31,6 +31,7 @@ class State:
     error: str | None = None
     traceback: str | None = None
     signal: str | None = None  # that killed the run: then it counts as interrupted, not as failed
+    damage: list[str] | None = None  # what the run has lost of its files on the way
 
 
 def write(folder: Path, state: State) -> None:
@@ -68,6 +69,7 @@ def recorded(folder: Path) -> State:
         finite = not isinstance(value, float) or math.isfinite(value)
         if isinstance(value, kinds) and not isinstance(value, bool) and finite:
             known[name] = value
+    known["damage"] = [str(text) for text in cast(list[object], known.get("damage") or [])] or None
     if known.get("state") not in get_args(Phase):
         known.pop("state", None)
     return State(**known)  # type: ignore[arg-type]  # checked against FIELDS
@@ -86,4 +88,5 @@ FIELDS: dict[str, type | tuple[type, ...]] = {
     "error": str,
     "traceback": str,
     "signal": str,
+    "damage": list,
 }

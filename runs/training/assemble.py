@@ -13,6 +13,7 @@ import envs.parallel
 from agents.agent import ActionSpec, Agent
 from agents.registry import AGENTS
 from common.errors import UserError
+from common.text import counted
 from envs.registry import family
 from envs.settings import EnvSettings
 from envs.task import TaskEnv
@@ -48,6 +49,7 @@ class Parts:
     material: Material
     checkpoints: Checkpoints
     recorder: Recorder
+    damaged: bool  # whether files were found damaged since the checkpoint
 
 
 @contextmanager
@@ -91,14 +93,16 @@ def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
         progress.settled = resolve_groups.kept(settled)
         packages = family(spec.task).packages
         provenance.describe(folder, packages, device, renderer, progress.settled)
-        recorder = stack.enter_context(Recorder(folder, progress.position, progress.step))
+        recorder = stack.enter_context(Recorder(folder, progress.position, progress.step, progress.digest))
+        progress.damage += [recorder.damage] if recorder.damage else []
+        damaged = bool(recorder.damage) or not replay.lost.issubset(progress.lost)
         material = make_material(settings, replay, driver, seed)
         stack.callback(material.close)
         cost = agent.cost(material.sequences, material.length)
         if cost and progress.position == 0:
             recorder.line(0, cost)
             logger.info("cost: %s", ", ".join(f"{name} {number:,}" for name, number in cost.items()))
-        yield Parts(agent, companion, actions, driver, evaluation, replay, material, checkpoints, recorder)
+        yield Parts(agent, companion, actions, driver, evaluation, replay, material, checkpoints, recorder, damaged)
 
 
 def _restore(
@@ -146,7 +150,8 @@ def _replay(
         progress: The run's progress.
 
     Raises:
-        UserError: no episode is as long as a sequence, or the records of the episodes do not match.
+        UserError: no episode is as long as a sequence, the records of the episodes do not match, or all of those that
+            it has collected are lost.
     """
     settings = spec.settings
     length = own_length or settings.train.batch_length
@@ -169,6 +174,16 @@ def _replay(
         settings.replay.balance,
     )
     replay.restore(progress.replay_first, progress.replay_next)
+    if (
+        replay.lost
+        and progress.pretrained
+        and AGENTS[settings.agent].learns_from != "unrolls"
+        and (replay.longest < length)
+    ):
+        raise UserError(
+            f"{replay.folder}: {counted(len(replay.lost), 'episode')} lost, and none of {length} records is "
+            "left to learn from; bring them back, or move the run's folder away to start it anew"
+        )
     return replay
 
 

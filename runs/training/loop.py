@@ -56,6 +56,8 @@ class Loop:
             DivergedError: a loss or a gradient is not finite; the last checkpoint is kept.
         """
         progress, settings = self.progress, self.settings
+        if self.parts.damaged:
+            self._save()  # so that what is lost stays known, and is found once
         while True:
             self._learn()
             self._evaluate()
@@ -228,7 +230,8 @@ class Loop:
     def _capture(self) -> tuple[int, Checkpoint]:
         """The step, and the content of a checkpoint of now."""
         progress = self.progress
-        progress.position = self.parts.recorder.sync()
+        progress.position, progress.digest = self.parts.recorder.sync(), self.parts.recorder.digest
+        progress.lost = sorted(self.parts.replay.lost.union(progress.lost))
         progress.replay_first, progress.replay_next = self.parts.replay.first, self.parts.replay.next
         counters = progress.to_json() | {"seconds": self.monitor.seconds}
         return progress.step, Checkpoint(self.parts.agent.save(), self.parts.driver.save(), counters)

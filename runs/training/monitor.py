@@ -91,4 +91,5 @@ class Monitor:
         self._beat = time.monotonic()
         fps = self.fps if phase == "running" else None
         now = State(phase, self.progress.step, self._steps, self.progress.last_return, fps)
-        state.write(self._folder, dataclasses.replace(now, error=error, traceback=traceback))
+        damage = self.progress.losses or None
+        state.write(self._folder, dataclasses.replace(now, error=error, traceback=traceback, damage=damage))

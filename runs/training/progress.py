@@ -4,6 +4,8 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from common.text import counted
+
 
 @dataclass
 class Progress:
@@ -22,6 +24,9 @@ class Progress:
     replay_first: int = 0  # index of the oldest episode in the replay
     replay_next: int = 0  # index of the next episode
     position: int = 0  # bytes of metrics.jsonl
+    digest: str = ""  # their SHA-256; empty in checkpoints of the first versions
+    damage: list[str] = field(default_factory=list)  # what was found to be lost of metrics.jsonl
+    lost: list[int] = field(default_factory=list)  # indices of episodes that were found to be lost
     seconds: float = 0.0  # of all attempts
     settled: dict[str, Any] = field(default_factory=dict)  # see `runs.training.resolve_groups`
     last_return: float | None = None  # of the last evaluation; before the first, of the last training episode
@@ -36,6 +41,13 @@ class Progress:
     def from_json(cls, content: dict[str, Any]) -> "Progress":
         """The inverse of `to_json`."""
         return cls(**content)
+
+    @property
+    def losses(self) -> list[str]:
+        """What the run has lost of its files on the way, as text."""
+        if not self.lost:
+            return self.damage
+        return [*self.damage, f"its replay lost {counted(len(self.lost), 'episode')}, the first is {self.lost[0]:06d}"]
 
     def add(self, metrics: dict[str, float]) -> None:
         """Adds the metrics of one gradient step; the averages leave out infinities, which skipped steps have."""

@@ -1,7 +1,9 @@
 """The records of a run: metrics.jsonl, and TensorBoard's scalars and GIFs."""
 
+import hashlib
 import io
 import json
+import logging
 import os
 import socket
 import time
@@ -17,24 +19,41 @@ from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from common import files
+
+logger = logging.getLogger(__name__)
+
 METRICS = "metrics.jsonl"
+LARGEST = 2**33  # bytes of metrics.jsonl
 FRAME = 50  # milliseconds per frame of a GIF
 
 
 class Recorder:
-    """Appends to a run's records; every line is passed to the operating system when a call returns."""
+    """Appends to a run's records; every line is passed to the operating system when a call returns.
 
-    def __init__(self, folder: Path, position: int, step: int):
-        """Continues at a position.
+    Attributes:
+        damage: How metrics.jsonl differed from what was written up to the position; empty if it did not.
+    """
+
+    def __init__(self, folder: Path, position: int, step: int, digest: str = ""):
+        """Continues at a position. What is left of a damaged file is kept.
 
         Args:
             folder: The run's folder.
             position: Bytes of metrics.jsonl to keep; the rest is cut off.
             step: Environment steps to keep; TensorBoard drops later events of older files.
+            digest: SHA-256 of these bytes; empty if it is unknown.
         """
         path = folder / METRICS
+        content = _beginning(path, position)
+        self.damage = _damage(content, position, step, digest)
+        if self.damage:
+            logger.warning("%s: %s", folder, self.damage)
+            content = _until(content, step)
+            files.write_bytes(path, content)
+        self._digest = hashlib.sha256(content)
         self._metrics = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        os.ftruncate(self._metrics, _end_of_line(path, position))
+        os.ftruncate(self._metrics, len(content))
         # RecordWriter frames events without importing TensorFlow, and needs no thread.
         name = f"events.out.tfevents.{time.time_ns()}.{socket.gethostname()}.{os.getpid()}"
         self._events: BinaryIO = (folder / name).open("wb")
@@ -53,7 +72,7 @@ class Recorder:
 
     def line(self, step: int, metrics: Mapping[str, Any]) -> None:
         """Writes a line of metrics.jsonl, and its numbers as TensorBoard's scalars."""
-        os.write(self._metrics, (json.dumps({"step": step, **metrics}) + "\n").encode())
+        self._append((json.dumps({"step": step, **metrics}) + "\n").encode())
         values = [
             Summary.Value(tag=name, simple_value=value)
             for name, value in metrics.items()
@@ -72,6 +91,22 @@ class Recorder:
         os.fsync(self._metrics)
         return os.lseek(self._metrics, 0, os.SEEK_END)
 
+    @property
+    def digest(self) -> str:
+        """SHA-256 of metrics.jsonl, as it was written."""
+        return self._digest.hexdigest()
+
+    def _append(self, line: bytes) -> None:
+        """Writes a whole line of metrics.jsonl or, if there is no room for it, none of it."""
+        end, rest = os.lseek(self._metrics, 0, os.SEEK_END), memoryview(line)
+        try:
+            while rest:
+                rest = rest[os.write(self._metrics, rest) :]
+        except OSError:
+            os.ftruncate(self._metrics, end)
+            raise
+        self._digest.update(line)
+
     def _event(self, event: Event) -> None:
         event.wall_time = time.time()
         self._writer.write(event.SerializeToString())
@@ -86,7 +121,31 @@ def gif(frames: Sequence[NDArray[np.uint8]] | NDArray[np.uint8], milliseconds: i
     return buffer.getvalue()
 
 
-def _end_of_line(path: Path, position: int) -> int:
-    """The end of the last complete line within the first `position` bytes of a file."""
-    with path.open("rb") as file:
-        return file.read(position).rfind(b"\n") + 1
+def _beginning(path: Path, size: int) -> bytes:
+    """The first bytes of a file, fewer if it is shorter or missing."""
+    try:
+        return files.read_bytes(path, limit=LARGEST)[:size]
+    except FileNotFoundError:
+        return b""
+
+
+def _damage(content: bytes, position: int, step: int, digest: str) -> str:
+    """How the beginning of metrics.jsonl differs from what was written, as text; empty if it does not."""
+    if len(content) < position:
+        missing = position - len(content)
+        return f"{METRICS} lost {missing:,} of the {position:,} bytes that were written up to step {step:,}"
+    changed = hashlib.sha256(content).hexdigest() != digest if digest else content[-1:] not in (b"", b"\n")
+    return f"{METRICS} was changed after it was written up to step {step:,}" if changed else ""
+
+
+def _until(content: bytes, step: int) -> bytes:
+    """The whole lines of a damaged metrics.jsonl, without those of later steps, which will be written again."""
+    lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
+    return b"".join(line for line in lines if not _is_later(line, step))
+
+
+def _is_later(line: bytes, step: int) -> bool:
+    try:
+        return bool(json.loads(line)["step"] > step)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False

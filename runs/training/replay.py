@@ -94,6 +94,7 @@ class Replay:
         folder.mkdir(parents=True, exist_ok=True)
         self._names = self._scan()
         self.next = self._names[-1].index + 1 if self._names else 0
+        self.lost: set[int] = set()  # indices of episodes that should be there, but are damaged or missing
 
     def __len__(self) -> int:
         return len(self._names)
@@ -132,6 +133,7 @@ class Replay:
             elif name.index >= first:
                 kept.append(name)
         missing = sorted(set(range(first, following)) - {name.index for name in kept})
+        self.lost.update(missing)
         if missing:
             logger.warning("%s: episodes missing: %d, from %06d on", self.folder, len(missing), missing[0])
         with self._lock:
@@ -265,6 +267,7 @@ class Replay:
             place = bisect_left(self._names, name)
             if place < len(self._names) and self._names[place] == name:
                 del self._names[place]
+            self.lost.add(name.index)
         self._move_aside(self.folder / str(name), error)
 
     def _move_aside(self, path: Path, error: DamagedError) -> None:

@@ -45,6 +45,9 @@ def show(rows: Sequence[RunStatus]) -> None:
     if (cut := len(groups(rows)) - MAX_ROWS) > 0:
         print(f"... and {cut:,} more (--only shows fewer, status --json shows all)")
     print(counts(rows))
+    for row in rows:
+        for loss in row.recorded.damage or ():
+            print(f"damaged: {row.name}: {loss}")
     for cause in digest(rows):
         print(f"\n{cause.text}")
 
@@ -82,6 +85,7 @@ def to_json(row: RunStatus) -> dict[str, Any]:
         "job": row.job_id,
         "reason": (row.job.reason if row.job else "") or None,
         "error": row.recorded.error if row.state == "failed" else None,
+        "damage": row.recorded.damage,
         "folder": str(row.folder),
     }
 

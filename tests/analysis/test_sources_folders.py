@@ -46,7 +46,7 @@ def test_planned_runs_hold_what_was_written(tmp_path: Path) -> None:
         "suite": "suite", "task": "dmc_hopper_hop", "variant": "dreamer", "seed": 0,
         "folder": str(tmp_path / "suite/dmc_hopper_hop/dreamer/0"), "planned": 20_000, "state": "done",
         "renderer": "raycast", "action_repeat": 2, "commit": "c0ffee", "dirty": "clean", "device": "a GPU",
-        "versions": '{"numpy": "2.4.6"}', "attempts": 1, "torn": 0,
+        "versions": '{"numpy": "2.4.6"}', "attempts": 1, "torn": 0, "damage": "",
     }  # fmt: skip
 
 

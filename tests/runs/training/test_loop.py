@@ -1,9 +1,11 @@
+import hashlib
 import json
 import logging
 import math
 import os
 import shutil
 import signal
+import sys
 from contextlib import ExitStack
 from importlib import metadata
 from pathlib import Path
@@ -30,6 +32,8 @@ from runs.training.loop import DivergedError
 from runs.training.monitor import Stopped
 from runs.training.progress import crossings
 from runs.training.replay import TooShortError
+from runs.watching import status_table
+from runs.watching.status import RunStatus
 from tests.runs.standin import FAULTS, SMALL, StandIn, metrics, spec
 
 pytestmark = pytest.mark.usefixtures("stand_ins")
@@ -312,6 +316,102 @@ def test_what_killed_writes_left_is_cleared_at_the_next_start(tmp_path: Path) ->
     assert {path.name for path in tmp_path.glob(".tmp-*")} == {*left, ".tmp-8-mine"}
     run(spec(), tmp_path)
     assert [path.name for path in tmp_path.glob(".tmp-*")] == [".tmp-8-mine"]
+
+
+def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that is stopped in the middle, with a checkpoint and some episodes."""
+    stop, train = Stop(folder), StandIn.train
+
+    def ask(agent: StandIn, batch: Any) -> Any:
+        if agent.updates == 10:
+            stop(signal.SIGTERM)
+        return train(agent, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(StandIn, "train", ask)
+        with pytest.raises(Stopped):
+            run(spec(), folder, stop)
+
+
+def test_damaged_metrics_are_said_in_the_state_and_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(spec(), tmp_path / "whole")
+    folder = tmp_path / "damaged"
+    stopped(folder, monkeypatch)
+    path = folder / "metrics.jsonl"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    run(spec(), folder)
+    found = state.read(folder)
+    assert found.state == "done"
+    [loss] = found.damage or []
+    assert "metrics.jsonl lost" in loss
+    whole, left = metrics(tmp_path / "whole"), metrics(folder)
+    assert len(left) < len(whole)
+    assert all(line in whole for line in left)
+    assert left[-1] == whole[-1]
+    assert state.read(tmp_path / "whole").damage is None
+
+
+def test_damage_stays_known_after_a_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was saved before anything else happened, so that no later line takes the place of a lost one."""
+    stopped(tmp_path, monkeypatch)
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(path.read_bytes()[20:])
+    with monkeypatch.context() as patch:
+        patch.setattr(StandIn, "train", lambda *_: sys.exit("killed"))
+        for _ in range(2):
+            with pytest.raises(SystemExit):
+                run(spec(), tmp_path)
+    run(spec(), tmp_path)
+    [loss] = state.read(tmp_path).damage or []
+    assert "metrics.jsonl was changed" in loss or "metrics.jsonl lost" in loss
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_lost_episodes_are_said_in_the_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stopped(tmp_path, monkeypatch)
+    oldest = min((tmp_path / "episodes").glob("*.npz"))
+    if damage == "gone":
+        oldest.unlink()
+    else:
+        oldest.write_bytes(oldest.read_bytes()[:100])
+    run(spec(), tmp_path)
+    said = ["its replay lost 1 episode, the first is 000000"]
+    assert state.read(tmp_path).damage == said
+    row = RunStatus(spec(), tmp_path, "done", state.read(tmp_path), None)
+    status_table.show([row])
+    assert f"damaged: toy_reach_1/standin/0: {said[0]}" in capsys.readouterr().out
+    assert status_table.to_json(row)["damage"] == said
+
+
+def test_run_without_any_episode_left_is_refused_by_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped(tmp_path, monkeypatch)
+    for path in (tmp_path / "episodes").glob("*.npz"):
+        path.unlink()
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"episodes lost, and none of 6 records is left .* bring them back"):
+            run(spec(), tmp_path)
+    assert not state.read(tmp_path).traceback
+
+
+def test_a_checkpoint_of_the_first_versions_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no digest and no losses."""
+    run(spec(), tmp_path / "whole")
+    folder = tmp_path / "before"
+    stopped(folder, monkeypatch)
+    for path in (folder / "checkpoints").iterdir():
+        progress = json.loads((path / "progress.json").read_text())
+        for name in ("digest", "damage", "lost"):
+            del progress[name]
+        content = json.dumps(progress).encode()
+        (path / "progress.json").write_bytes(content)
+        checksums = json.loads((path / "checksums.json").read_text())
+        checksums["progress.json"] = hashlib.sha256(content).hexdigest()
+        (path / "checksums.json").write_text(json.dumps(checksums))
+    run(spec(), folder)
+    assert metrics(folder) == metrics(tmp_path / "whole")
+    assert state.read(folder).damage is None
 
 
 def test_provenance_records_every_attempt(tmp_path: Path) -> None:
