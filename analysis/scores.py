@@ -35,6 +35,7 @@ RUNS: Mapping[str, Any] = {
     "planned": math.nan,
     "state": "",
     "damage": "",
+    "unreadable": "",
     "renderer": "",
     "action_repeat": math.nan,
     "settings": "",
@@ -90,10 +91,10 @@ class Scores:
             It has all metrics of a run in the order of reading, including repeated steps and NaN.
         runs: One row per run: suite, task, variant, seed, folder (empty if none), planned (environment steps, NaN if
             unknown), state (`missing` if there is no folder, empty if unknown), damage (what the run has lost of its
-            files on the way), renderer, action_repeat (NaN if unknown), settings (JSON object: dotted key -> value),
-            commit, dirty (`clean` or `dirty`), device, versions (JSON object: package -> version), attempts (NaN if
-            unknown), torn (number of lines that are not a JSON object, or of event files that end within an event).
-            Unknown text is empty.
+            files on the way), unreadable (its records that hold something else), renderer, action_repeat (NaN if
+            unknown), settings (JSON object: dotted key -> value), commit, dirty (`clean` or `dirty`), device, versions
+            (JSON object: package -> version), attempts (NaN if unknown), torn (number of lines that are not a JSON
+            object, or of event files that end within an event). Unknown text is empty.
         source: The name of the source, for captions.
         unplanned: Run folders that the suite does not plan; they are not read.
         renamed: Variants that are called `suite/variant`.

@@ -11,12 +11,12 @@ import numpy as np
 from agents.settings import DiscoverySettings
 from common.errors import UserError
 from common.text import counted
+from common.yaml_reader import Key, Node, Place, parse
 from discovery import sd2
 from discovery.discovery import Discovery, stability
 from discovery.search import discover
 from discovery.store import stability_file
 from suites.catalog import Catalog
-from suites.yaml_reader import Key, Node, Place, parse
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -32,6 +32,7 @@ from common import files
 from common.errors import UserError
 from common.origin import PROVENANCE
 from common.text import ranges
+from common.yaml_reader import read as read_yaml
 from discovery import sd2
 from discovery.discovery import Discovery, stability
 from envs.registry import action_size
@@ -136,7 +137,7 @@ def read(folder: Path) -> Discovery:
         UserError: a file is missing, or its content is not that of a discovery.
     """
     try:
-        content = yaml.safe_load((folder / GROUPS).read_text(encoding="utf-8"))
+        content = read_yaml(folder / GROUPS).plain()
         values = {name: value for name, value in content["source"].items() if name != "method"}
         settings = DiscoverySettings.model_validate({**values, "eta": content["eta"]})
         return _read(content["task"], settings, folder)
@@ -144,7 +145,7 @@ def read(folder: Path) -> Discovery:
         raise UserError(
             f"{error.filename}: cannot be read: {error.strerror}; a discovery has {CORRELATIONS}, {MERGES} and {GROUPS}"
         ) from None
-    except (*DAMAGE, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+    except (*DAMAGE, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{folder}: not a discovery, or a damaged one ({type(error).__name__}: {error}); "
             "remove it and run `launch.py discover` again"

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from common.text import hint, listed
+from common.yaml_reader import Key, Node, Place, own, parse
 from envs.registry import canonical
 from suites.catalog import Catalog, Layer, overlay
 from suites.grid import Sweep
 from suites.names import check_apart, check_name, matching
 from suites.settings import SETTINGS, presets
 from suites.tasks import expand, expand_all, task_lists
-from suites.yaml_reader import Key, Node, Place, own, parse
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published"
 RESERVED = ("published", "sd2", "showcase")  # folders under results/ that belong to the repository

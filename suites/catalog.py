@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from common.settings import fields, is_group
 from common.text import hint
-from suites.yaml_reader import Key, Node, Place, own
+from common.yaml_reader import Key, Node, Place, own
 
 Model = TypeVar("Model", bound=BaseModel)
 # Dotted key -> checked value with its place, of one block of a suite. Later layers override earlier ones.

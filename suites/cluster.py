@@ -4,12 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from common.yaml_reader import read
 from runs.settings import SlurmSettings
 from suites.blocks import read_overrides
 from suites.catalog import Layer, overlay
 from suites.settings import SLURM
 from suites.suite import Suite
-from suites.yaml_reader import read
 
 
 def slurm_settings(suite: Suite, overrides: Sequence[str] = ()) -> SlurmSettings:

@@ -5,9 +5,9 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from common.yaml_reader import Key, Node
 from suites.catalog import Layer, text
 from suites.names import check_apart, check_name
-from suites.yaml_reader import Key, Node
 
 
 @dataclass(frozen=True)

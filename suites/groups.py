@@ -4,8 +4,8 @@ from functools import cache
 from pathlib import Path
 
 from agents.settings import AgentSettings
+from common.yaml_reader import read
 from envs.registry import action_size, domain, is_discrete
-from suites.yaml_reader import read
 
 PUBLISHED = Path(__file__).parent / "groups.yaml"
 Groups = list[list[int]]

@@ -86,7 +86,7 @@ def is_same(recorded: Identity, task: str, seed: int, settings: Settings) -> boo
 def recorded_in(spec: str) -> Identity | None:
     """Returns the identity in the text of a spec.yaml without parsing it, which takes milliseconds."""
     found = re.search(r"^hash: ['\"]?(\w+)['\"]?$", spec, re.MULTILINE)
-    version = re.search(r"^identity: (\d+)$", spec, re.MULTILINE)
+    version = re.search(r"^identity: (\d{1,9})$", spec, re.MULTILINE)
     return Identity(found[1], int(version[1]) if version else old_identity.VERSION) if found else None
 
 

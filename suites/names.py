@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from common.errors import UserError
-from suites.yaml_reader import Key, Place
+from common.yaml_reader import Key, Place
 
 MAX_BYTES = 200  # file systems allow 255, and writers add suffixes
 PATTERN = r"^[^\s.\-/\\][^/\\]*$"  # the part of the rule that a regular expression can check, for editors

@@ -7,13 +7,13 @@ from typing import Any
 
 from common.errors import UserError
 from common.text import hint, listed
+from common.yaml_reader import Key, Node, dump, parse
 from suites import identity
 from suites.catalog import overlay
 from suites.identity import Identity
 from suites.names import matching
 from suites.settings import SETTINGS, Settings
 from suites.suite import Suite
-from suites.yaml_reader import Key, Node, dump, parse
 
 SELECTORS = ("task", "variant", "seed")
 # Group and old name of a setting -> new name, for reading older runs.

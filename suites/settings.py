@@ -9,10 +9,10 @@ from agents.registry import AGENTS
 from agents.settings import AgentSettings
 from analysis.settings import AnalysisSettings
 from common.settings import values
+from common.yaml_reader import read
 from envs.settings import EnvSettings
 from runs.settings import NO_EFFECT, UNREAD, RunSettings, SlurmSettings
 from suites.catalog import Catalog, Layer
-from suites.yaml_reader import read
 
 # Settings that matter only to agents that observe images, or state vectors.
 OF_IMAGES = ("representation.depth", "activation.conv", "d4pg.frames", "supersampling")

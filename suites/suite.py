@@ -8,12 +8,12 @@ from pathlib import Path
 from agents.registry import AGENTS
 from analysis.settings import AnalysisSettings
 from common.text import hint
+from common.yaml_reader import Key, Node, Place, read
 from envs.registry import is_discrete
 from suites import blocks, groups
 from suites.catalog import Layer, overlay
 from suites.grid import Grid, count
 from suites.settings import ANALYSIS, SETTINGS, SLURM, Settings, presets
-from suites.yaml_reader import Key, Node, Place, read
 
 __all__ = ["Settings", "Suite", "load_suite"]
 

@@ -5,8 +5,8 @@ from functools import cache
 from pathlib import Path
 
 from common.text import hint
+from common.yaml_reader import Node, Place, read
 from envs.registry import PATTERNS, TASKS, canonical
-from suites.yaml_reader import Node, Place, read
 
 LISTS = Path(__file__).parent / "tasks.yaml"
 

@@ -44,6 +44,11 @@ def check(data: Data) -> Iterator[Finding]:
         "kept: it has fewer values, or has learnt from fewer episodes",
         tuple(f"{name}: {what}" for name, what in losses),
     )  # fmt: skip
+    odd = runs[runs["unreadable"] != ""]
+    yield Finding(
+        "unreadable records", "minor", len(odd), f"{counted(len(odd), 'run')} with records that cannot be read",
+        "taken as unknown", tuple(f"{name}: {what}" for name, what in zip(names(odd), odd["unreadable"], strict=True)),
+    )  # fmt: skip
     resumed = runs[runs["attempts"] > 1]
     attempts = zip(names(resumed), resumed["attempts"], strict=True)
     yield Finding(

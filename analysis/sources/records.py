@@ -3,17 +3,21 @@
 import functools
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from analysis.scores import Run
 from analysis.sources.fields import number
 from analysis.sources.layout import METRICS
 from analysis.sources.metrics import parse
+from common import files
 from common.errors import UserError
+from common.yaml_reader import MAX_BYTES
+from common.yaml_reader import parse as parse_yaml
+
+LARGEST = 2**33  # bytes of metrics.jsonl
 
 
 def read_run(folder: str) -> Run:
@@ -28,7 +32,7 @@ def read_run(folder: str) -> Run:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return files.read_bytes(path, LARGEST)
     except FileNotFoundError:
         return b""
     except OSError as error:
@@ -37,12 +41,13 @@ def _bytes(path: Path) -> bytes:
 
 def _records(folder: str) -> dict[str, Any]:
     """Column of the table of runs -> value from the run's records."""
-    provenance = _object(Path(folder) / "provenance.json")
-    settings = _settings(Path(folder) / "spec.yaml")
-    state = _object(Path(folder) / "state.json")
+    places = [Path(folder) / name for name in ("spec.yaml", "provenance.json", "state.json")]
+    settings, provenance, state = _settings(places[0]), _object(places[1]), _object(places[2])
+    records = dict(zip(places, (settings, provenance, state), strict=True))
     damage = state.get("damage")
     versions, attempts, dirty = provenance.get("versions"), provenance.get("attempts"), provenance.get("dirty")
     return {
+        "unreadable": ", ".join(path.name for path, found in records.items() if not found and os.path.lexists(path)),
         "state": _text(state.get("state")),
         "damage": "; ".join(map(_text, damage)) if isinstance(damage, list) else "",
         "renderer": _text(provenance.get("renderer")),
@@ -58,17 +63,13 @@ def _records(folder: str) -> dict[str, Any]:
 
 def _object(path: Path) -> Mapping[str, Any]:
     """A JSON object, empty if the file has none: these records are optional."""
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
+    return files.read_json(path) or {}
 
 
 def _settings(path: Path) -> Mapping[str, Any]:
     """Dotted key -> value of a run's settings."""
     try:
-        raw = path.read_bytes()
+        raw = files.read_bytes(path, MAX_BYTES)
     except OSError:
         return {}
     return _flat_settings(raw[raw.find(b"\nsettings:") + 1 :])  # the lines before it name the run
@@ -77,10 +78,10 @@ def _settings(path: Path) -> Mapping[str, Any]:
 @functools.lru_cache(maxsize=1000)  # runs of a variant have equal settings
 def _flat_settings(raw: bytes) -> Mapping[str, Any]:
     try:
-        content = yaml.load(raw, yaml.CSafeLoader)
+        content = parse_yaml(raw.decode(), "spec.yaml").plain()
         settings = content.get("settings") if isinstance(content, dict) else None
         return _flat(settings) if isinstance(settings, dict) else {}
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except (UserError, ValueError):
         return {}
 
 

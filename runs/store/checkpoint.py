@@ -31,7 +31,7 @@ from common import files
 logger = logging.getLogger(__name__)
 
 Arrays = dict[str, NDArray]
-NAME = re.compile(r"(\d+)(\.old)?")
+NAME = re.compile(r"(\d{1,18})(\.old)?")
 AGENT, DRIVER, PROGRESS, CHECKSUMS = "agent.npz", "driver.npz", "progress.json", "checksums.json"
 
 
@@ -108,7 +108,7 @@ class Checkpoints:
     def position(self) -> tuple[int, int]:
         """Environment and gradient steps of the newest checkpoint with readable counters; zeros if there is none."""
         counters = next(self.progresses(), {})
-        return counters.get("step", 0), counters.get("updates", 0)
+        return counter(counters, "step"), counter(counters, "updates")
 
     def clear(self, after: int) -> None:
         """Sets aside the damaged checkpoints after a step, and deletes temporary files of killed processes."""
@@ -131,6 +131,12 @@ class Checkpoints:
     def _prune(self) -> None:
         for path in self._paths()[self.keep :]:
             files.remove_folder(path)
+
+
+def counter(progress: dict[str, Any], name: str) -> int:
+    """A counter of a checkpoint; 0 if it has none."""
+    value = progress.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def step_of(path: Path) -> int:

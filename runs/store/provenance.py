@@ -21,8 +21,8 @@ def begin(folder: Path, step: int, updates: int, heartbeat: float | None) -> Non
         heartbeat: The run's last heartbeat in seconds since the epoch, or None.
     """
     content = files.read_json(folder / PROVENANCE) or {}
-    attempts = list(content.get("attempts", []))
-    if attempts and attempts[-1]["end"] is None:
+    attempts = _attempts(content)
+    if attempts and attempts[-1].get("end") is None:
         attempts[-1] |= {"end": now() if heartbeat is None else _iso(heartbeat), "reason": "killed"}
     attempts.append(
         {
@@ -57,16 +57,23 @@ def describe(folder: Path, packages: Sequence[str], device: str, renderer: str |
 
 def attempts_of(folder: Path) -> list[dict[str, Any]]:
     """The attempts of a run, oldest first."""
-    return list((files.read_json(folder / PROVENANCE) or {}).get("attempts", []))
+    return _attempts(files.read_json(folder / PROVENANCE) or {})
 
 
 def end(folder: Path, step: int, reason: str) -> None:
     """Records the end of the newest attempt, its step and reason."""
-    content = files.read_json(folder / PROVENANCE)
-    if content is None or not content.get("attempts") or content["attempts"][-1]["end"] is not None:
+    content = files.read_json(folder / PROVENANCE) or {}
+    attempts = _attempts(content)
+    if not attempts or attempts[-1].get("end") is not None:
         return
-    content["attempts"][-1] |= {"end": now(), "end_step": step, "reason": reason}
-    files.write_json(folder / PROVENANCE, content)
+    attempts[-1] |= {"end": now(), "end_step": step, "reason": reason}
+    files.write_json(folder / PROVENANCE, content | {"attempts": attempts})
+
+
+def _attempts(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """The attempts in a provenance.json; without what no attempt can be, if another program wrote it."""
+    listed = content.get("attempts")
+    return [attempt for attempt in listed if isinstance(attempt, dict)] if isinstance(listed, list) else []
 
 
 SLURM = (

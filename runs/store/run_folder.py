@@ -7,12 +7,14 @@ from pathlib import Path
 from common import files, lock
 from common.errors import UserError
 from common.origin import PROVENANCE
+from common.yaml_reader import MAX_BYTES
 from runs.store import state, stop
 from suites.identity import recorded_in
 from suites.plan import RunSpec, difference
 
 SPEC = "spec.yaml"
 SHOWN = 5  # changed runs listed in an error
+UNREADABLE = f"{SPEC} cannot be read"
 
 
 def read_spec(folder: Path) -> RunSpec:
@@ -22,7 +24,7 @@ def read_spec(folder: Path) -> RunSpec:
         UserError: the folder is not that of a run, or its spec cannot be read.
     """
     try:
-        text = (folder / SPEC).read_text(encoding="utf-8")
+        text = _text(folder)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UserError(
@@ -102,8 +104,11 @@ def _refusal(changes: Mapping[Path, str]) -> str:
     listed = [f"  {folder}: {change}" for folder, change in list(changes.items())[:SHOWN]]
     if len(changes) > SHOWN:
         listed.append(f"  ... and {len(changes) - SHOWN} more")
+    lines = "\n".join(listed)
+    if not any(" -> " in change for change in changes.values()):
+        return f"folders of these runs hold something else:\n{lines}\nrestore them, or move them aside with --replace"
     return (
-        "settings have changed under the same name (old -> new):\n" + "\n".join(listed) + "\n"
+        f"settings have changed under the same name (old -> new):\n{lines}\n"
         "give the variant or suite another name, undo the change, or move the old results aside with --replace"
     )
 
@@ -111,19 +116,23 @@ def _refusal(changes: Mapping[Path, str]) -> str:
 def _change(spec: RunSpec, folder: Path) -> str:
     """How a folder's run differs from a spec, as text; empty if it does not, or if there is no run."""
     try:
-        text = (folder / SPEC).read_text(encoding="utf-8")
+        text = _text(folder)
     except FileNotFoundError:
         return "it holds files that do not belong to a run" if _foreign(folder) else ""
     except (OSError, UnicodeDecodeError) as error:
-        return f"{SPEC} cannot be read ({error})"
+        return f"{UNREADABLE} ({getattr(error, 'strerror', None) or error})"
     recorded = recorded_in(text)
     if recorded is not None and spec.is_same(recorded):
         return ""
     try:
         old = RunSpec.from_yaml(text)
     except UserError as error:
-        return f"{SPEC} cannot be read ({error})"
+        return f"{UNREADABLE} ({error})"
     return ", ".join(f"{key}: {was} -> {now}" for key, (was, now) in difference(old, spec).items())
+
+
+def _text(folder: Path) -> str:
+    return files.read_bytes(folder / SPEC, MAX_BYTES).decode("utf-8")
 
 
 def _foreign(folder: Path) -> bool:

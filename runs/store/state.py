@@ -1,7 +1,6 @@
 """state.json: the state of a run, for readers outside its process."""
 
 import dataclasses
-import math
 import os
 import socket
 import time
@@ -12,6 +11,7 @@ from typing import Literal, cast, get_args
 from common import files, lock
 
 NAME = "state.json"
+LARGEST = 2**53  # no number of a run is larger, and each is exact as a float
 Phase = Literal["pending", "running", "done", "failed"]
 
 
@@ -66,8 +66,8 @@ def recorded(folder: Path) -> State:
     known: dict[str, object] = {}
     for name, kinds in FIELDS.items():
         value = content.get(name.rstrip("_"))
-        finite = not isinstance(value, float) or math.isfinite(value)
-        if isinstance(value, kinds) and not isinstance(value, bool) and finite:
+        odd = isinstance(value, bool) or (isinstance(value, int | float) and not abs(value) <= LARGEST)
+        if isinstance(value, kinds) and not odd:
             known[name] = value
     known["damage"] = [str(text) for text in cast(list[object], known.get("damage") or [])] or None
     if known.get("state") not in get_args(Phase):

@@ -129,7 +129,10 @@ def _restore(
         return
     step, checkpoint = found
     checkpoints.clear(after=step)
-    monitor.progress = Progress.from_json(checkpoint.progress)
+    try:
+        monitor.progress = Progress.from_json(checkpoint.progress)
+    except TypeError as error:
+        raise UserError(f"{checkpoints.folder / str(step)}: a checkpoint of another version ({error})") from None
     with refusals(spec):
         agent.load(checkpoint.agent)
     driver.load(checkpoint.driver)

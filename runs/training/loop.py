@@ -15,7 +15,7 @@ import numpy as np
 
 from agents.agent import Agent, Batch, Observations, PolicyState, Report
 from common.seeds import Stream, derive
-from runs.store.checkpoint import Checkpoint
+from runs.store.checkpoint import Checkpoint, counter
 from runs.training.actions import Actions
 from runs.training.assemble import Parts
 from runs.training.driver import play
@@ -242,7 +242,7 @@ class Loop:
         self.parts.checkpoints.save(step, checkpoint)
         self.monitor.check_lock()
         kept = self.parts.checkpoints.progresses()
-        self.parts.replay.discard(before=min(counted.get("replay_first", 0) for counted in kept))
+        self.parts.replay.discard(before=min(counter(progress, "replay_first") for progress in kept))
 
     def _stop_if_requested(self) -> None:
         if self.monitor.stop_requested:

@@ -41,7 +41,20 @@ def write(folder: Path, jobs: Sequence[Sequence[Run]], snapshot: str) -> None:
 def read(folder: Path) -> dict[str, Any]:
     """The snapshot and the jobs of a batch; empty for any other folder."""
     content = files.read_json(folder / NAME) or {}
-    return content if isinstance(content.get("jobs"), list) else {"snapshot": "", "jobs": []}
+    jobs, snapshot = content.get("jobs"), content.get("snapshot")
+    return {
+        "snapshot": snapshot if isinstance(snapshot, str) else "",
+        "jobs": [_runs(job) for job in jobs] if isinstance(jobs, list) else [],
+    }
+
+
+def _runs(job: object) -> list[dict[str, Any]]:
+    """The runs of a job in a file, without what no run can be."""
+    return [
+        run
+        for run in (job if isinstance(job, list) else [])
+        if isinstance(run, dict) and isinstance(run.get("run"), str) and isinstance(run.get("hash"), str)
+    ]
 
 
 def queue(results: Path, suites: Iterable[str], entries: Iterable[Entry]) -> Queue:

@@ -52,13 +52,13 @@ def read(suite: Path) -> Mapping[Path, str]:
 def _names(path: Path) -> list[str]:
     """The runs in a queue file; none if its launcher is dead."""
     try:
-        with path.open(encoding="utf-8") as file:
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), encoding="utf-8") as file:  # noqa: PTH123  # FIFOs wait
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 content = json.load(file)
                 return [name for name in content if isinstance(name, str)] if isinstance(content, list) else []
         path.unlink(missing_ok=True)  # its launcher was killed
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         pass
     return []

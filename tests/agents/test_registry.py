@@ -21,7 +21,7 @@ assert not {"numpy", "tensorflow"} & set(sys.modules)
 from suites.identity import changes
 from suites.json_schema import schema
 from suites.settings import SETTINGS, Settings
-from suites.yaml_reader import parse
+from common.yaml_reader import parse
 root = parse(sys.argv[1], "text")
 settings = SETTINGS.build(SETTINGS.layer(root), root.place)
 print(settings.agent, sorted(changes("toy_grid", settings).items()), settings.grouped, settings.continuous_only)

@@ -212,6 +212,7 @@ def test_tasks_and_returns_that_the_normalisation_does_not_fit() -> None:
     [
         ({"torn": [0] * 6 + [3, 2]}, "torn lines", 5, (f"{HOPPER}/no_value/0: 3", f"{HOPPER}/no_value/1: 2")),
         ({"damage": ["it lost"] + [""] * 7}, "damaged runs", 1, (f"{WALKER}/dreamer/0: it lost",)),
+        ({"unreadable": [""] * 7 + ["state.json"]}, "unreadable records", 1, (f"{HOPPER}/no_value/1: state.json",)),
         ({"attempts": [1.0, 3.0] + [np.nan] * 6}, "resumed runs", 1, (f"{WALKER}/dreamer/1: 3 attempts",)),
         (
             {"renderer": ["egl"] * 3 + ["raycast"] * 5},

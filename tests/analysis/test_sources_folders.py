@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import shutil
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_planned_runs_hold_what_was_written(tmp_path: Path) -> None:
         "suite": "suite", "task": "dmc_hopper_hop", "variant": "dreamer", "seed": 0,
         "folder": str(tmp_path / "suite/dmc_hopper_hop/dreamer/0"), "planned": 20_000, "state": "done",
         "renderer": "raycast", "action_repeat": 2, "commit": "c0ffee", "dirty": "clean", "device": "a GPU",
-        "versions": '{"numpy": "2.4.6"}', "attempts": 1, "torn": 0, "damage": "",
+        "versions": '{"numpy": "2.4.6"}', "attempts": 1, "torn": 0, "damage": "", "unreadable": "",
     }  # fmt: skip
 
 
@@ -140,11 +141,21 @@ def test_every_proper_prefix_of_metrics_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["state.json", "provenance.json", "spec.yaml"])
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"[1]", b"{", b'{"state": 3, "versions": 1, "dirty": "x"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\xff\xfe", b"[1]", b"{", b'{"state": 3, "versions": 1, "dirty": "x"}', b"fifo",
+        b"\nsettings: {a: " + b"[" * 60 + b"]" * 60 + b"}", b"\nsettings: &a {a: *a}",
+    ],
+)  # fmt: skip
 def test_odd_records_are_unknown(name: str, content: bytes, tmp_path: Path) -> None:
     (run,) = write_folders(CURVES[:1], tmp_path)
     (run.folder / name).write_bytes(content)
+    if content == b"fifo":
+        (run.folder / name).unlink()
+        os.mkfifo(run.folder / name)
     about = read(run.folder, METRIC).runs.iloc[0]
+    assert about["unreadable"] == ("" if b"dirty" in content and name != "spec.yaml" else name)
     unknown = {
         "state.json": ["state"],
         "provenance.json": ["renderer", "commit", "dirty", "device", "versions"],
@@ -158,7 +169,7 @@ def test_odd_records_are_unknown(name: str, content: bytes, tmp_path: Path) -> N
 
 def test_settings_of_odd_yaml_are_unknown_or_kept(tmp_path: Path) -> None:
     folder = write_lines(tmp_path / "t/v/0", {"step": 1, METRIC: 1.0})
-    for text in ("settings: &a {b: *a}", "settings: {a: 2020-13-45}", "settings: [1]", "a: ["):
+    for text in ("settings: &a {b: *a}", "settings: !!python/name:os.system {}", "settings: [1]", "a: ["):
         (folder / "spec.yaml").write_text(text)
         assert read(folder, METRIC).runs["settings"].item() == ""
     (folder / "spec.yaml").write_text(yaml.safe_dump({"settings": {"a": {}, "b": {1: None, "c": [True, 1.5]}}}))

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from common.yaml_reader import dump, parse
 from suites.settings import SETTINGS, Settings
-from suites.yaml_reader import dump, parse
 
 DEFAULTS = {key: leaf.schema["default"] for key, leaf in SETTINGS.leaves.items()}
 

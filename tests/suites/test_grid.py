@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.yaml_reader import dump
 from suites.grid import count
 from suites.suite import Suite, load_suite
-from suites.yaml_reader import dump
 
 VALUES: dict[str, list[Any]] = {"behavior.horizon": [3, 7, 15], "action_repeat": [1, 4], "jit": [True]}
 SHORT = {"behavior.horizon": "horizon", "action_repeat": "action_repeat", "jit": "jit"}

@@ -7,10 +7,10 @@ import pytest
 from jsonschema import Draft7Validator
 
 from common.errors import UserError
+from common.yaml_reader import parse, read
 from suites import json_schema
 from suites.settings import SETTINGS
 from suites.suite import KEYS
-from suites.yaml_reader import parse, read
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SUITES = Path(json_schema.__file__).parent

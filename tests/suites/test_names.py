@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from common.errors import UserError
 from common.text import counted, hint
+from common.yaml_reader import Key, Place
 from suites.names import PATTERN, check_apart, check_name, matching
-from suites.yaml_reader import Key, Place
 
 HERE = Place("file.yaml", 1, 1)
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from common.errors import UserError
 from common.settings import values
+from common.yaml_reader import dump
 from suites import blocks, suite
 from suites.plan import plan
 from suites.suite import Settings, Suite, load_suite
-from suites.yaml_reader import dump
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SUITES = Path(suite.__file__).parent

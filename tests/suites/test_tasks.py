@@ -8,10 +8,10 @@ import pytest
 
 from analysis.published import read_published
 from common.errors import UserError
+from common.yaml_reader import Node, Place
 from envs.registry import TASKS, canonical
 from suites import tasks
 from suites.tasks import expand, task_lists
-from suites.yaml_reader import Node, Place
 
 HERE = Place("suite.yaml", 1, 1)
 

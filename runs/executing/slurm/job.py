@@ -154,4 +154,5 @@ def _has_failed(run: Run) -> bool:
 
 
 def _job(attempt: dict[str, Any]) -> str | None:
-    return attempt.get("slurm", {}).get("SLURM_JOB_ID")
+    slurm = attempt.get("slurm")
+    return slurm.get("SLURM_JOB_ID") if isinstance(slurm, dict) else None

@@ -1,5 +1,6 @@
 """Run folders: whether they still hold the runs of a suite, also those of earlier versions."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from runs.store.run_folder import SPEC, claim, refusal, write_spec
+from runs.store.run_folder import SPEC, claim, read_spec, refusal, write_spec
 from suites.plan import RunSpec, plan
 from suites.suite import load_suite
 from tests.runs import version_1
@@ -69,6 +70,24 @@ def test_resumed_version_1_run_gets_the_new_identity(tmp_path: Path) -> None:
     [run] = (each for each in before("behavior.horizon=20") if each.variant == "random")
     write_spec(run, run.folder(tmp_path))
     assert f"identity: 2\nhash: {run.identity.hash}\n" in (run.folder(tmp_path) / SPEC).read_text()
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"a: [", b"", b"settings: " + b"[" * 60 + b"]" * 60, None])
+def test_a_spec_that_cannot_be_read_is_called_that(tmp_path: Path, content: bytes | None) -> None:
+    """Not a change of settings: nothing is known about them."""
+    path = spec().folder(tmp_path) / SPEC
+    path.parent.mkdir(parents=True)
+    if content is None:
+        os.mkfifo(path)
+    else:
+        path.write_bytes(content)
+    said = refusal([spec()], tmp_path)
+    assert said is not None
+    assert said.startswith("folders of these runs hold something else:\n")
+    assert f"{path.parent}: spec.yaml cannot be read (" in said
+    assert "settings have changed" not in said
+    with pytest.raises(UserError, match=r"spec\.yaml"):
+        read_spec(path.parent)
 
 
 def test_folder_of_another_run_or_of_other_files_is_refused(tmp_path: Path) -> None:

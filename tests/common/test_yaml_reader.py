@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from suites.yaml_reader import MAX_BYTES, dump, parse, read, scalar
+from common.yaml_reader import MAX_BYTES, dump, parse, read, scalar
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
     ["1e6", "1_0", "yes", "null", "~", ".inf", "0x10", "1:30", "2020-01-01", "- a", "a: b", "#", "!tag", "*a", "<<"]
@@ -98,7 +98,7 @@ def test_merge_keys_give_way_to_own_keys_and_earlier_ones_to_none() -> None:
         (b"a: 'x\n", ":2:1: not YAML: found unexpected end of stream"),
         (b"a: ! b\n", ":1:4: the tag '!' is not allowed"),
         (b"%YAML 3.0\n--- {}\n", ":1:1: not YAML: found incompatible YAML document"),
-        (b"#" * (MAX_BYTES + 1), ": larger than 10,000,000 bytes"),
+        (b"#" * (MAX_BYTES + 1), ": cannot be read: larger than 10,000,000 bytes"),
     ],
 )  # fmt: skip
 def test_bytes_that_are_no_suite_are_refused(tmp_path: Path, data: bytes, message: str) -> None:

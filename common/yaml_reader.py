@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from common import files
 from common.errors import UserError
 from common.text import hint
 
@@ -102,16 +103,13 @@ def read(path: Path) -> Node:
         UserError: For any other content, with file, line and column.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        data = files.read_bytes(path, MAX_BYTES)
     except IsADirectoryError:
         raise UserError(f"{path}: is a folder; expected a YAML file") from None
     except FileNotFoundError:
         raise UserError(f"{path}: no such file{_neighbour(path)}") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > MAX_BYTES:
-        raise UserError(f"{path}: larger than {MAX_BYTES:,} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
