@@ -39,7 +39,10 @@ class AnalysisSettings(Group):
     reference: str = Field("", description="Variant that the others are compared with; default: the first")
     x: Literal["steps", "hours"] = Field("steps", description="x axis of curves: environment steps or training hours")
     bin: float | None = Field(
-        None, gt=0, description="Bin width of curves in environment steps; evaluations are averaged within a bin"
+        None,
+        ge=1,
+        le=1e12,
+        description="Bin width of curves in environment steps; evaluations are averaged within a bin",
     )
     band: Literal["interval", "std", "range", "none"] = Field(
         "interval",

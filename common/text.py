@@ -1,7 +1,10 @@
 """Text of messages: the nearest valid name, counts, lists, ranges of integers."""
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from difflib import get_close_matches
+
+MILLENNIUM = 1000 * 365.25 * 86400  # seconds
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -33,6 +36,11 @@ def counted(number: int, noun: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """Returns names for a message, at most the first ten."""
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+
+
+def duration(seconds: float) -> str:
+    """Returns a time for a message, to the second: `1 day, 2:03:04`; of a thousand years or more, only that."""
+    return str(timedelta(seconds=round(seconds))) if seconds < MILLENNIUM else "over 1,000 years"
 
 
 def spans(numbers: Sequence[int]) -> list[tuple[int, int]]:

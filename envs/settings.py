@@ -31,7 +31,9 @@ class EnvSettings(Group):
     envs: int = Field(
         1, ge=1, le=256, description="Number of environments that collect in parallel; each has its own process"
     )
-    time_limit: int = Field(1000, ge=1, description="Environment steps after which an episode is truncated")
+    time_limit: int = Field(
+        1000, ge=1, le=1_000_000_000, description="Environment steps after which an episode is truncated"
+    )
     renderer: Literal["auto", "egl", "osmesa", "glfw", "raycast"] = Field(
         "auto", description="Renderer of dm_control's pixels; auto selects EGL on a GPU, else the CPU ray caster"
     )

@@ -6,31 +6,35 @@ from pydantic import Field, field_validator, model_validator
 
 from common.settings import Group
 
+LARGEST = 10**12  # environment steps, and whatever is counted in them: more than a machine takes in a thousand years
+
 
 class TrainSettings(Group):
     """When gradient steps are taken, and on how much data; counted in environment steps."""
 
-    prefill: int = Field(5000, ge=1, description="Environment steps of random actions before training")
-    pretrain: int = Field(100, ge=0, description="Gradient steps between prefill and collection")
-    every: int = Field(1000, ge=1, description="Environment steps between two training phases")
-    updates: int = Field(100, ge=1, description="Gradient steps in a training phase")
-    batch_size: int = Field(50, ge=1, description="Sequences in a batch")
-    batch_length: int = Field(50, ge=2, description="Agent steps in a sequence")
+    prefill: int = Field(5000, ge=1, le=LARGEST, description="Environment steps of random actions before training")
+    pretrain: int = Field(100, ge=0, le=LARGEST, description="Gradient steps between prefill and collection")
+    every: int = Field(1000, ge=1, le=LARGEST, description="Environment steps between two training phases")
+    updates: int = Field(100, ge=1, le=LARGEST, description="Gradient steps in a training phase")
+    batch_size: int = Field(50, ge=1, le=LARGEST, description="Sequences in a batch")
+    batch_length: int = Field(50, ge=2, le=LARGEST, description="Agent steps in a sequence")
 
 
 class EvalSettings(Group):
     """Evaluation of the actor's mode, without exploration, in separate environments."""
 
-    every: int = Field(10_000, ge=1, description="Environment steps between two evaluations")
-    episodes: int = Field(1, ge=1, description="Episodes of an evaluation")
+    every: int = Field(10_000, ge=1, le=LARGEST, description="Environment steps between two evaluations")
+    episodes: int = Field(1, ge=1, le=LARGEST, description="Episodes of an evaluation")
     video: bool = Field(True, description="Write GIFs of the evaluation and of the open-loop prediction to TensorBoard")
 
 
 class ReplaySettings(Group):
     """The replay: past episodes that batches are sampled from."""
 
-    size: int = Field(5_000_000, ge=1, description="Environment steps kept; the oldest episodes are dropped first")
-    memory: float = Field(16.0, gt=0, description="GiB of episodes held in memory; the rest is read from disk")
+    size: int = Field(
+        5_000_000, ge=1, le=LARGEST, description="Environment steps kept; the oldest episodes are dropped first"
+    )
+    memory: float = Field(16.0, gt=0, le=1e6, description="GiB of episodes held in memory; the rest is read from disk")
     sampling: Literal["chunks", "episodes"] = Field(
         "chunks", description="Sample uniformly over all chunks, or first an episode and then a chunk of it"
     )
@@ -44,21 +48,21 @@ class ReplaySettings(Group):
 class CheckpointSettings(Group):
     """How often checkpoints are written, and how many are kept."""
 
-    every: int = Field(10_000, ge=1, description="Environment steps between two checkpoints")
-    keep: int = Field(2, ge=1, description="Newest checkpoints kept")
+    every: int = Field(10_000, ge=1, le=LARGEST, description="Environment steps between two checkpoints")
+    keep: int = Field(2, ge=1, le=LARGEST, description="Newest checkpoints kept")
 
 
 class RecordSettings(Group):
     """Metrics and state that a run records."""
 
-    every: int = Field(1000, ge=1, description="Environment steps between two lines of training metrics")
+    every: int = Field(1000, ge=1, le=LARGEST, description="Environment steps between two lines of training metrics")
     heartbeat: float = Field(5.0, gt=0, le=60, description="Seconds between two heartbeats, which write state.json")
 
 
 class RunSettings(Group):
     """All settings of the training loop."""
 
-    steps: int = Field(5_000_000, ge=1, description="Environment steps of the run; action repeats count")
+    steps: int = Field(5_000_000, ge=1, le=LARGEST, description="Environment steps of the run; action repeats count")
     collect: Literal["alternate", "beside"] = Field(
         "alternate",
         description="Take the environments' steps before the gradient steps that they make due, or beside these, with "
@@ -106,19 +110,24 @@ class SlurmSettings(Group):
     account: str | None = Field(None, description="Account to charge")
     qos: str | None = Field(None, description="Quality of service")
     constraint: str | None = Field(None, description="Features that a node must have")
-    gpus: int = Field(1, ge=0, description="GPUs of a job")
-    cpus: int = Field(8, ge=1, description="CPU cores of a job")
-    memory: float = Field(32.0, gt=0, description="GiB of memory of a job")
-    hours: float = Field(24.0, gt=0, description="Time limit of a job in hours; rounded up to whole minutes")
-    runs_per_job: int = Field(1, ge=1, description="Runs that share a job, its GPUs and its cores")
-    array_parallelism: int = Field(256, ge=1, description="Jobs of an array that may run at the same time")
+    gpus: int = Field(1, ge=0, le=1_000_000, description="GPUs of a job")
+    cpus: int = Field(8, ge=1, le=1_000_000, description="CPU cores of a job")
+    memory: float = Field(32.0, gt=0, le=1e6, description="GiB of memory of a job")
+    hours: float = Field(24.0, gt=0, le=1e5, description="Time limit of a job in hours; rounded up to whole minutes")
+    runs_per_job: int = Field(1, ge=1, le=1_000_000, description="Runs that share a job, its GPUs and its cores")
+    array_parallelism: int = Field(
+        256, ge=1, le=1_000_000, description="Jobs of an array that may run at the same time"
+    )
     notice: int = Field(
         90, ge=1, le=3600, description="Seconds before the time limit at which runs are asked to save a checkpoint"
     )
-    timeouts: int = Field(20, ge=0, description="Times that a job may be requeued after its time limit")
-    preemptions: int = Field(100, ge=0, description="Times that a job may be requeued after a preemption")
+    timeouts: int = Field(20, ge=0, le=1_000_000, description="Times that a job may be requeued after its time limit")
+    preemptions: int = Field(100, ge=0, le=1_000_000, description="Times that a job may be requeued after a preemption")
     stale: float = Field(
-        10.0, gt=0, description="Minutes without a heartbeat after which a run without a known process or job is stale"
+        10.0,
+        gt=0,
+        le=1e6,
+        description="Minutes without a heartbeat after which a run without a known process or job is stale",
     )
     python: str | None = Field(
         None,

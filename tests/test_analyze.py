@@ -260,6 +260,8 @@ def test_smallest_data_give_the_whole_set(points: int, tmp_path: Path) -> None:
         (["one.json", "--out", "out", "--reference", "dreamr"], "dreamer"),
         (["one.json", "--out", "out", "--final-window", "2"], "--final-window 2: input should be less"),
         (["one.json", "--out", "out", "--repetitions", "many"], "--repetitions many"),
+        (["one.json", "--out", "out", "--bin", "inf"], "--bin inf: "),
+        (["one.json", "--out", "out", "--bin", "1e-300"], "--bin 1e-300: "),
         (["one.json", "--out", "out", "--published", "dreamr"], "Did you mean 'dreamer'?"),
         (["one.json", "--out", "one.json"], "one.json"),
     ],

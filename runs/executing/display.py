@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
+from common.text import duration
 from runs.store.state import State
 
 
@@ -71,7 +71,7 @@ def describe(now: State) -> str:
     parts = [f"step {now.step:,} of {now.steps:,}"]
     if now.return_ is not None:
         parts.append(f"return {now.return_:.1f}")
-    if now.fps:
-        left = timedelta(seconds=round((now.steps - now.step) / now.fps))
+    if now.fps and now.fps > 0:
+        left = duration((now.steps - now.step) / now.fps)
         parts += [f"{now.fps:.1f} steps/s", f"ETA {left}"]
     return ", ".join(parts)

@@ -1,5 +1,6 @@
 """The status of each run, from outside: its recorded state, checked against locks, queues and the heartbeat."""
 
+import math
 import socket
 import time
 from collections.abc import Sequence
@@ -45,7 +46,10 @@ class RunStatus:
     @property
     def eta(self) -> float | None:
         """Seconds until the last step at this speed; None if unknown."""
-        return max(0, self.steps - self.recorded.step) / self.fps if self.fps else None
+        if not self.fps or self.fps <= 0:
+            return None
+        seconds = max(0, self.steps - self.recorded.step) / self.fps
+        return seconds if math.isfinite(seconds) else None
 
     @property
     def job_id(self) -> str | None:

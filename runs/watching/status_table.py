@@ -3,13 +3,12 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from common.text import counted, ranges
+from common.text import counted, duration, ranges
 from runs.watching.failures import digest
 from runs.watching.status import RUN_STATES, RunStatus
 
@@ -103,7 +102,7 @@ def _cells(rows: Sequence[RunStatus]) -> list[str]:
         f"{sum(row.recorded.step for row in rows):,}",
         f"{sum(row.steps for row in rows):,}",
         f"{sum(speeds):,.1f}" if speeds else "-",
-        str(timedelta(seconds=round(max(etas)))) if etas else "-",
+        duration(max(etas)) if etas else "-",
         f"{sum(returns) / len(returns):.1f}" if returns else "-",
         _listed([row.node for row in rows]),
         _listed([row.job_id for row in rows]),

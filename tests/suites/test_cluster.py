@@ -50,3 +50,17 @@ def test_every_setting_is_documented() -> None:
     rows = [line for line in (ROOT / "docs" / "cluster.md").read_text().splitlines() if line.startswith("| `")]
     documented = {name for row in rows for name in row.split("|")[1].replace("`", "").replace(" ", "").split(",")}
     assert set(SlurmSettings.model_fields) <= documented
+
+
+@pytest.mark.parametrize("given", ["hours=1e308", "memory=1e308", "stale=1e308", "cpus=1e18", "gpus=1e18"])
+def test_numbers_beyond_any_cluster_are_refused(given: str, suite: Suite) -> None:
+    with pytest.raises(UserError, match=rf"--slurm {given}.*(at most|too large)"):
+        slurm_settings(suite, [given])
+
+
+@pytest.mark.parametrize("given", ["steps=1e18", "replay.memory=1e308", "time_limit=1e18", "checkpoint.keep=1e15"])
+def test_numbers_beyond_any_run_are_refused(given: str, tmp_path: Path) -> None:
+    path = tmp_path / "suite.yaml"
+    path.write_text("name: s\ntasks: toy_reach_1\n")
+    with pytest.raises(UserError, match=rf"--set {given}.* at most "):
+        load_suite(path, [given])

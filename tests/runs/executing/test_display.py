@@ -1,5 +1,6 @@
 import io
 
+import pytest
 from rich.console import Console
 
 from runs.executing.display import Display, describe
@@ -27,6 +28,12 @@ def test_bars_on_a_terminal() -> None:
     output = shown(terminal=True)
     assert "hello [not markup]" in output
     assert "step 400 of 1,000, return 12.3, 20.0 steps/s, ETA 0:00:30" in output
+
+
+@pytest.mark.parametrize("fps", [5e-324, 1e-300, 1e-9])
+def test_times_beyond_any_calendar_are_no_errors(fps: float) -> None:
+    text = describe(State("running", 1, 10**12, None, fps))
+    assert text.endswith("ETA over 1,000 years")
 
 
 def test_unknown_values_are_left_out() -> None:

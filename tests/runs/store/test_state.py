@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from common.lock import BusyError, held, is_held
 from runs.store import state
 from runs.store.state import State
+from runs.watching import status_table
 from runs.watching.jobs import Queue
-from runs.watching.status import statuses
+from runs.watching.status import RunStatus, statuses
 from tests.runs.standin import spec
 
 
@@ -65,6 +66,20 @@ def test_foreign_files_are_survived(tmp_path_factory: pytest.TempPathFactory, co
     assert found.state in ("pending", "running", "done", "failed")
     assert isinstance(found.step, int)
     json.dumps(found.return_, allow_nan=False)  # as `status --json` prints it
+
+
+@pytest.mark.parametrize("number", [1e308, -1e308, 10**400, 2**60])
+def test_numbers_that_no_run_has_are_unknown(tmp_path: Path, number: float) -> None:
+    names = ("step", "steps", "return", "fps", "heartbeat", "pid")
+    (tmp_path / "state.json").write_text(json.dumps(dict.fromkeys(names, number) | {"state": "running"}))
+    assert state.recorded(tmp_path) == State("running")
+
+
+def test_the_end_of_a_run_without_speed_is_unknown(tmp_path: Path) -> None:
+    for fps in (5e-324, -1.0, 0.0):
+        row = RunStatus(spec(), tmp_path, "running", State("running", 1, 400, fps=fps), None)
+        assert row.eta is None
+        status_table.table([row])
 
 
 def test_statuses_follow_the_specs(tmp_path: Path) -> None:

@@ -1,0 +1,16 @@
+import math
+from datetime import timedelta
+
+import pytest
+
+from common.text import duration
+
+
+@pytest.mark.parametrize("seconds", [0, 0.4, 59.6, 86_400.0, 3e10])
+def test_durations_are_timedeltas(seconds: float) -> None:
+    assert duration(seconds) == str(timedelta(seconds=round(seconds)))
+
+
+@pytest.mark.parametrize("seconds", [1e12, 1e308, math.inf, math.nan])
+def test_durations_without_end_have_words(seconds: float) -> None:
+    assert duration(seconds) == "over 1,000 years"
