@@ -14,6 +14,15 @@ TEMPORARY = ".tmp-"  # prefix of names that a killed process may leave behind
 LARGEST = 100_000_000  # bytes of a file that is read as a whole
 
 
+def no_room(error: BaseException | None) -> int | None:
+    """The error number if a file system without room is behind an error: ENOSPC, or EDQUOT for a quota; else None."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return error.errno
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def sync_folder(folder: Path) -> None:
     """Makes the entries of a folder durable (fsync)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -14,14 +14,14 @@ from contextlib import suppress
 from common import lock
 from common.errors import UserError
 from common.origin import ROOT
-from common.text import counted
+from common.text import counted, listed
 from runs.executing.display import Display
 from runs.executing.resources import share
 from runs.store import run_folder, state, stop
 from runs.store.run import OUTPUT, Run
 from runs.store.state import State
 from runs.store.stop import NOTICE
-from runs.training.worker import BUSY, STOPPED
+from runs.training.worker import BUSY, NO_ROOM, STOPPED
 from runs.watching.failures import TAIL
 
 COMMAND = (
@@ -79,6 +79,7 @@ class Launcher:
         self._active: dict[Run, tuple[subprocess.Popen[bytes], int]] = {}  # process, and its place among the workers
         self._cancelled: list[Run] = []
         self.failed: dict[Run, State] = {}  # their last states, which a full disk may have lost
+        self._again: list[Run] = []  # failed, but not by themselves
         self.stopped: list[Run] = []  # on request, with a checkpoint
         self.left: list[Run] = []  # held by other processes to the end
         self._done = 0
@@ -143,7 +144,7 @@ class Launcher:
                 except lock.BusyError:
                     self._held_elsewhere(run)
                 except (UserError, OSError) as error:  # must not stop the others
-                    self._fail(run, State("failed", error=f"it cannot be started: {error}"))
+                    self._fail(run, State("failed", error=f"it cannot be started: {error}"), again=True)
 
     def _held_elsewhere(self, run: Run) -> None:
         patience = self._patience(run)
@@ -156,7 +157,6 @@ class Launcher:
 
     def _start(self, run: Run) -> None:
         run_folder.write_spec(run.spec, run.folder)
-        before = state.read(run.folder)
         taken = {place for _, place in self._active.values()}
         place = next(place for place in range(self._workers) if place not in taken)
         deadline = [] if self._deadline is None else ["--deadline", str(self._deadline)]
@@ -171,7 +171,8 @@ class Launcher:
                 start_new_session=True,
             )
         self._active[run] = process, place
-        from_step = f" from step {before.step:,}" if before.step else ""
+        saved = _saved(run)
+        from_step = f" from step {saved:,}" if saved else ""
         self._display.note(f"{run.name}: started{from_step}")
 
     def _check_elsewhere(self) -> None:
@@ -208,16 +209,22 @@ class Launcher:
         elif code == STOPPED or self._signals:
             self.stopped.append(run)
             self._display.note(f"{run.name}: stopped at step {now.step:,}; it can be resumed")
+        elif code in NO_ROOM:  # not recorded as failed, so that the next launcher takes it up again
+            reason, step = os.strerror(NO_ROOM[code]), max(now.step, _saved(run))
+            self._fail(run, dataclasses.replace(now, state="failed", step=step, error=reason, traceback=None), True)
         else:
             if now.state != "failed":
                 now = _died(now, run, code)
                 with suppress(OSError, lock.BusyError), lock.held(run.folder):
                     state.write(run.folder, now)
-            self._fail(run, now)
+            self._fail(run, now, again=now.signal is not None)
 
-    def _fail(self, run: Run, how: State) -> None:
+    def _fail(self, run: Run, how: State, again: bool) -> None:
+        """Notes a failure, and whether the next launcher takes the run up again without being asked to."""
         self.failed[run] = how
-        self._display.note(f"{run.name}: failed: {how.error}")
+        if again:
+            self._again.append(run)
+        self._display.note(f"{run.name}: failed {_reached(how)}: {how.error}")
 
     def _stop(self, number: int, again: bool) -> None:
         # Slurm's notice tells a run the reason to stop; other signals are passed on as SIGTERM, the second as SIGKILL.
@@ -229,13 +236,16 @@ class Launcher:
 
     def _report(self) -> None:
         for run, now in self.failed.items():
-            self._display.note(f"\nfailed: {run.name} at step {now.step:,}: {now.error}")
+            self._display.note(f"\nfailed: {run.name} {_reached(now)}: {now.error}")
             tail = (now.traceback or "").rstrip().splitlines()[-TAIL:]
             log = [f"see {run.folder / OUTPUT}"] if (run.folder / OUTPUT).exists() else []
             for line in [*tail, *log]:
                 self._display.note(f"    {line}")
-        if self.failed:
+        if len(self.failed) > len(self._again):
             self._display.note("\nfailed runs are skipped without --retry-failed")
+        if self._again:
+            names = listed([run.name for run in self._again])
+            self._display.note(f"\nthe same command takes up again, as no fault of their own ended them: {names}")
         left = len(self._runs) - self._done - len(self.failed) - len(self._cancelled)
         cancelled = f", {len(self._cancelled)} cancelled" if self._cancelled else ""
         self._display.note(
@@ -247,6 +257,17 @@ def python_path() -> str:
     """PYTHONPATH with which a worker finds this code from any directory."""
     inherited = os.environ.get("PYTHONPATH")
     return os.pathsep.join([str(ROOT), inherited] if inherited else [str(ROOT)])
+
+
+def _reached(now: State) -> str:
+    return f"at step {now.step:,}" if now.step else "before its first step"
+
+
+def _saved(run: Run) -> int:
+    """The step of a run's newest checkpoint, which a state.json without room may not have."""
+    from runs.store.checkpoint import Checkpoints
+
+    return Checkpoints(run.folder / "checkpoints").position()[0]
 
 
 def _died(before: State, run: Run, code: int) -> State:

@@ -4,7 +4,7 @@ import logging
 import traceback
 from pathlib import Path
 
-from common import lock
+from common import files, lock
 from common.errors import UserError
 from runs.store import provenance, run_folder, state
 from runs.store.checkpoint import Checkpoints
@@ -62,6 +62,9 @@ def attempt(spec: RunSpec, folder: Path, stop: Stop, ours: lock.Lock) -> None:
             _end_early(folder, monitor)
             raise Stopped from error
         message = str(error) or type(error).__name__
+        if files.no_room(error):  # no failure of the run: it is taken up again once there is room
+            monitor.write("pending", message)
+            raise
         monitor.write("failed", message, "" if isinstance(error, UserError) else traceback.format_exc())
         provenance.end(folder, monitor.progress.step, f"failed: {message}")
         raise

@@ -1,15 +1,18 @@
 """The process of one run: `python -m runs.training.worker <folder>` trains the run of the folder's spec.yaml."""
 
 import argparse
+import errno
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from common import lock
 from common.errors import UserError
+from common.files import no_room
 from runs.store import state
 from runs.store.run_folder import read_spec
 from runs.store.stop import NOTICE, Stop
@@ -17,6 +20,8 @@ from suites.plan import RunSpec
 
 # Exit codes in addition to 0 (done).
 FAILED, MISTAKE, BUSY, STOPPED = 1, 2, 3, 4
+# Where there is no room, neither state.json nor output.log can tell: the exit code does.
+NO_ROOM = {5: errno.ENOSPC, 6: errno.EDQUOT}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return MISTAKE
+    except OSError as error:  # before the run began
+        logging.exception("the run cannot be begun")
+        return next((code for code, number in NO_ROOM.items() if number == no_room(error)), FAILED)
 
 
 def _run(spec: RunSpec, folder: Path, stop: Stop, ours: lock.Lock) -> int:
@@ -64,15 +72,16 @@ def _run(spec: RunSpec, folder: Path, stop: Stop, ours: lock.Lock) -> int:
         return STOPPED
     except (UserError, lock.BusyError):
         raise
-    except Exception:
+    except Exception as error:
         logging.exception("the run failed")
-        return FAILED
+        return next((code for code, number in NO_ROOM.items() if number == no_room(error)), FAILED)
     return 0
 
 
 if __name__ == "__main__":
     code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # output.log may have no room
+            stream.flush()
     # Everything is on disk. TensorFlow's shutdown would take seconds of a notice that may be short.
     os._exit(code)

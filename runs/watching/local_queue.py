@@ -8,7 +8,7 @@ import json
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runs.store.run import Run
@@ -29,10 +29,11 @@ def queue_file(suite: Path) -> Iterator[Callable[[Sequence[Run]], None]]:
         fresh.rename(path)  # locked before others can find it: an unlocked file is a dead launcher's
 
         def write(waiting: Sequence[Run]) -> None:
-            file.seek(0)
-            file.truncate()
-            json.dump([run.name for run in waiting], file)
-            file.flush()
+            with suppress(OSError):  # without room, others only cannot see what waits
+                file.seek(0)
+                file.truncate()
+                json.dump([run.name for run in waiting], file)
+                file.flush()
 
         try:
             yield write

@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -50,3 +51,16 @@ def test_what_killed_writes_left_is_cleared_by_name(tmp_path: Path) -> None:
     (tmp_path / ".tmp-7-a").write_text("another's")
     files.clear_temporary(tmp_path, ["[a]"])
     assert [path.name for path in tmp_path.iterdir()] == [".tmp-7-a"]
+
+
+def test_a_full_file_system_is_found_behind_other_errors() -> None:
+    full, quota = OSError(errno.ENOSPC, "full"), OSError(errno.EDQUOT, "quota")
+    behind = RuntimeError("behind")
+    behind.__cause__ = full
+    while_handling = ValueError("while handling")
+    while_handling.__context__ = behind
+    assert [files.no_room(error) for error in (full, quota, while_handling)] == [
+        errno.ENOSPC, errno.EDQUOT, errno.ENOSPC,
+    ]  # fmt: skip
+    assert files.no_room(OSError(errno.EACCES, "denied")) is None
+    assert files.no_room(None) is None

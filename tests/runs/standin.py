@@ -1,10 +1,12 @@
 """A run without TensorFlow: an agent in plain numpy, for fast tests of everything around the agent.
 
 As a program it is a worker (`python -m tests.runs.standin <folder>`) whose agent has the faults in FAULTS: a JSON
-object of seed -> nan | raise | sigkill | wait. With `wait`, the agent waits in the middle of its run until the worker
+object of seed -> nan | raise | sigkill | full | wait. With `full`, the disk has no room from then on, also for
+output. With `wait`, the agent waits in the middle of its run until the worker
 is asked to stop or the file in GATE exists, so that tests know the progress of a run on a machine of any speed.
 """
 
+import errno
 import json
 import os
 import signal
@@ -82,6 +84,8 @@ class StandIn:
             raise RuntimeError("the stand-in fails on purpose")
         if self.fault == "sigkill" and self.updates > 5:
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.fault == "full" and self.updates > 5:
+            fill_the_disk()
         if self.fault == "nan" and self.updates > 8:
             content = float("nan")
         return {"loss/model": content, "weights": float(self.weights.sum())}
@@ -99,6 +103,18 @@ class StandIn:
     def load(self, arrays: Arrays) -> None:
         self.weights = arrays["weights"]
         self.updates, self.acts = map(int, arrays["counters"])
+
+
+def fill_the_disk() -> None:
+    """Lets each later write of this process fail, as on a full disk, and fails like one."""
+
+    def full(_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    os.fsync = full  # type: ignore[assignment]
+    for stream in (1, 2):
+        os.dup2(os.open("/dev/full", os.O_WRONLY), stream)
+    full(0)
 
 
 def wait_for_stop_or_gate() -> None:

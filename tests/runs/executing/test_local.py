@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,6 +75,8 @@ def test_failures_do_not_stop_the_others(
     output = capsys.readouterr().out
     assert "RuntimeError: the stand-in fails on purpose" in output
     assert "killed by SIGKILL" in output
+    assert "failed runs are skipped without --retry-failed" in output
+    assert "the same command takes up again, as no fault of their own ended them: toy_reach_1/standin/1\n" in output
     assert "1 of 3 runs done, 2 failed, 0 left" in output
 
     # A failed run is skipped, but still reported; a run killed by a signal is resumed.
@@ -91,6 +94,23 @@ def test_failures_do_not_stop_the_others(
     modified = [(spec.folder(tmp_path) / "metrics.jsonl").stat().st_mtime_ns for spec in specs]
     assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
     assert [(spec.folder(tmp_path) / "metrics.jsonl").stat().st_mtime_ns for spec in specs] == modified
+
+
+def test_a_full_disk_is_named_and_the_run_is_taken_up_again(
+    tmp_path: Path, stand_in_workers: Faults, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in_workers('{"0": "full"}')
+    specs = [spec(seed) for seed in range(2)]
+    assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 1
+    output = capsys.readouterr().out
+    assert re.search(r"\nfailed: toy_reach_1/standin/0 at step 1\d\d: No space left on device\n", output)
+    assert "the same command takes up again, as no fault of their own ended them: toy_reach_1/standin/0" in output
+    assert "--retry-failed" not in output
+    assert "1 of 2 runs done, 1 failed, 0 left" in output
+    stand_in_workers("{}")
+    assert launch(specs, tmp_path, workers=1, retry_failed=False, replace=False) == 0
+    assert states(specs, tmp_path) == ["done", "done"]
+    assert "0: started from step 1" in capsys.readouterr().out
 
 
 def test_changed_settings_are_refused_or_replaced(tmp_path: Path, stand_in_workers: Faults) -> None:
@@ -201,7 +221,7 @@ def test_run_that_cannot_be_started_does_not_stop_the_others(
     assert launch([replaced, blocked, sound], tmp_path, workers=1, retry_failed=False, replace=False) == 1
     assert states([sound], tmp_path) == ["done"]
     output = capsys.readouterr().out
-    assert "0: failed: it cannot be started" in output
+    assert "0: failed before its first step: it cannot be started" in output
     assert "steps: 160 -> 120" in output
     assert "Not a directory" in output
     assert "1 of 3 runs done, 2 failed, 0 left" in output
