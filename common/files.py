@@ -90,15 +90,14 @@ def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
         OSError: it cannot be read, is larger, or is a folder, FIFO or device, which might never end.
     """
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISDIR(mode):
+        status = os.fstat(file.fileno())
+        if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(mode):
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "no plain file, but a FIFO or device", str(path))
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
-    return content
+        if status.st_size > limit:
+            raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
+        return file.read()
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ def hint(name: str, known: Iterable[str]) -> str:
 
     The last part of a dotted name is compared too: `horizon` finds `behavior.horizon`.
     """
-    known = list(known)
+    known = [each for each in known if each]
     close = nearest(name, known)
     if close is None:
         last_parts: dict[str, str] = {}

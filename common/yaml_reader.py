@@ -165,7 +165,8 @@ def scalar(text: str) -> Any:
         raise ValueError("a number must be finite")
     if not _FLOAT.fullmatch(text):
         return text
-    number = float(text.replace("_", ""))
+    text = text.replace("_", "")
+    number = float(text)
     if not _INTEGER.fullmatch(text):
         if not math.isfinite(number):
             raise ValueError("the number is too large")

@@ -171,7 +171,7 @@ def cached(task: str, settings: DiscoverySettings, folder: Path) -> Discovery | 
 
 def _read(task: str, settings: DiscoverySettings, folder: Path) -> Discovery:
     """The discovery from a folder's correlations; raises one of DAMAGE if they are truncated or invalid."""
-    text = (folder / CORRELATIONS).read_text(encoding="utf-8")
+    text = files.read_bytes(folder / CORRELATIONS).decode("utf-8")
     [_, *states], *rows = csv.reader(io.StringIO(text))
     correlations = np.array([row[1:] for row in rows], float)
     if not text.endswith("\n") or correlations.shape != (action_size(task), len(states)):
@@ -190,7 +190,7 @@ def _renew(found: Discovery) -> None:
     for name, text in _derived(found).items():
         path = found.folder / name
         try:
-            if path.exists() and _same(path.read_text(encoding="utf-8", errors="replace"), text):
+            if path.is_file() and _same(path.read_text(encoding="utf-8", errors="replace"), text):
                 continue
             files.write_text(path, text)
             logger.warning("%s did not match %s: rewritten", path, CORRELATIONS)

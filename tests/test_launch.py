@@ -138,7 +138,7 @@ def test_neighbouring_seeds_are_shortened(seeds: list[int], text: str) -> None:
 
 def test_status_prints_the_agreed_json(small: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert launch.main(["status", small, "--json", "--only", "seed=1", "variant=b"]) == 0
-    unknown = ("fps", "eta", "return", "heartbeat", "node", "job", "reason", "error")
+    unknown = ("fps", "eta", "return", "heartbeat", "node", "job", "reason", "error", "damage")
     assert json.loads(capsys.readouterr().out) == {
         "runs": [
             {
@@ -155,6 +155,11 @@ def test_status_prints_the_agreed_json(small: str, capsys: pytest.CaptureFixture
             for task in ("toy_reach_2", "toy_reach_1")
         ]
     }
+
+
+def test_printed_commands_replace_what_the_command_would(small: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert launch.main(["run", small, "--print-command", "--replace"]) == 0
+    assert all(line.endswith(" --replace") for line in capsys.readouterr().out.splitlines())
 
 
 def test_printed_commands_train_each_run_by_hand(

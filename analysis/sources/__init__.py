@@ -38,6 +38,8 @@ def read(path: Path, metric: str) -> Scores:
         near = nearest(path.name, names)
         hint = f"; did you mean {path.with_name(near)}?" if near else f"; {SUPPORTED}"
         raise UserError(f"{path}: no such file or folder{hint}")
+    if not path.is_file():
+        raise UserError(f"{path}: no plain file, but a FIFO or device; {SUPPORTED}")
     if path.name == METRICS or EVENTS in path.name:
         return read_folder(path.parent, metric)
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"][-1:]

@@ -14,6 +14,7 @@ from analysis.scores import Points, Run, Scores, from_runs
 from analysis.sources.fields import is_name, is_number, number, seed
 from common.errors import UserError
 
+RETURNS = ("return", "score")  # last parts of the metrics that a score file can have
 EXPECTED = (
     "a score file is a JSON list of {task, method, seed, xs, ys}, plain or gzip; "
     "a table of published scores a JSON object {method, steps, scores: {task: score}}"
@@ -28,8 +29,10 @@ def read_score_file(path: Path, metric: str) -> Scores:
         metric: The name of its values.
 
     Raises:
-        UserError: The file cannot be read or is malformed, or two entries are the same run.
+        UserError: The file cannot be read or is malformed, two entries are the same run, or the metric is no return.
     """
+    if metric.rpartition("/")[2] not in RETURNS:
+        raise UserError(f"{path}: a score file has returns alone, not {metric!r}; leave --metric out")
     content = _content(path)
     if isinstance(content, dict):
         runs = list(_published(path, content, metric))

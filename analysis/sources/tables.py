@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import io
 import re
 import zlib
 from collections.abc import Mapping, Sequence
@@ -91,7 +90,7 @@ def _parquet(raw: bytes, path: Path) -> pa.Table:
 def _csv(raw: bytes, path: Path) -> pa.Table:
     try:
         raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
-        header = next(csv.reader(io.StringIO(raw.partition(b"\n")[0].decode("utf-8-sig"))), [])
+        header = next(csv.reader([re.split(rb"[\r\n]", raw, maxsplit=1)[0].decode("utf-8-sig")]), [])
     except (EOFError, zlib.error, OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read as CSV: {error}; {EXPECTED}") from error
     columns = _columns(header, path)

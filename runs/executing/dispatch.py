@@ -112,4 +112,5 @@ def commands(request: RunRequest, suite: Path, overrides: Sequence[str]) -> Iter
             command += ["--set", *overrides] if overrides else []
             command += ["--results", str(request.results)] if request.results != Path("results") else []
             command += ["--retry-failed"] if row.state == "failed" else []
+            command += ["--replace"] if request.replace else []
             yield shlex.join(command)

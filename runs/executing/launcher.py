@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from common import lock
+from common import files, lock
 from common.errors import UserError
 from common.origin import ROOT
 from common.text import counted, listed
@@ -161,7 +161,9 @@ class Launcher:
         place = next(place for place in range(self._workers) if place not in taken)
         deadline = [] if self._deadline is None else ["--deadline", str(self._deadline)]
         # In a new session: a keyboard interrupt reaches only this process, which passes it on.
-        with (run.folder / OUTPUT).open("ab") as output:
+        # Without O_NONBLOCK, a FIFO in its place would be waited for.
+        how = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK
+        with open(os.open(run.folder / OUTPUT, how, 0o644), "ab") as output:  # noqa: PTH123
             process = subprocess.Popen(
                 [*COMMAND, str(run.folder), "--launcher", str(os.getpid()), *deadline],
                 stdin=subprocess.DEVNULL,
@@ -279,7 +281,7 @@ def _died(before: State, run: Run, code: int) -> State:
         error = f"its process was killed by {killer}" + (" (out of memory?)" if killer == "SIGKILL" else "")
     log = ""
     with suppress(OSError):  # its folder may have been moved
-        log = (run.folder / OUTPUT).read_text(errors="replace")
+        log = files.read_bytes(run.folder / OUTPUT, limit=2**33).decode(errors="replace")
     tail = "\n".join(log.splitlines()[-TAIL:])
     return dataclasses.replace(
         before, state="failed", steps=run.spec.settings.steps, error=error, traceback=tail, signal=killer

@@ -31,6 +31,7 @@ from common import files
 logger = logging.getLogger(__name__)
 
 Arrays = dict[str, NDArray]
+LARGEST = 2**40  # bytes of a file of a checkpoint
 NAME = re.compile(r"(\d{1,18})(\.old)?")
 AGENT, DRIVER, PROGRESS, CHECKSUMS = "agent.npz", "driver.npz", "progress.json", "checksums.json"
 
@@ -156,7 +157,7 @@ def read(path: Path) -> Checkpoint:
     contents = {}
     for name, expected in checksums.items():
         try:
-            contents[name] = (path / name).read_bytes()
+            contents[name] = files.read_bytes(path / name, LARGEST)
         except OSError as error:
             raise DamagedError(f"{name}: {error.strerror}") from error
         if hashlib.sha256(contents[name]).hexdigest() != expected:

@@ -84,6 +84,7 @@ def load(path: Path, length: int, spec: RecordSpec) -> Episode:
         DamagedError: the file is missing, truncated, or not an episode of this length.
         ForeignError: it is one, but its records do not match the specification.
     """
+    _refuse_special(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             episode = {name: np.asarray(archive[name]) for name in archive.files}
@@ -103,6 +104,7 @@ def check(path: Path, length: int, spec: RecordSpec) -> None:
         ForeignError: it is one, but its records do not match the specification.
     """
     headers = {}
+    _refuse_special(path)
     try:
         with zipfile.ZipFile(path) as archive:
             for name in archive.namelist():
@@ -118,6 +120,11 @@ def check(path: Path, length: int, spec: RecordSpec) -> None:
                 raise _foreign(path, held, spec)
     except UNREADABLE as error:
         raise DamagedError(str(error) or type(error).__name__) from error
+
+
+def _refuse_special(path: Path) -> None:
+    if path.exists() and not path.is_file():  # a FIFO would be waited for
+        raise DamagedError("no plain file")
 
 
 def _records(headers: Mapping[str, tuple[tuple[int, ...], np.dtype]], length: int, spec: RecordSpec) -> RecordSpec:

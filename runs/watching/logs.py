@@ -20,7 +20,7 @@ ASK = 5.0  # seconds between two checks whether the run is queued or running
 def find(folder: Path) -> Path | None:
     """The log of a run: its own output, or its job's if the run never started; None if there is neither."""
     own = folder / OUTPUT
-    if own.exists():
+    if own.is_file():
         return own
     suite = folder.absolute().parents[2]
     if not (suite / BATCHES).is_dir():

@@ -1,6 +1,7 @@
 import gzip
 import json
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,25 @@ def test_gzip_is_read_whatever_its_name(tmp_path: Path) -> None:
     for name in ("scores", "scores.json.gz", "scores.json"):
         (tmp_path / name).write_bytes(gzip.compress(json.dumps(CURVES).encode()))
         pd.testing.assert_frame_equal(evaluations(read(tmp_path / name, METRIC)), evaluations(as_scores(CURVES)))
+
+
+def test_a_score_file_has_no_metric_but_returns(score_file: Callable[[object], Path]) -> None:
+    with pytest.raises(UserError, match=r"scores\.json: a score file has returns alone, not 'loss/kl'"):
+        read(score_file(CURVES), "loss/kl")
+    assert set(read(score_file(CURVES), "test/return").table["metric"]) == {"test/return"}
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "scores.csv")
+    with pytest.raises(UserError, match=r"scores\.csv: no plain file, but a FIFO or device"):
+        read(tmp_path / "scores.csv", METRIC)
+
+
+@pytest.mark.parametrize("ending", ["\r", "\n", "\r\n"])
+def test_lines_of_tables_end_in_any_way(tmp_path: Path, ending: str) -> None:
+    rows = ["task,variant,seed,step,value", "t,v,0,10,1.5", "t,v,0,20,2.5", ""]
+    (tmp_path / "a.csv").write_bytes(ending.join(rows).encode())
+    assert usable(read(tmp_path / "a.csv", METRIC), METRIC)["score"].tolist() == [1.5, 2.5]
 
 
 def test_null_is_kept_as_nan(score_file: Callable[[object], Path]) -> None:

@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from common.text import duration
+from common.text import duration, hint
 
 
 @pytest.mark.parametrize("seconds", [0, 0.4, 59.6, 86_400.0, 3e10])
@@ -14,3 +14,8 @@ def test_durations_are_timedeltas(seconds: float) -> None:
 @pytest.mark.parametrize("seconds", [1e12, 1e308, math.inf, math.nan])
 def test_durations_without_end_have_words(seconds: float) -> None:
     assert duration(seconds) == "over 1,000 years"
+
+
+def test_a_hint_is_never_empty() -> None:
+    assert hint("", ["", "steps"]) == ""
+    assert hint("stpes", ["", "steps"]) == "; did you mean steps?"

@@ -1,5 +1,6 @@
 """YAML with places: what is read, what is refused, and that written data reads back equal."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ def test_other_readers_agree_on_what_is_dumped(data: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("1e6", 1_000_000), ("1_000", 1000), ("+3", 3), ("-0.0", 0), ("010", 10), (".5", 0.5), ("5.", 5),
+        ("1e6", 1_000_000), ("1_000", 1000), ("1__0", 10), ("+3", 3), ("-0.0", 0), ("010", 10), (".5", 0.5), ("5.", 5),
         ("5e-4", 5e-4), ("-9223372036854775807", -(2**63) + 1),
         ("1E3", 1000), ("1e300", 1e300), ("9223372036854775807", 2**63 - 1), ("9007199254740993", 2**53 + 1),
         ("true", True), ("False", False), ("~", None), ("", None), ("null", None),
@@ -114,6 +115,9 @@ def test_path_that_is_no_file_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "demi.yaml")
     with pytest.raises(UserError, match="is a folder; expected a YAML file"):
         read(tmp_path)
+    os.mkfifo(tmp_path / "fifo.yaml")
+    with pytest.raises(UserError, match=r"fifo\.yaml: cannot be read: no plain file, but a FIFO or device"):
+        read(tmp_path / "fifo.yaml")
     with pytest.raises(UserError, match="cannot be read"):
         read(tmp_path / "demo.yaml" / "below")
 

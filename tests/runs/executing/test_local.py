@@ -228,6 +228,16 @@ def test_run_that_cannot_be_started_does_not_stop_the_others(
     assert RunSpec.from_yaml((folder / "spec.yaml").read_text()).settings.steps == 160
 
 
+def test_a_fifo_in_place_of_the_output_is_refused(
+    tmp_path: Path, stand_in_workers: Faults, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = spec().folder(tmp_path)
+    write_spec(spec(), folder)
+    os.mkfifo(folder / "output.log")
+    assert launch([spec()], tmp_path, workers=1, retry_failed=False, replace=False) == 1
+    assert re.search(r"it cannot be started: .*output\.log", capsys.readouterr().out)
+
+
 def test_modules_of_the_current_directory_are_not_run(tmp_path: Path) -> None:
     (tmp_path / "runs.py").write_text("raise SystemExit(9)")
     environment = os.environ | {"PYTHONPATH": processes.python_path()}

@@ -1,4 +1,5 @@
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +61,7 @@ def test_killed_between_the_two_renames_of_a_replacement(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["agent.npz", "driver.npz", "progress.json", "checksums.json"])
-@pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone", "empty", "fifo"])
 def test_damage_falls_back_to_the_one_before(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, damage: str
 ) -> None:
@@ -68,8 +69,10 @@ def test_damage_falls_back_to_the_one_before(
     path = tmp_path / "20" / name
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    if damage == "gone":
+    if damage in ("gone", "fifo"):
         path.unlink()
+        if damage == "fifo":
+            os.mkfifo(path)
     else:
         path.write_bytes({"cut": bytes(content[: len(content) // 2]), "flipped": bytes(content), "empty": b""}[damage])
     with caplog.at_level(logging.WARNING):

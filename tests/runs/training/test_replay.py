@@ -1,4 +1,5 @@
 import contextlib
+import os
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Literal
@@ -217,6 +218,14 @@ def test_any_flipped_bytes_are_survived(tmp_path: Path) -> None:
         for read in (check, load):
             with contextlib.suppress(DamagedError):
                 read(path, 5, SPEC)
+
+
+def test_a_fifo_is_set_aside_and_not_waited_for(tmp_path: Path) -> None:
+    filled(tmp_path, [5, 5])
+    (tmp_path / "000001-e0-5.npz").unlink()
+    os.mkfifo(tmp_path / "000001-e0-5.npz")
+    assert len(Replay(tmp_path, SPEC, 3, capacity=10**9)) == 1
+    assert (tmp_path / "set_aside" / "000001-e0-5.npz").is_fifo()
 
 
 def test_half_written_files_of_a_kill_vanish(tmp_path: Path) -> None:
