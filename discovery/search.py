@@ -19,6 +19,7 @@ from envs.registry import IMAGE_SHAPE, canonical, family, is_discrete
 from envs.settings import EnvSettings
 
 LENGTH = {"state": 1000, "pixels": 500}  # environment steps of an episode, as in ED2's code
+FIRST = 2**32 - 1  # counter of the first episode: with 0, numpy's key would be that of the actions
 CHUNK = 250  # samples per update; with pixels, each has 12,288 numbers
 
 
@@ -89,7 +90,7 @@ def play(
         episode, over = 0, True
         for step in range(settings.steps):
             if over:
-                before = measured(env.reset(seed=derive(settings.seed, Stream.DISCOVERY, episode))[0])
+                before = measured(env.reset(seed=derive(settings.seed, Stream.DISCOVERY, episode or FIRST))[0])
                 episode += 1
             row = step % CHUNK
             actions[row] = random.uniform(-1.0, 1.0, size)
