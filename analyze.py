@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.settings import AnalysisSettings
 from common.arguments import filled_path
 from common.errors import UserError
+from common.text import printable
 
 if TYPE_CHECKING:
     from analysis.relations import Relations
@@ -32,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except (UserError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     return 0
 

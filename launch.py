@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from common.arguments import filled_path, natural, positive
 from common.errors import UserError
-from common.text import counted, hint
+from common.text import counted, hint, printable
 
 if TYPE_CHECKING:
     from discovery.discovery import Discovery
@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         option = re.search(r"unrecognized arguments: .*?(--?[\w-]+)", message)
         meant = hint(choice.group(1), re.findall(r"[\w-]+", choice.group(2))) if choice else ""
         meant = hint(option.group(1), sorted(self.names)) if option else meant
-        super().error(message + meant)
+        super().error(printable(message + meant))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted" + ("; run the same command to resume" if verb is run else ""), file=sys.stderr)
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # a full disk, a folder that is a file, missing permissions
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
 
 
@@ -92,7 +92,7 @@ def validate(arguments: argparse.Namespace) -> int:
                 slurm_settings(suite)
                 print(f"{path}: {_summary(plan(suite))}")
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {printable(str(error))}", file=sys.stderr)
             code = 2
     return code
 

@@ -4,8 +4,8 @@ import re
 
 from analysis.tables import Table
 
-# Characters with a meaning in Markdown; an underscore within a word has none.
-SPECIAL = re.compile(r"[\\`*<>~&$|]|(?<![^\W_])_|_(?![^\W_])")
+# Characters with a meaning in Markdown; an underscore within a word has none, a bracket only before a link's target.
+SPECIAL = re.compile(r"(?<=\])\(|[\\`*<>~&$|]|(?<![^\W_])_|_(?![^\W_])")
 
 
 def to_markdown(table: Table) -> str:

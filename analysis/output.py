@@ -1,5 +1,6 @@
 """Files of an analysis: numbers, tables, figures and the report."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from analysis import files, latex, markdown, page, report
 from analysis.inputs import Inputs
 from analysis.published import Published
 from analysis.result import CAPTIONS, Result, captions
+
+FORMULA = re.compile(r"[=+@\t\r]|-(?![\d.])")  # how formulas begin in spreadsheets; a negative number is none
 
 
 def write(inputs: Inputs, results: Sequence[Result], folder: Path) -> list[Path]:
@@ -31,7 +34,12 @@ def write(inputs: Inputs, results: Sequence[Result], folder: Path) -> list[Path]
 
 
 def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, na_rep="nan")
+    return table.map(_neutral).to_csv(index=False, na_rep="nan")
+
+
+def _neutral(cell: object) -> object:
+    """A cell that a spreadsheet takes as text, not as a formula."""
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 def _sources(published: Sequence[Published]) -> Sequence[str]:

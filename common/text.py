@@ -38,6 +38,21 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
+def printable(text: str) -> str:
+    """Returns text whose control characters, but for line breaks and tabs, are escaped: safe on a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def shortened(text: str, length: int = 80) -> str:
+    """Returns the beginning of a text's first line, for a message that quotes it."""
+    line = printable(text.partition("\n")[0])
+    return line if line == text and len(line) <= length else f"{line[: length - 3]}..."
+
+
 def duration(seconds: float) -> str:
     """Returns a time for a message, to the second: `1 day, 2:03:04`; of a thousand years or more, only that."""
     return str(timedelta(seconds=round(seconds))) if seconds < MILLENNIUM else "over 1,000 years"

@@ -136,6 +136,15 @@ class SlurmSettings(Group):
     setup: list[str] = Field([], description="Shell commands before the job's program starts")
     options: list[str] = Field([], description="Further options of sbatch: nice=100, exclude=node7, exclusive")
 
+    @field_validator("*")
+    @classmethod
+    def _refuse_odd_text(cls, value: object) -> object:
+        """A job's script has lines: a line break would begin another, and a lone surrogate has no bytes."""
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and not text.replace("\t", " ").isprintable():
+                raise ValueError(f"{text[:60]!r} has a line break or another invisible character; write one line")
+        return value
+
     @field_validator("options")
     @classmethod
     def _refuse_own_options(cls, options: list[str]) -> list[str]:

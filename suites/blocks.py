@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from common.text import hint, listed
+from common.text import hint, listed, shortened
 from common.yaml_reader import Key, Node, Place, own, parse
 from envs.registry import canonical
 from suites.catalog import Catalog, Layer, overlay
@@ -214,7 +214,7 @@ def read_overrides(items: Sequence[str], option: str = "--set", catalog: Catalog
     block: dict[Key, Node] = {}
     for item in items:
         key, equals, value = item.partition("=")
-        place = Place(f"{option} {item}")
+        place = Place(f"{option} {shortened(item)}")
         if not equals:
             raise place.error(f"no value; expected key=value (the suite's file goes before {option})")
         if key in block:

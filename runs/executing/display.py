@@ -7,7 +7,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from common.text import duration
+from common.text import duration, printable
 from runs.store.state import State
 
 
@@ -41,7 +41,7 @@ class Display:
 
     def note(self, text: str) -> None:
         """Prints lines permanently, above the bars."""
-        self._console.print(text, markup=False, highlight=False)
+        self._console.print(printable(text), markup=False, highlight=False)
 
     def update(self, states: Mapping[str, State]) -> None:
         """Shows the active runs by name; bars of other runs are removed."""

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from common.text import counted, duration, ranges
+from common.text import counted, duration, printable, ranges, shortened
 from runs.watching.failures import digest
 from runs.watching.status import RUN_STATES, RunStatus
 
@@ -46,9 +46,9 @@ def show(rows: Sequence[RunStatus]) -> None:
     print(counts(rows))
     for row in rows:
         for loss in row.recorded.damage or ():
-            print(f"damaged: {row.name}: {loss}")
+            print(f"damaged: {row.name}: {printable(loss)}")
     for cause in digest(rows):
-        print(f"\n{cause.text}")
+        print(f"\n{printable(cause.text)}")
 
 
 def counts(rows: Sequence[RunStatus]) -> str:
@@ -121,5 +121,5 @@ def _state(row: RunStatus) -> str:
 
 def _listed(names: Sequence[str | None]) -> str:
     """The name if all are equal, else the number of different ones."""
-    different = list(dict.fromkeys(name for name in names if name))
+    different = list(dict.fromkeys(shortened(name) for name in names if name))
     return different[0] if len(different) == 1 else f"{len(different)}" if different else "-"

@@ -64,3 +64,11 @@ def test_numbers_beyond_any_run_are_refused(given: str, tmp_path: Path) -> None:
     path.write_text("name: s\ntasks: toy_reach_1\n")
     with pytest.raises(UserError, match=rf"--set {given}.* at most "):
         load_suite(path, [given])
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "a\ud800", "a\x00"])
+def test_text_of_several_lines_or_without_bytes_is_refused(text: str) -> None:
+    for given in ({"partition": text}, {"setup": [text]}, {"options": [f"comment={text}"]}, {"python": text}):
+        with pytest.raises(ValueError, match="has a line break or another invisible character"):
+            SlurmSettings.model_validate(given)
+    assert SlurmSettings(setup=["\tmodule load a"]).setup == ["\tmodule load a"]
