@@ -103,8 +103,8 @@ def drawing(preset: str) -> Numbers:
 def phase(preset: str) -> Numbers:
     """Seconds of a phase: collecting and learning alone, and beside each other."""
     from benchmarks.phase import phases
+    from common.yaml_reader import Place
     from suites.settings import SETTINGS, presets
-    from suites.yaml_reader import Place
 
     collecting, learning, beside = phases({"preset": preset}, rounds=1, pin=False)
     steps = SETTINGS.build(presets()[preset], Place(preset, 1, 1)).train.every
