@@ -47,12 +47,13 @@ class Inputs:
 
     @cached_property
     def evaluations(self) -> pd.DataFrame:
-        """The usable evaluations, from `scores.usable`, by task and then in the order of the variants.
+        """The usable evaluations of trained runs, by task and then in the order of the variants.
 
         Raises:
             UserError: No evaluation is usable.
         """
-        table = self.ordered(usable(self.scores, self.settings.metric))
+        found = usable(self.scores, self.settings.metric)
+        table = self.ordered(scoring.trained(found, self.scores.runs, self.settings))
         if table.empty:
             raise UserError(
                 f"{self.scores.source}: no evaluation with a finite {self.settings.metric} in any of "

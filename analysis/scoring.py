@@ -26,6 +26,38 @@ CAUTION = (
 )
 
 
+def untrained(runs: pd.DataFrame, settings: AnalysisSettings) -> pd.Series:
+    """Which runs never got past their first evaluation, unless the settings keep them.
+
+    These have a single evaluation: at step 0, while another run of the task got further; or no later than the first
+    evaluation of another run of the variant that went on. A finished run is trained.
+
+    Args:
+        runs: One row per run: task, variant, state, first and end (steps of its first and last evaluation, NaN if it
+            has none).
+        settings: `untrained`.
+    """
+    single = (runs["first"] == runs["end"]) & (runs["state"] != "done")
+    at_start = (runs["end"] <= 0) & (runs.groupby("task")["end"].transform("max") > 0)
+    going_on = runs["first"].where(runs["first"] < runs["end"])
+    overtaken = runs["end"] <= going_on.groupby(runs["variant"]).transform("max")
+    return single & (at_start | overtaken) & (settings.untrained == "leave_out")
+
+
+def trained(table: pd.DataFrame, runs: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
+    """The evaluations without those of untrained runs.
+
+    Args:
+        table: Evaluations: task, variant, seed, step.
+        runs: The table of runs.
+        settings: `untrained`.
+    """
+    steps = table.groupby(RUN)["step"].agg(["min", "max"]).set_axis(["first", "end"], axis=1)
+    ends = runs[[*RUN, "state"]].merge(steps, on=RUN)
+    left_out = pd.MultiIndex.from_frame(ends.loc[untrained(ends, settings), RUN])
+    return table[~pd.MultiIndex.from_frame(table[RUN]).isin(left_out)] if len(left_out) else table
+
+
 def final_scores(table: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = RUN) -> pd.DataFrame:
     """The final score of each run: the mean of its final evaluations.
 

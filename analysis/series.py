@@ -33,6 +33,16 @@ def groups(table: pd.DataFrame, by: Sequence[str], x: str = "step") -> Iterator[
     yield from runs.items()
 
 
+def resampled(run: Series, grid_S: Array) -> Array:
+    """The values of a run at the places of a grid, interpolated linearly.
+
+    They are NaN beyond half an evaluation interval before the first and after the last evaluation.
+    """
+    margin = np.median(np.diff(run.places)) / 2 if len(run.places) > 1 else 0.0
+    inside_S = (grid_S >= run.places[0] - margin) & (grid_S <= run.places[-1] + margin)
+    return np.where(inside_S, np.interp(grid_S, *run), np.nan)
+
+
 def binned(table: pd.DataFrame, width: float, by: Sequence[str]) -> pd.DataFrame:
     """The mean of each run's evaluations in each bin, at the middle of the bin.
 

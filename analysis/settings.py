@@ -27,6 +27,9 @@ class AnalysisSettings(Group):
     final_window: float = Field(
         0.1, gt=0, le=1, description="Final window: the last share of a run's environment steps"
     )
+    untrained: Literal["leave_out", "keep"] = Field(
+        "leave_out", description="Runs that never got past their first evaluation, while others did: leave_out or keep"
+    )
     repetitions: int = Field(50_000, ge=1, le=1_000_000, description="Bootstrap repetitions per interval")
     confidence: float = Field(0.95, gt=0, lt=1, description="Confidence level of the intervals")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the bootstrap")

@@ -4,7 +4,7 @@ The bootstrap is reseeded for each group: equal input gives equal numbers, and t
 not depend on other variants or tasks.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from functools import lru_cache
 
 import numpy as np
@@ -31,29 +31,32 @@ def compared_tasks(finals: pd.DataFrame) -> list[str]:
     return sorted(set.intersection(*(set(runs["task"]) for _, runs in finals.groupby("variant"))))
 
 
-def score_matrices(finals: pd.DataFrame) -> Iterator[tuple[str, Array]]:
-    """Each variant's scores (runs x tasks) on the tasks that all variants have, or on its own tasks if there are none.
+def strata(finals: pd.DataFrame) -> Iterator[tuple[str, list[Array]]]:
+    """Each variant's scores by task, on the tasks that all variants have, or on its own tasks if there are none.
 
     Args:
         finals: One row per run: task, variant, seed, score.
     """
     tasks = compared_tasks(finals)
     for variant, runs in finals.groupby("variant", sort=False):
-        yield str(variant), score_matrix(runs, tasks or sorted(set(runs["task"])))
+        yield str(variant), by_task(runs, tasks or sorted(set(runs["task"])))
 
 
-def score_matrix(runs: pd.DataFrame, tasks: Sequence[str]) -> Array:
-    """One variant's scores as a matrix for rliable: runs x tasks.
-
-    If tasks differ in their number of seeds, each gives its lowest seeds, as many as the task with the fewest has.
+def by_task(runs: pd.DataFrame, tasks: Sequence[str]) -> list[Array]:
+    """One variant's scores on each of the tasks, in the order of seeds.
 
     Args:
         runs: One row per run of one variant: task, seed, score.
-        tasks: The columns of the matrix.
+        tasks: The tasks.
     """
-    by_task = [runs[runs["task"] == task].sort_values("seed")["score"].to_numpy(float) for task in tasks]
-    fewest = min(map(len, by_task))
-    return np.stack([scores[:fewest] for scores in by_task], axis=1)
+    scores_of = {task: group.to_numpy(float) for task, group in runs.sort_values("seed").groupby("task")["score"]}
+    return [scores_of[task] for task in tasks]
+
+
+def per_task(scores_T: Sequence[Sized]) -> int | str:
+    """The number of runs per task: one number, or text such as `3 to 5`."""
+    fewest, most = min(map(len, scores_T)), max(map(len, scores_T))
+    return fewest if fewest == most else f"{fewest} to {most}"
 
 
 def task_means(finals: pd.DataFrame, settings: AnalysisSettings, by: Sequence[str] = PAIR) -> pd.DataFrame:

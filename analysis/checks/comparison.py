@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 
 from analysis.checks.data import Data
 from analysis.checks.finding import Finding, grouped, listed, names
@@ -22,13 +21,15 @@ def check(data: Data) -> Iterator[Finding]:
 
 def _seeds(data: Data) -> Iterator[Finding]:
     """Seeds that are single, missing or different."""
-    runs = data.compared
-    seeds = {f"{task}, {variant}": frozenset(group) for (task, variant), group in runs.groupby([*PAIR])["seed"]}
+    seeds = {
+        f"{task}, {variant}": frozenset(group) for (task, variant), group in data.compared.groupby([*PAIR])["seed"]
+    }
     single = tuple(f"{pair}: seed {next(iter(found))}" for pair, found in seeds.items() if len(found) == 1)
     yield Finding(
         "single seeds", "serious", len(single),
         f"a single seed on {len(single):,} of {counted(len(seeds), 'pair')} of task and variant",
-        "no interval (nan): one seed does not show the variation between seeds", single,
+        "no interval (nan): one seed does not show the variation between seeds; it adds nothing to the interval of an "
+        "aggregate, which is too narrow", single,
     )  # fmt: skip
     every = frozenset().union(*seeds.values())
     missing = sum(len(every - found) for found in seeds.values())
@@ -41,20 +42,10 @@ def _seeds(data: Data) -> Iterator[Finding]:
         "missing seeds", "serious", missing,
         f"seeds are missing or differ between variants or tasks: {missing:,} of "
         f"{len(every) * len(seeds):,} are missing",
-        "means by task use all seeds; aggregates use the lowest seeds of each task, as many as the variant's task "
-        "with the fewest seeds has",
-        (*_left_out(runs), *items),
+        "all runs are used, resampled within their task; mean, median and probability of improvement weigh tasks "
+        "alike, IQM, optimality gap, profiles and efficiency weigh runs alike: a task with more runs weighs more",
+        tuple(items),
     )  # fmt: skip
-
-
-def _left_out(runs: pd.DataFrame) -> Iterator[str]:
-    """The number of runs of each variant that its aggregates leave out."""
-    if runs.empty:
-        return
-    for variant, group in runs[runs["task"].isin(compared_tasks(runs))].groupby("variant", sort=False):
-        seeds = group.groupby("task").size()
-        if surplus := int((seeds - seeds.min()).sum()):
-            yield f"{variant}: {surplus} of {seeds.sum()} runs are left out of its aggregates"
 
 
 def _absent_pairs(data: Data) -> Finding:

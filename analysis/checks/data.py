@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.scores import HOURS, MODEL_ERROR, Scores
+from analysis.scoring import untrained
 from analysis.settings import AnalysisSettings
 
 Mask = NDArray[np.bool_]
@@ -26,7 +27,8 @@ class Data:
         raw: The analysed metric as read: run (position in `runs`), step, value, episodes.
         finite: Whether each row of `raw` has a finite value.
         again: Whether each row of `raw` is finite but replaced by a later one of the same run and step.
-        runs: `scores.runs` with the columns evaluations (usable ones) and end (step of the last of them, NaN if none).
+        runs: `scores.runs` with the columns evaluations (usable ones), first and end (steps of the first and last of
+            them, NaN if none) and untrained (whether statistics leave the run out because it was not trained).
     """
 
     scores: Scores
@@ -46,20 +48,22 @@ class Data:
         again[finite] = raw.loc[finite, ["run", "step"]].duplicated(keep="last")
         counted = raw[finite & ~again]
         runs = scores.runs.reset_index(drop=True)
+        steps = counted.groupby("run")["step"]
         runs = runs.assign(
-            evaluations=np.bincount(counted["run"], minlength=len(runs)), end=counted.groupby("run")["step"].max()
+            evaluations=np.bincount(counted["run"], minlength=len(runs)), first=steps.min(), end=steps.max()
         )
+        runs = runs.assign(untrained=untrained(runs, settings))
         return cls(scores, settings, frozenset(key.rpartition(".")[2] for key in swept), raw, finite, again, runs)
 
     @cached_property
     def usable(self) -> pd.DataFrame:
         """The rows of `raw` that statistics use."""
-        return self.raw[self.finite & ~self.again]
+        return self.raw[self.finite & ~self.again & ~self.runs["untrained"].to_numpy()[self.raw["run"]]]
 
     @cached_property
     def compared(self) -> pd.DataFrame:
-        """The runs that statistics use: those with an evaluation."""
-        return self.runs[self.runs["evaluations"] > 0]
+        """The runs that statistics use: trained ones with an evaluation."""
+        return self.runs[(self.runs["evaluations"] > 0) & ~self.runs["untrained"]]
 
     @cached_property
     def tasks(self) -> list[str]:

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from analysis.checks.data import Data
-from analysis.checks.finding import Finding, by_variant, names
+from analysis.checks.finding import Finding, listed, names
 from analysis.paths import shown
 from common.text import counted
 
@@ -23,6 +25,13 @@ def check(data: Data) -> Iterator[Finding]:
     yield Finding(
         "runs without an evaluation", "serious", len(silent), f"{counted(len(silent), 'run')} without any evaluation",
         "left out", names(silent),
+    )  # fmt: skip
+    untrained = runs[runs["untrained"]]
+    yield Finding(
+        "untrained runs", "serious", len(untrained),
+        f"{counted(len(untrained), 'run')} never got past the first evaluation, while others did",
+        "left out of all scores and curves, unless `untrained: keep`",
+        tuple(f"{name}: only step {end:,.0f}" for name, end in zip(names(untrained), untrained["end"], strict=True)),
     )  # fmt: skip
     yield _unfinished(data)
     yield _ragged(data)
@@ -85,10 +94,16 @@ def _ragged(data: Data) -> Finding:
         ends = runs.loc[runs["task"] == task, "end"]
         items.append(
             f"{task}: from {ends.min():,.0f} to {ends.max():,.0f} steps; {len(group):,} of {counted(len(ends), 'run')} "
-            f"end early ({by_variant(group)})"
+            f"end early: {_ends(group)}"
         )
     return Finding(
         "unequal lengths", "serious", len(short),
         f"runs of unequal length: {len(short):,} of {counted(len(runs), 'run')} end before the longest of their task",
-        "each run's final score is from its own end; a curve is dotted where it averages fewer seeds", tuple(items),
+        "each run's final score is from its own end; a curve is dotted where it averages fewer runs", tuple(items),
     )  # fmt: skip
+
+
+def _ends(runs: pd.DataFrame) -> str:
+    """Where each run ends: `dreamer/0 at 1,000`."""
+    columns = (runs["variant"], runs["seed"], runs["end"])
+    return listed(f"{variant}/{seed} at {end:,.0f}" for variant, seed, end in zip(*columns, strict=True))

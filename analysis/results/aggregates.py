@@ -16,7 +16,7 @@ from analysis.inputs import Inputs, shared
 from analysis.result import Plot, Result
 from analysis.results import captions
 from analysis.settings import AnalysisSettings
-from analysis.statistics import interquartile_mean, score_matrices
+from analysis.statistics import interquartile_mean, per_task, strata
 from analysis.tables import Grid, Table, with_rule
 from common.text import counted
 
@@ -61,27 +61,32 @@ def aggregates(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame
         settings: `repetitions`, `confidence` and `seed` of the bootstrap.
 
     Returns:
-        Rows variant, statistic, value, low, high, runs (per task), tasks. The bounds are NaN with a single run per
-        task, which cannot be resampled.
+        Rows variant, statistic, value, low, high, runs (per task, such as 5 or `3 to 5`), tasks. The bounds are NaN
+        with a single run of every task, which cannot be resampled.
     """
     rows = []
-    for variant, scores_RT in score_matrices(finals):
-        values, bounds = bootstrap.interval([scores_RT], summary, settings)
+    for variant, scores_T in strata(finals):
+        function = partial(summary, sizes_T=np.array([len(scores) for scores in scores_T]))
+        values, bounds = bootstrap.interval([scores_T], function, settings)
         for statistic, value, low, high in zip(STATISTICS, values, *bounds, strict=True):
-            rows.append((variant, statistic, value, low, high, *scores_RT.shape))
+            rows.append((variant, statistic, value, low, high, per_task(scores_T), len(scores_T)))
     return pd.DataFrame(rows, columns=["variant", "statistic", "value", "low", "high", "runs", "tasks"])
 
 
-def summary(scores_RT: Array) -> Array:
-    """The four statistics, equal to those of `rliable.metrics`, from one sort and one mean per task.
+def summary(scores_N: Array, sizes_T: NDArray[np.int64]) -> Array:
+    """The four statistics, for equally many runs per task equal to those of `rliable.metrics`, from one sort.
 
-    They are the 25 % trimmed mean of all scores, the median and mean of the tasks' means, and the mean shortfall from
-    1.
+    They are the 25 % trimmed mean of all scores, the median and mean of the tasks' means, and the mean shortfall of all
+    scores from 1. Of unequally many runs, a task with more weighs more in the first and the last.
+
+    Args:
+        scores_N: The scores of the first task's runs, then of the second's, ...
+        sizes_T: The number of runs of each task.
     """
-    means_T = scores_RT.sum(axis=0) / len(scores_RT)
+    means_T = np.add.reduceat(scores_N, np.cumsum(sizes_T) - sizes_T) / sizes_T
     middle_T = np.sort(means_T)[(len(means_T) - 1) // 2 : len(means_T) // 2 + 1]
-    gap = 1 - np.minimum(scores_RT, 1).sum() / scores_RT.size
-    return np.array([interquartile_mean(scores_RT.ravel()), middle_T.sum() / len(middle_T), means_T.mean(), gap])
+    gap = 1 - np.minimum(scores_N, 1).sum() / scores_N.size
+    return np.array([interquartile_mean(scores_N), middle_T.sum() / len(middle_T), means_T.mean(), gap])
 
 
 def table(aggregates: pd.DataFrame, *notes: str) -> Table:

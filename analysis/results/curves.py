@@ -163,11 +163,8 @@ def draw(
 def _resample(run: Series, grid_S: Array, alone: bool) -> Array:
     """One run's returns at the places of the grid; NaN beyond its range or, if `alone`, where it was not evaluated."""
     if alone:
-        inside_S = np.isin(grid_S, run.places)
-    else:
-        margin = np.median(np.diff(run.places)) / 2 if len(run.places) > 1 else 0.0
-        inside_S = (grid_S >= run.places[0] - margin) & (grid_S <= run.places[-1] + margin)
-    return np.where(inside_S, np.interp(grid_S, *run), np.nan)
+        return np.where(np.isin(grid_S, run.places), np.interp(grid_S, *run), np.nan)
+    return series.resampled(run, grid_S)
 
 
 def _band(returns_RS: Array, settings: AnalysisSettings) -> tuple[Array, Array]:

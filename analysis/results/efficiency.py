@@ -1,6 +1,6 @@
 """Sample efficiency: the interquartile mean over runs and tasks during training (Agarwal et al. 2021)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -17,23 +17,21 @@ from analysis.result import Plot, Result
 from analysis.results import captions
 from analysis.series import Series
 from analysis.settings import AnalysisSettings
-from analysis.statistics import compared_tasks, interquartile_mean
+from analysis.statistics import compared_tasks, interquartile_mean, per_task
 
 Array = NDArray[np.float64]
 
-COLUMNS = ["variant", "step", "value", "low", "high", "runs", "tasks"]
+COLUMNS = ["variant", "step", "value", "low", "high", "runs", "tasks", "missing", "without"]
 POINTS = 50
 TITLE = "Sample efficiency"
 
 
-def result(inputs: Inputs) -> Result | None:
-    """The interquartile mean against steps as numbers and figure; None if the runs share no steps."""
+def result(inputs: Inputs) -> Result:
+    """The interquartile mean against steps as numbers and figure."""
     found = efficiency(scoring.normalize(inputs.evaluations, inputs.settings), inputs.settings)
-    if found.empty:
-        return None
     shows = (
-        "Lines: interquartile mean (IQM) of the normalised returns over runs and common tasks, at up to 50 steps that "
-        f"all runs of a variant reach; bands: {captions.interval(inputs)}."
+        "Lines: interquartile mean (IQM) of the normalised returns over runs and common tasks, at up to 50 steps; "
+        f"dotted where runs are missing{_missing(found)}; bands: {captions.interval(inputs)}."
     )
     shown = Plot(
         "efficiency", TITLE, shows,
@@ -47,17 +45,19 @@ def result(inputs: Inputs) -> Result | None:
 def efficiency(table: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """The interquartile mean of each variant's returns at each step, with its interval.
 
-    Tasks are those that all variants have, or a variant's own tasks if there are none. If tasks differ in their number
-    of seeds, each gives its lowest seeds, as many as the task with the fewest has. The steps are in the range that all
-    these runs cover: of the steps at which any run was evaluated, those nearest to 50 evenly spaced ones. Between two
-    evaluations, a run's return is interpolated linearly. A variant whose runs share no step is left out.
+    Tasks are those that all variants have, or a variant's own tasks if there are none. Of the steps at which any run
+    was evaluated, those nearest to 50 evenly spaced ones are shown. Between two evaluations, a run's return is
+    interpolated linearly. A run counts up to half an evaluation interval beyond its first and last evaluation, and at
+    each step the runs that there are count, resampled within each task.
 
     Args:
         table: Evaluations: task, variant, seed, step, score; normalised, finite.
         settings: `repetitions` (at most 2,000 are used), `confidence` and `seed` of the bootstrap.
 
     Returns:
-        Rows variant, step, value, low, high, runs (per task), tasks. The bounds are NaN with a single run per task.
+        Rows variant, step, value, low, high, runs (per task, such as 5 or `3 to 5`), tasks (that have a run at the
+        step), missing (number of the variant's runs that do not reach the step), without (names of its tasks without
+        a run there). The bounds are NaN with a single run of every task.
     """
     tasks = compared_tasks(table)
     runs: dict[str, dict[str, list[Series]]] = {}
@@ -66,51 +66,68 @@ def efficiency(table: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     settings = bootstrap.for_bands(settings)
     frames = []
     for variant, of_variant in runs.items():
-        scores_STR, steps_S = _resampled([of_variant[task] for task in tasks or sorted(of_variant)])
-        if len(steps_S):
-            value_S, (low_S, high_S) = _interval(scores_STR, settings)
-            _, task_count, run_count = scores_STR.shape
-            columns = [variant, steps_S, value_S, low_S, high_S, run_count, task_count]
-            frames.append(pd.DataFrame(dict(zip(COLUMNS, columns, strict=True))))
-    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=COLUMNS)
+        curve = _curve({task: of_variant[task] for task in tasks or sorted(of_variant)}, settings)
+        frames.append(curve.assign(variant=variant)[COLUMNS])
+    return pd.concat(frames, ignore_index=True)
 
 
-def _resampled(runs_T: list[list[Series]]) -> tuple[Array, Array]:
-    """The returns of equally many runs per task at steps that all of them reach: steps x tasks x runs."""
-    fewest = min(map(len, runs_T))
-    used = [run for runs in runs_T for run in runs[:fewest]]
-    steps_N = np.concatenate([run.places for run in used])
-    start, end = max(run.places[0] for run in used), min(run.places[-1] for run in used)
-    steps_S = series.thinned(steps_N[(steps_N >= start) & (steps_N <= end)], POINTS)
-    scores = np.stack([np.interp(steps_S, *run) for run in used], axis=1)
-    return scores.reshape(len(steps_S), len(runs_T), fewest), steps_S
+def _curve(runs_of: Mapping[str, Sequence[Series]], settings: AnalysisSettings) -> pd.DataFrame:
+    """The rows of one variant, from the runs of each task."""
+    runs = [run for of_task in runs_of.values() for run in of_task]
+    task_N = np.repeat(np.arange(len(runs_of)), [len(of_task) for of_task in runs_of.values()])
+    steps_S = series.thinned(np.concatenate([run.places for run in runs]), POINTS)
+    scores_SN = np.stack([series.resampled(run, steps_S) for run in runs], axis=1)
+    present_SN = ~np.isnan(scores_SN)
+    parts = []
+    for pattern_N in np.unique(present_SN, axis=0):  # steps with the same runs
+        if not pattern_N.any():  # a gap between runs that were evaluated at different times
+            continue
+        at_S = (present_SN == pattern_N).all(axis=1)
+        strata = [np.flatnonzero(pattern_N & (task_N == task)) for task in np.unique(task_N[pattern_N])]
+        value, (low, high) = _interval(scores_SN[at_S], strata, settings)
+        without = [name for task, name in enumerate(runs_of) if not pattern_N[task_N == task].any()]
+        columns = {"step": steps_S[at_S], "value": value, "low": low, "high": high, "runs": per_task(strata)}
+        columns |= {"tasks": len(strata), "missing": np.sum(~pattern_N), "without": ", ".join(without)}
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts).sort_values("step")
 
 
-def _interval(scores_STR: Array, settings: AnalysisSettings) -> tuple[Array, Array]:
+def _interval(scores_SN: Array, strata: Sequence[NDArray[np.int64]], settings: AnalysisSettings) -> tuple[Array, Array]:
     """The statistic and its bounds (2 x steps), at each step equal to rliable's bootstrap of that step.
 
     rliable resamples the indices of runs, so that one resample serves all steps.
     """
-    _, tasks, runs = scores_STR.shape
-    scores_SP = scores_STR.reshape(len(scores_STR), -1)
-    first_T = np.arange(tasks) * runs  # the place of each task's first run
 
-    def function(numbers_RT: NDArray[np.int64]) -> Array:
-        return interquartile_mean(scores_SP.take((numbers_RT + first_T).ravel(), axis=1))
+    def function(runs_N: NDArray[np.int64]) -> Array:
+        return interquartile_mean(scores_SN.take(runs_N, axis=1))
 
-    return bootstrap.interval([np.tile(np.arange(runs)[:, None], tasks)], function, settings)
+    return bootstrap.interval([strata], function, settings)
+
+
+def _missing(efficiency: pd.DataFrame) -> str:
+    """The number of runs at the last step, for variants where some are missing; empty if none are."""
+    last = efficiency.groupby("variant", sort=False)[["step", "missing"]].last()
+    parts = [
+        f"{variant}: {missing} of its runs do not reach {step:,.0f} steps"
+        for variant, missing, step in zip(last.index, last["missing"], last["step"], strict=True)
+        if missing
+    ]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 @styled
 def draw(efficiency: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     """The interquartile mean of normalised scores over all tasks against environment steps, with bands.
 
+    It is dotted where runs are missing.
+
     Args:
-        efficiency: Rows variant, step, value, low, high.
+        efficiency: Rows variant, step, value, low, high, missing.
         looks: Variant -> look, in the order of the legend.
     """
     handles = [handle(name, look) for name, look in looks.items() if name in set(efficiency["variant"])]
     figure, [axis] = panels.grid(1, None, len(handles))
-    lines(axis, efficiency.rename(columns={"value": "mean"}), looks, "step")
+    curves = efficiency.rename(columns={"value": "mean"}).assign(seeds=-efficiency["missing"])
+    lines(axis, curves, looks, "step")
     panels.from_zero(axis)
     return panels.finish(figure, handles, X_TITLES["step"], "IQM of normalised scores")

@@ -1,6 +1,6 @@
 """Probability that a run of a variant scores higher than a run of the reference (Agarwal et al. 2021)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from analysis.inputs import Inputs, shared
 from analysis.result import Plot, Result
 from analysis.results import captions
 from analysis.settings import AnalysisSettings
-from analysis.statistics import score_matrix
+from analysis.statistics import by_task, per_task
 from analysis.tables import Grid, Table
 from common.errors import UserError
 from common.text import nearest
@@ -59,16 +59,16 @@ def numbers(inputs: Inputs) -> pd.DataFrame:
 def improvement(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """The probability of improvement of each variant over the reference, with its interval.
 
-    It is averaged over the tasks that both have; a variant without common tasks is left out. If tasks differ in their
-    number of seeds, each gives its lowest seeds, as many as the task with the fewest has.
+    It is averaged over the tasks that both have; a variant without common tasks is left out. Every task weighs the
+    same, however many runs it has.
 
     Args:
         finals: One row per run: task, variant, seed, score; normalised, finite.
         settings: `reference` (default: the first variant); `repetitions`, `confidence` and `seed` of the bootstrap.
 
     Returns:
-        Rows variant, reference, value, low, high, runs and reference_runs (per task), tasks. The bounds are NaN if
-        either has a single run per task.
+        Rows variant, reference, value, low, high, runs and reference_runs (per task, such as 5 or `3 to 5`), tasks.
+        The bounds are NaN if either has a single run of every task.
 
     Raises:
         UserError: No run of the reference has a score.
@@ -82,24 +82,38 @@ def improvement(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFram
         tasks = sorted(set(runs["task"]) & set(runs_of[reference]["task"]))
         if variant == reference or not tasks:
             continue
-        pair = [score_matrix(scores, tasks) for scores in (runs, runs_of[reference])]
-        [value], [[low], [high]] = bootstrap.interval(pair, probability, settings)
-        rows.append((variant, reference, value, low, high, *map(len, pair), len(tasks)))
+        pair = [by_task(scores, tasks) for scores in (runs, runs_of[reference])]
+        function = probability(*([len(scores) for scores in sample] for sample in pair))
+        [value], [[low], [high]] = bootstrap.interval(pair, function, settings)
+        rows.append((variant, reference, value, low, high, *map(per_task, pair), len(tasks)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def probability(scores_NT: Array, others_MT: Array) -> Array:
+def probability(sizes_T: Sequence[int], other_sizes_T: Sequence[int]) -> Callable[[Array, Array], Array]:
     """The mean over tasks of the Mann-Whitney statistic U / (N M): the share of pairs won; ties count half.
 
-    Equal to `rliable.metrics.probability_of_improvement`, but a hundred times faster.
+    Equal to `rliable.metrics.probability_of_improvement`, but much faster.
 
     Args:
-        scores_NT: Runs x tasks.
-        others_MT: Runs x the same tasks.
+        sizes_T: The number of runs of each task.
+        other_sizes_T: Those of the runs that they are compared with.
+
+    Returns:
+        Maps two arrays, each with the scores of the first task's runs, then of the second's, ..., to the statistic (1).
     """
-    scores_N1T = scores_NT[:, None]
-    won, not_lost = scores_N1T > others_MT, scores_N1T >= others_MT
-    return np.array([(np.count_nonzero(won) + np.count_nonzero(not_lost)) / (2 * won.size)])
+    sizes = np.array(sizes_T, int) * np.array(other_sizes_T, int)  # pairs of each task
+    starts_T = np.cumsum(sizes_T) - sizes_T, np.cumsum(other_sizes_T) - other_sizes_T
+    pairs = list(zip(*starts_T, sizes_T, other_sizes_T, strict=True))
+    runs_P = np.concatenate([np.repeat(np.arange(n) + start, m) for start, _, n, m in pairs])
+    others_P = np.concatenate([np.tile(np.arange(m) + start, n) for _, start, n, m in pairs])
+    firsts_T = np.cumsum(sizes) - sizes
+
+    def function(scores_N: Array, others_M: Array) -> Array:
+        won_P, not_lost_P = scores_N[runs_P] > others_M[others_P], scores_N[runs_P] >= others_M[others_P]
+        doubled_T = np.add.reduceat(won_P.astype(np.int64) + not_lost_P, firsts_T)
+        return np.array([np.mean(doubled_T / (2 * sizes))])
+
+    return function
 
 
 def table(improvement: pd.DataFrame, *notes: str) -> Table:

@@ -1,13 +1,12 @@
 """Performance profiles: the fraction of a variant's runs that score above each threshold (Agarwal et al. 2021)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from rliable import library
 
 from analysis import bootstrap
 from analysis.figures import panels
@@ -17,7 +16,7 @@ from analysis.inputs import Inputs
 from analysis.result import Plot, Result
 from analysis.results import captions
 from analysis.settings import AnalysisSettings
-from analysis.statistics import score_matrices
+from analysis.statistics import strata
 
 Array = NDArray[np.float64]
 
@@ -45,7 +44,7 @@ def result(inputs: Inputs) -> Result:
 def profiles(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     """The fraction of runs of all tasks that score above each threshold, with its interval.
 
-    Tasks and runs are those of `statistics.score_matrices`. There are 101 evenly spaced thresholds from 0 to 1. If more
+    Tasks and runs are those of `statistics.strata`. There are 101 evenly spaced thresholds from 0 to 1. If more
     than 5 % of a variant's runs are above 1 or below 0, the thresholds extend to its 95 % or 5 % quantile.
 
     Args:
@@ -53,45 +52,30 @@ def profiles(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
         settings: `repetitions` (at most 2,000 are used), `confidence` and `seed` of the bootstrap.
 
     Returns:
-        Rows variant, threshold, value, low, high. The bounds are NaN with a single run per task.
+        Rows variant, threshold, value, low, high. The bounds are NaN with a single run of every task.
     """
-    matrices = dict(score_matrices(finals))
-    thresholds_S = thresholds(list(matrices.values()))
+    scores_of = dict(strata(finals))
+    thresholds_S = thresholds([np.concatenate(scores_T) for scores_T in scores_of.values()])
     settings = bootstrap.for_bands(settings)
     frames = []
-    for variant, scores_RT in matrices.items():
-        value_S, (low_S, high_S) = _profile(scores_RT, thresholds_S, settings)
+    for variant, scores_T in scores_of.items():
+        function = partial(shares_above, thresholds_S=thresholds_S)
+        value_S, (low_S, high_S) = bootstrap.interval([scores_T], function, settings)
         columns = {"threshold": thresholds_S, "value": value_S, "low": low_S, "high": high_S}
         frames.append(pd.DataFrame({"variant": variant, **columns}))
     return pd.concat(frames, ignore_index=True)
 
 
-def thresholds(matrices: list[Array]) -> Array:
+def thresholds(samples: Sequence[Array]) -> Array:
     """Evenly spaced thresholds from 0 to 1, extended to the 5 % and 95 % quantiles of every variant's runs."""
-    low = min(np.quantile(scores, TAIL) for scores in matrices)
-    high = max(np.quantile(scores, 1 - TAIL) for scores in matrices)
+    low = min(np.quantile(scores, TAIL) for scores in samples)
+    high = max(np.quantile(scores, 1 - TAIL) for scores in samples)
     return np.linspace(min(0, low), max(1, high), THRESHOLDS)
 
 
-def shares_above(scores_RT: Array, thresholds_S: Array) -> Array:
+def shares_above(scores_N: Array, thresholds_S: Array) -> Array:
     """The fraction of scores above each threshold, equal to rliable's, from one sort."""
-    above_S = scores_RT.size - np.searchsorted(np.sort(scores_RT, axis=None), thresholds_S, side="right")
-    return above_S / scores_RT.size
-
-
-def _profile(scores_RT: Array, thresholds_S: Array, settings: AnalysisSettings) -> tuple[Array, Array]:
-    """The profile and its bounds (2 x thresholds)."""
-    if len(scores_RT) == 1:
-        return shares_above(scores_RT, thresholds_S), np.full((2, len(thresholds_S)), np.nan)
-    with bootstrap.global_seed(settings.seed):
-        value, bounds = library.create_performance_profile(
-            {"": scores_RT},
-            thresholds_S,
-            custom_profile_func=shares_above,
-            reps=settings.repetitions,
-            confidence_interval_size=settings.confidence,
-        )
-    return value[""], bounds[""]
+    return (len(scores_N) - np.searchsorted(np.sort(scores_N), thresholds_S, side="right")) / len(scores_N)
 
 
 @styled

@@ -72,10 +72,10 @@ def profiles(variants: Sequence[str] = ("dreamer", LONG)) -> pd.DataFrame:
 
 
 def efficiency(variants: Sequence[str] = ("dreamer", LONG)) -> pd.DataFrame:
-    """Rows variant, step, value, low, high."""
+    """Rows variant, step, value, low, high, missing."""
     one = curves(["dmc_cheetah_run"], variants)
     one[["mean", "low", "high"]] /= 1000
-    return one.rename(columns={"mean": "value"}).drop(columns=["task", "seeds"])
+    return one.rename(columns={"mean": "value"}).drop(columns=["task", "seeds"]).assign(missing=0)
 
 
 def points(tasks: Sequence[str] = TASKS[1:], variants: Sequence[str] = ("dreamer", "planet")) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from analysis.checks import Finding, check
 from analysis.checks.finding import SEVERITIES
+from analysis.inputs import Inputs
 from analysis.results.quality import table, to_markdown
 from analysis.scores import RUN, Run, Scores, by_metric, from_runs, join, usable
 from analysis.settings import AnalysisSettings
@@ -79,10 +80,7 @@ def test_missing_runs_leave_seeds_missing() -> None:
     assert missing.items == (f"{WALKER}/no_value/1",)
     assert named(findings, "single seeds").items == (f"{WALKER}, no_value: seed 0",)
     assert named(findings, "missing seeds").count == 1
-    assert named(findings, "missing seeds").items == (
-        "no_value: 1 of 3 runs are left out of its aggregates",
-        f"without seed 1: {WALKER}, no_value",
-    )
+    assert named(findings, "missing seeds").items == (f"without seed 1: {WALKER}, no_value",)
 
 
 def test_run_without_an_evaluation() -> None:
@@ -105,7 +103,37 @@ def test_unequal_lengths() -> None:
     data[1] |= {"xs": data[1]["xs"][:19], "ys": data[1]["ys"][:19]}  # ends within the window of the others
     finding = only(clean(data), "unequal lengths", also=("scores of one evaluation",))
     assert finding.count == 1
-    assert finding.items == (f"{WALKER}: from 10,000 to 20,000 steps; 1 of 4 runs end early (1 of dreamer)",)
+    assert finding.items == (f"{WALKER}: from 10,000 to 20,000 steps; 1 of 4 runs end early: dreamer/0 at 10,000",)
+
+
+@pytest.mark.parametrize("step", [0, 1000])
+def test_a_run_that_stopped_after_its_first_evaluation_is_left_out_unless_asked_for(step: int) -> None:
+    data = curves() + entries([WALKER], ["dreamer", "no_value"], seeds=3)[2::3]
+    for curve in data[:2] + data[4:5]:  # of seed 0, as of a finished run, a single evaluation is a score
+        curve |= {"xs": [step], "ys": [3.0]}
+    state = ["done", "running", *["done"] * 2, "", *["done"] * 5]
+    scores = clean(data, state=state)
+    also = ("missing seeds", "single seeds", "unequal lengths", "scores of one evaluation")
+    finding = only(scores, "untrained runs", also=also)
+    assert finding.items == (f"{WALKER}/dreamer/1: only step {step:,}", f"{HOPPER}/dreamer/0: only step {step:,}")
+    assert {(WALKER, "dreamer", 0), (WALKER, "dreamer", 2)} == {
+        run for run in finals_of(scores, SETTINGS) if run[:2] == (WALKER, "dreamer")
+    }
+    kept = SETTINGS.model_copy(update={"untrained": "keep"})
+    assert len(finals_of(scores, kept)) == len(finals_of(scores, SETTINGS)) + 2 == 10
+    assert not named(check(scores, kept), "untrained runs").count
+
+
+def test_scores_of_one_evaluation_each_are_trained() -> None:
+    """A published table: one score per task, late in training, beside curves of another method."""
+    table = [curve | {"xs": [20_000], "ys": curve["ys"][-1:]} for curve in entries([WALKER, HOPPER], ["planet"], 1)]
+    scores = as_scores(curves() + table)
+    assert not named(check(scores, SETTINGS), "untrained runs").count
+    assert len(finals_of(scores, SETTINGS)) == 10
+
+
+def finals_of(scores: Scores, settings: AnalysisSettings) -> set[tuple[str, str, int]]:
+    return set(Inputs(scores, settings).finals[RUN].itertuples(index=False, name=None))
 
 
 def test_nan_and_repeated_steps() -> None:

@@ -11,11 +11,14 @@ from tests.analysis.conftest import finals
 RNG = np.random.default_rng(3)
 
 
-def test_matrix_is_runs_by_tasks_and_takes_the_lowest_seeds() -> None:
+def test_every_run_of_a_compared_task_counts_in_the_order_of_seeds() -> None:
     runs = finals(np.arange(12.0).reshape(4, 3))
     ragged = runs[~((runs["task"] == "task_1") & (runs["seed"] == 1))].sample(frac=1, random_state=0)
-    matrix = statistics.score_matrix(ragged, ["task_0", "task_1", "task_2"])
-    assert matrix.tolist() == [[0, 1, 2], [3, 7, 5], [6, 10, 8]]
+    other = finals(np.zeros((2, 2)), "other")
+    found = dict(statistics.strata(pd.concat([ragged, other])))
+    assert [scores.tolist() for scores in found["dreamer"]] == [[0, 3, 6, 9], [1, 7, 10]]
+    assert statistics.per_task(found["dreamer"]) == "3 to 4"
+    assert statistics.per_task(found["other"]) == 2
 
 
 def test_interval_of_two_values_is_known_exactly() -> None:

@@ -45,7 +45,9 @@ def test_statistics_of_a_small_example_by_hand(settings: AnalysisSettings) -> No
 def test_one_pass_equals_each_of_rliables_metrics(shape: tuple[int, int]) -> None:
     for scores in (RNG.normal(0.5, 1, shape), RNG.integers(0, 3, shape) / 2):  # the second with many ties
         expected = [getattr(metrics, f"aggregate_{statistic}")(scores) for statistic in aggregates.STATISTICS]
-        np.testing.assert_allclose(aggregates.summary(scores), expected, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            aggregates.summary(scores.T.ravel(), np.repeat(*shape)), expected, rtol=0, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("statistic", list(aggregates.STATISTICS))
@@ -60,6 +62,28 @@ def test_one_bootstrap_for_all_equals_rliable_for_each(statistic: str, settings:
     found = aggregates.aggregates(finals(scores), settings)
     row = found.loc[found["statistic"] == statistic, ["value", "low", "high"]].to_numpy()
     np.testing.assert_allclose(row, [[value["x"][0], *bounds["x"].ravel()]], rtol=0, atol=1e-12)
+
+
+def test_unequal_runs_equal_rliable_on_the_runs_of_each_task(settings: AnalysisSettings) -> None:
+    """Rliable takes each task's runs as an array of its own; its metrics take all runs, or the means of tasks."""
+    settings = settings.model_copy(update={"seed": 6, "confidence": 0.9})
+    for sizes in ((4, 1, 3), (2, 9, 9, 5), (1, 1, 17, 16), (3, 2)):
+        tasks = [RNG.normal(0.5, 0.4, size) for size in sizes]
+        rows = [(f"task_{t}", "dreamer", r, score) for t, scores in enumerate(tasks) for r, score in enumerate(scores)]
+
+        def function(*tasks: np.ndarray) -> np.ndarray:
+            scores, means = np.concatenate(tasks), np.array([[task.mean() for task in tasks]])
+            found = metrics.aggregate_iqm(scores), metrics.aggregate_median(means), metrics.aggregate_mean(means)
+            return np.array([*found, metrics.aggregate_optimality_gap(scores)])
+
+        np.random.seed(6)  # noqa: NPY002
+        value, bounds = library.get_interval_estimates(
+            {"x": [scores[:, None] for scores in tasks]}, function, reps=200, confidence_interval_size=0.9
+        )
+        found = aggregates.aggregates(pd.DataFrame(rows, columns=["task", "variant", "seed", "score"]), settings)
+        expected = np.stack([value["x"], *bounds["x"]], axis=1)
+        np.testing.assert_allclose(found[["value", "low", "high"]], expected, rtol=0, atol=1e-12)
+        assert set(found["runs"]) == {f"{min(sizes)} to {max(sizes)}"}
 
 
 def test_equal_input_gives_equal_numbers_and_leaves_numpy_alone(settings: AnalysisSettings) -> None:

@@ -29,7 +29,7 @@ def test_every_step_equals_rliable_on_its_scores(settings: AnalysisSettings) -> 
     scores, steps = RNG.uniform(0, 1.2, (3, 4, 6)), np.arange(1.0, 7) * 1000
     settings = settings.model_copy(update={"seed": 2, "confidence": 0.9})
     found = efficiency.efficiency(table(scores, steps), settings)
-    assert list(found.columns) == ["variant", "step", "value", "low", "high", "runs", "tasks"]
+    assert list(found.columns) == efficiency.COLUMNS
     assert found["step"].tolist() == steps.tolist()
     assert set(found["runs"]) == {3}
     assert set(found["tasks"]) == {4}
@@ -45,15 +45,47 @@ def test_every_step_equals_rliable_on_its_scores(settings: AnalysisSettings) -> 
         np.testing.assert_allclose(row[["value", "low", "high"]].to_list(), expected, rtol=0, atol=1e-12)
 
 
-def test_steps_are_those_that_all_runs_reach(settings: AnalysisSettings) -> None:
-    """Returns equal to the step divided by 100, measured at different steps: their mean at every step is known."""
-    early, late = np.array([0.0, 20, 40, 60]), np.array([10.0, 30, 50])
+def test_a_run_counts_between_and_near_its_own_evaluations(settings: AnalysisSettings) -> None:
+    """Returns equal to the step divided by 100, measured at different steps: their mean is known where both count."""
+    early, late = np.array([0.0, 20, 40, 60, 80, 100]), np.array([30.0, 50, 70])
     runs = pd.concat(
         [table(early[None, None] / 100, early), table(late[None, None] / 100, late).assign(seed=1)], ignore_index=True
     )
     found = efficiency.efficiency(runs, settings)
-    assert found["step"].tolist() == [10, 20, 30, 40, 50]
-    np.testing.assert_allclose(found[["value", "low", "high"]], found[["step"] * 3] / 100)
+    assert found["step"].tolist() == [0, 20, 30, 40, 50, 60, 70, 80, 100]
+    assert found["missing"].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 1]
+    both = found[(found["step"] >= 30) & (found["step"] <= 70)]
+    np.testing.assert_allclose(both[["value", "low", "high"]], both[["step"] * 3] / 100)
+
+
+def test_after_a_run_has_ended_the_others_are_resampled_as_by_rliable(settings: AnalysisSettings) -> None:
+    """One run of six ends after two of four steps, all runs of one task after three."""
+    scores, steps = RNG.uniform(0, 1, (2, 3, 4)), np.arange(1.0, 5) * 1000
+    runs = table(scores, steps)
+    ended = (runs["task"] == "task_0") & (runs["seed"] == 1) & (runs["step"] > 2000)
+    found = efficiency.efficiency(runs[~ended & ~((runs["task"] == "task_2") & (runs["step"] > 3000))], settings)
+    assert found["missing"].tolist() == [0, 0, 1, 3]
+    assert found["runs"].tolist() == [2, 2, "1 to 2", "1 to 2"]
+    assert found["tasks"].tolist() == [3, 3, 3, 2]
+    assert found["without"].tolist() == ["", "", "", "task_2"]
+    for index, tasks in ((2, [scores[:1, 0], scores[:, 1], scores[:, 2]]), (3, [scores[:1, 0], scores[:, 1]])):
+        np.random.seed(0)  # noqa: NPY002
+        value, bounds = library.get_interval_estimates(
+            {"x": [task[:, [index]] for task in tasks]},
+            lambda *x: np.array([metrics.aggregate_iqm(np.concatenate(x))]),
+            reps=200,
+        )
+        row = found[["value", "low", "high"]].to_numpy()[index]
+        np.testing.assert_allclose(row, [value["x"][0], *bounds["x"].ravel()], rtol=0, atol=1e-12)
+
+
+def test_a_curve_is_dotted_where_runs_are_missing() -> None:
+    data = plots.efficiency(["dreamer"])
+    [axis] = efficiency.draw(data.assign(missing=np.arange(len(data)) // 12), LOOKS).axes
+    dotted, whole = axis.lines
+    assert dotted.get_linestyle() == ":"
+    np.testing.assert_array_equal(np.asarray(dotted.get_ydata()), data["value"])
+    assert np.isnan(np.asarray(whole.get_ydata())).tolist() == (np.arange(len(data)) >= 12).tolist()
 
 
 def test_at_most_fifty_steps(settings: AnalysisSettings) -> None:
@@ -66,17 +98,15 @@ def test_at_most_fifty_steps(settings: AnalysisSettings) -> None:
 
 
 def test_tasks_and_seeds_are_those_that_can_be_compared(settings: AnalysisSettings) -> None:
-    """The second variant lacks a task, and the first a seed on one of the rest, which is not used on the others."""
+    """The second variant lacks a task, and the first a seed on one of the rest."""
     steps = np.array([1.0, 2])
     first = table(RNG.uniform(0, 1, (3, 3, 2)), steps, "first")
     first = first[~((first["task"] == "task_1") & (first["seed"] == 1))]
     second = table(RNG.uniform(0, 1, (4, 2, 2)), steps, "second")
     both = pd.concat([first, second]).iloc[::-1]
     found = efficiency.efficiency(both, settings).drop_duplicates("variant").set_index("variant")
-    assert found.loc[["first", "second"], ["runs", "tasks"]].to_numpy().tolist() == [[2, 2], [4, 2]]
-    kept = first[
-        (first["task"] != "task_2") & ((first["seed"] < 2) | (first["task"] == "task_1")) & (first["step"] == 1)
-    ]
+    assert found.loc[["first", "second"], ["runs", "tasks"]].to_numpy().tolist() == [["2 to 3", 2], [4, 2]]
+    kept = first[(first["task"] != "task_2") & (first["step"] == 1)]
     assert found.loc["first", "value"] == pytest.approx(metrics.aggregate_iqm(kept["score"].to_numpy()))
 
 
@@ -98,9 +128,11 @@ def test_a_band_uses_at_most_two_thousand_repetitions() -> None:
     assert not few.equals(enough)
 
 
-def test_runs_without_a_common_step_have_no_curve(settings: AnalysisSettings) -> None:
+def test_runs_without_a_common_step_count_where_they_are(settings: AnalysisSettings) -> None:
     apart = pd.concat([table(np.ones((1, 1, 2)), np.array([a, a + 1.0])).assign(seed=a) for a in (0, 5)])
-    assert efficiency.efficiency(apart, settings).empty
+    found = efficiency.efficiency(apart, settings)
+    assert found["step"].tolist() == [0, 1, 5, 6]
+    assert found["missing"].tolist() == [1, 1, 1, 1]
 
 
 def test_interquartile_mean_against_steps_is_the_data() -> None:

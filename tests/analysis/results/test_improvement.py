@@ -18,17 +18,22 @@ from tests.analysis.plots import LONG, LOOKS
 RNG = np.random.default_rng(6)
 
 
+def won(tasks: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
+    function = improvement.probability([len(task) for task in tasks], [len(task) for task in others])
+    return function(np.concatenate(tasks), np.concatenate(others))
+
+
 @pytest.mark.parametrize("sizes", [(1, 1), (1, 4), (5, 3)])
 def test_probability_equals_rliables_and_scipys(sizes: tuple[int, int]) -> None:
     runs, others = sizes
     for draw in (lambda n: RNG.normal(0, 1, (n, 6)), lambda n: RNG.integers(0, 3, (n, 6)) / 2):  # the second with ties
         x, y = draw(runs), draw(others)
-        [found] = improvement.probability(x, y)
+        [found] = won(list(x.T), list(y.T))
         assert found == pytest.approx(metrics.probability_of_improvement(x, y), abs=1e-12)
         statistic = scipy.stats.mannwhitneyu(x, y, axis=0).statistic
         assert found == pytest.approx(np.mean(statistic) / (runs * others), abs=1e-12)
-        assert improvement.probability(y, x)[0] == pytest.approx(1 - found)
-        assert improvement.probability(x, x).tolist() == [0.5]
+        assert won(list(y.T), list(x.T))[0] == pytest.approx(1 - found)
+        assert won(list(x.T), list(x.T)).tolist() == [0.5]
 
 
 def test_intervals_equal_rliables(settings: AnalysisSettings) -> None:
@@ -47,6 +52,25 @@ def test_intervals_equal_rliables(settings: AnalysisSettings) -> None:
         expected = [value["x"][0], *bounds["x"].ravel()]
         np.testing.assert_allclose(row[["value", "low", "high"]].to_list(), expected, rtol=0, atol=1e-12)
         assert row[["reference", "runs", "reference_runs", "tasks"]].tolist() == ["ours", len(scores), 3, 3]
+
+
+def test_unequal_runs_equal_rliable_on_the_runs_of_each_task(settings: AnalysisSettings) -> None:
+    """All tasks weigh the same: the mean over tasks of rliable's probability for one task."""
+    tasks, others = ([RNG.integers(0, 4, size) / 2 for size in sizes] for sizes in ((3, 1, 6), (2, 2, 2)))
+    frames = [
+        pd.DataFrame({"task": f"task_{t}", "variant": variant, "seed": np.arange(len(scores)), "score": scores})
+        for variant, sample in (("ours", others), ("theirs", tasks))
+        for t, scores in enumerate(sample)
+    ]
+    np.random.seed(0)  # noqa: NPY002
+    value, bounds = library.get_interval_estimates(
+        {"x": [scores[:, None] for scores in (*tasks, *others)]},
+        lambda *x: np.array([np.mean([metrics.probability_of_improvement(x[t], x[t + 3]) for t in range(3)])]),
+        reps=200,
+    )
+    found = improvement.improvement(pd.concat(frames), settings)
+    np.testing.assert_allclose(found[["value", "low", "high"]], [[value["x"][0], *bounds["x"].ravel()]], atol=1e-12)
+    assert found[["runs", "reference_runs"]].to_numpy().tolist() == [["1 to 6", 2]]
 
 
 def test_tasks_are_those_that_both_have(settings: AnalysisSettings) -> None:

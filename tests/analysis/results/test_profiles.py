@@ -28,6 +28,22 @@ def test_profiles_equal_rliables(settings: AnalysisSettings) -> None:
     np.testing.assert_allclose(found[["value", "low", "high"]], expected, rtol=0, atol=1e-12)
 
 
+def test_profiles_of_unequal_runs_equal_rliable_on_the_runs_of_each_task(settings: AnalysisSettings) -> None:
+    scores = RNG.uniform(0, 1, (5, 3))
+    runs = finals(scores)
+    runs = runs[~((runs["task"] == "task_1") & (runs["seed"] > 2))]
+    taus = np.linspace(0, 1, profiles.THRESHOLDS)
+    np.random.seed(0)  # noqa: NPY002
+    value, bounds = library.get_interval_estimates(
+        {"x": [scores[:, [0]], scores[:3, [1]], scores[:, [2]]]},
+        lambda *tasks: library.score_distributions(np.concatenate(tasks), taus),
+        reps=200,
+    )
+    expected = np.stack([value["x"], *bounds["x"]], axis=1)
+    found = profiles.profiles(runs, settings)
+    np.testing.assert_allclose(found[["value", "low", "high"]], expected, rtol=0, atol=1e-12)
+
+
 def test_a_profile_by_hand(settings: AnalysisSettings) -> None:
     found = profiles.profiles(finals(np.array([[0.0, 0.5], [0.5, 1.0]])), settings).set_index("threshold")
     assert found.loc[[0.0, 0.49, 0.5, 0.99, 1.0], "value"].tolist() == [0.75, 0.75, 0.25, 0.25, 0]
