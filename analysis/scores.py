@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
+from analysis.restarts import replaced
 from common.errors import UserError
 from common.text import nearest
 
@@ -204,7 +205,8 @@ def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
 def usable(scores: Scores, metric: str) -> pd.DataFrame:
     """The evaluations that statistics use.
 
-    An evaluation without a finite value is left out; of several at one step of a run, the last counts.
+    An evaluation without a finite value is left out; of several at one step of a run, the last counts; of those before
+    a restart, those up to the first step after it.
 
     Returns:
         Rows task, variant, seed, step, score (the metric's value), episodes, hours (of training, interpolated linearly
@@ -262,10 +264,18 @@ def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
 
 
 def last(table: pd.DataFrame, wanted: Callable[[str], bool]) -> pd.DataFrame:
-    """The finite values of the wanted metrics; of several for one run, metric and step, the last."""
+    """The finite values of the wanted metrics that count: of several for one run, metric and step, the last.
+
+    What a run logged before it was restarted counts only up to the first step after the restart, in each metric.
+    """
     codes = np.flatnonzero([wanted(name) for name in table["metric"].cat.categories])
-    rows = table[np.isin(table["metric"].cat.codes, codes) & np.isfinite(table["value"])]
-    return rows.drop_duplicates([*RUN, "metric", "step"], keep="last")
+    rows = table[np.isin(table["metric"].cat.codes, codes)]
+    series = np.zeros(len(rows), np.int64)
+    for name in ("task", "variant", "metric"):
+        series = series * len(rows[name].cat.categories) + rows[name].cat.codes.to_numpy()
+    seeds, known = pd.factorize(rows["seed"])
+    gone, _ = replaced(series * len(known) + seeds, rows["step"].to_numpy())
+    return rows[np.isfinite(rows["value"]) & ~gone].drop_duplicates([*RUN, "metric", "step"], keep="last")
 
 
 def _sorted(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.restarts import replaced
 from analysis.scores import HOURS, MODEL_ERROR, Scores
 from analysis.scoring import untrained
 from analysis.settings import AnalysisSettings
@@ -26,7 +27,9 @@ class Data:
         swept: The last parts of the settings that variants are meant to differ in.
         raw: The analysed metric as read: run (position in `runs`), step, value, episodes.
         finite: Whether each row of `raw` has a finite value.
-        again: Whether each row of `raw` is finite but replaced by a later one of the same run and step.
+        gone: Whether each row of `raw` is finite but was logged before a restart from an earlier step.
+        unordered: Whether each row of `raw` is of a run whose steps are in another order than that of logging.
+        again: Whether each row of `raw` is finite and not gone but replaced by a later one of the same run and step.
         runs: `scores.runs` with the columns evaluations (usable ones), first and end (steps of the first and last of
             them, NaN if none) and untrained (whether statistics leave the run out because it was not trained).
     """
@@ -36,6 +39,8 @@ class Data:
     swept: frozenset[str]
     raw: pd.DataFrame
     finite: Mask
+    gone: Mask
+    unordered: Mask
     again: Mask
     runs: pd.DataFrame
 
@@ -44,21 +49,34 @@ class Data:
         """Numbers the runs and marks the rows that are not used."""
         raw = _rows(scores, [settings.metric])
         finite = np.isfinite(raw["value"].to_numpy())
+        gone, unordered = replaced(raw["run"].to_numpy(), raw["step"].to_numpy())
+        gone &= finite
         again = np.zeros(len(raw), bool)
-        again[finite] = raw.loc[finite, ["run", "step"]].duplicated(keep="last")
-        counted = raw[finite & ~again]
+        left = finite & ~gone
+        again[left] = raw.loc[left, ["run", "step"]].duplicated(keep="last")
+        counted = raw[left & ~again]
         runs = scores.runs.reset_index(drop=True)
         steps = counted.groupby("run")["step"]
         runs = runs.assign(
             evaluations=np.bincount(counted["run"], minlength=len(runs)), first=steps.min(), end=steps.max()
         )
         runs = runs.assign(untrained=untrained(runs, settings))
-        return cls(scores, settings, frozenset(key.rpartition(".")[2] for key in swept), raw, finite, again, runs)
+        return cls(
+            scores,
+            settings,
+            frozenset(key.rpartition(".")[2] for key in swept),
+            raw,
+            finite,
+            gone,
+            unordered,
+            again,
+            runs,
+        )
 
     @cached_property
     def usable(self) -> pd.DataFrame:
         """The rows of `raw` that statistics use."""
-        return self.raw[self.finite & ~self.again & ~self.runs["untrained"].to_numpy()[self.raw["run"]]]
+        return self.raw[self.finite & ~self.gone & ~self.again & ~self.runs["untrained"].to_numpy()[self.raw["run"]]]
 
     @cached_property
     def compared(self) -> pd.DataFrame:

@@ -18,6 +18,12 @@ def check(data: Data) -> Iterator[Finding]:
         "NaN", "minor", len(bad), f"{counted(len(bad), 'evaluation')} without a finite value (NaN)", "left out",
         _by_run(data, bad),
     )  # fmt: skip
+    yield _restarts(data)
+    unordered = names(data.runs.loc[np.unique(data.raw["run"][data.unordered])])
+    yield Finding(
+        "unordered steps", "note", len(unordered), f"{counted(len(unordered), 'run')} with evaluations in no order",
+        "sorted by step: a restart, if there was one, cannot be told", unordered,
+    )  # fmt: skip
     again = data.raw[data.again]
     yield Finding(
         "repeated steps", "minor", len(again), f"{counted(len(again), 'evaluation')} repeated later at the same step",
@@ -32,6 +38,22 @@ def check(data: Data) -> Iterator[Finding]:
     yield _episodes(data)
     yield _single(data)
     yield _hours(data)
+
+
+def _restarts(data: Data) -> Finding:
+    """Runs whose steps go back: evaluations from before a restart."""
+    gone = data.raw[data.gone]
+    steps = gone.groupby("run")["step"].agg(["min", "max", "size"])
+    columns = (names(data.runs.loc[steps.index]), steps["size"], steps["min"], steps["max"])
+    return Finding(
+        "steps that go back", "minor", len(gone),
+        f"the steps of {counted(len(steps), 'run')} go back: {counted(len(gone), 'evaluation')} from before a restart",
+        "what came later replaces what came before, from its first step on",
+        tuple(
+            f"{name}: {size} from step {low:,.0f} to {high:,.0f} left out"
+            for name, size, low, high in zip(*columns, strict=True)
+        ),
+    )  # fmt: skip
 
 
 def _missing_model_errors(data: Data) -> Finding:

@@ -44,18 +44,22 @@ class TornError(Exception):
 def read_run(folder: str) -> Run:
     """All scalars of a run that has only event files, with the hours since its first event if it logged no hours.
 
-    As in TensorBoard, the start of a session drops all scalars from its step on.
+    As in TensorBoard, the start of a session drops all scalars from its step on; the first session, if it starts at
+    step 0, restarts nothing.
 
     Raises:
         UserError: A file cannot be opened.
     """
     files = sorted((_first_time(path), path) for path in _paths(folder))
     kept: list[Scalar] = []
-    torn = 0
+    torn = starts = 0
     for _, path in files:
         try:
             for event in _events(path):
                 if _is_start(event):
+                    starts += 1
+                    if starts == 1 and event.step <= 0:
+                        continue
                     kept = [scalar for scalar in kept if scalar.step < event.step]
                 kept += _scalars(event)
         except TornError:

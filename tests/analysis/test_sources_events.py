@@ -52,6 +52,24 @@ def points(scores: Scores, metric: str = METRIC) -> list[list[float]]:
     return usable(scores, metric)[["step", "score"]].to_numpy().tolist()
 
 
+def test_a_restart_without_a_mark_replaces_what_came_before(tmp_path: Path) -> None:
+    run = tmp_path / "logs/walker/dreamer/3"
+    write(run, 0, [scalar(step, 1.0) for step in range(0, 100, 10)])
+    write(run, 1, [scalar(step, 2.0, time=2000.0) for step in range(45, 90, 10)])
+    expected = [[step, 1.0] for step in range(0, 50, 10)] + [[step, 2.0] for step in range(45, 90, 10)]
+    assert points(read(tmp_path / "logs", METRIC)) == expected
+
+
+def test_the_first_session_restarts_nothing(tmp_path: Path) -> None:
+    """Two writers share a folder; only the second marks its session."""
+    run = tmp_path / "logs/walker/dreamer/3"
+    write(run, 0, [scalar(10, 1.0), scalar(20, 2.0)])
+    write(run, 1, [session(0), scalar(5, 3.0, "train/return", time=2000.0)])
+    assert points(read(tmp_path / "logs", METRIC)) == [[10, 1], [20, 2]]
+    write(run, 2, [session(20), scalar(30, 4.0, time=3000.0)])
+    assert points(read(tmp_path / "logs", METRIC)) == [[10, 1], [30, 4]]
+
+
 def test_scalars_of_all_writers_are_read(tmp_path: Path) -> None:
     events = [scalar(10, 1.5), tensor(20, np.float32(2.5)), tensor(30, 3), tensor(40, [4.5]), tensor(50, np.float64(5))]
     others = [tensor(60, "text"), tensor(60, [1.0, 2.0]), scalar(70, 1.0, "train/loss"), scalar(80, math.nan)]
