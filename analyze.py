@@ -58,6 +58,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="folder of the analysis (default, for one suite or folder: `analysis` next to its runs)",
     )  # fmt: skip
     parser.add_argument(
+        "--layout", default="", metavar="PATTERN",
+        help="what the names of folders and files mean, such as '{variant}/{task}/*_{seed}' or '{variant}/{task}.csv'",
+    )  # fmt: skip
+    parser.add_argument(
         "--only", nargs="+", action="extend", default=[], metavar="NAME=VALUE",
         help="select runs by task=..., variant=..., seed=...; commas and * are allowed",
     )  # fmt: skip
@@ -102,9 +106,9 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         scores = join(
             _read_suite(suites[path], arguments.results, settings.metric)
             if path in suites
-            else sources.read(path, settings.metric)
+            else sources.read(path, settings.metric, arguments.layout)
             for path in arguments.sources
-            if not discoveries.get(path) or find(path)
+            if not discoveries.get(path) or find(path) or arguments.layout
         )
         scores = select(scores, selection(arguments.only))
     if scores.runs.empty and any(discoveries.values()):

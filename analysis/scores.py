@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api.types import union_categoricals
 
-from analysis.restarts import replaced
+from analysis.series import replaced
 from common.errors import UserError
 from common.text import nearest
 
@@ -99,6 +99,8 @@ class Scores:
         source: The name of the source, for captions.
         unplanned: Run folders that the suite does not plan; they are not read.
         renamed: Variants that are called `suite/variant`.
+        passed: Run folders that are not read because their place names no task, variant and seed.
+        notes: What was assumed about a source: which columns are which, how seeds were numbered.
     """
 
     table: pd.DataFrame
@@ -106,6 +108,8 @@ class Scores:
     source: str
     unplanned: tuple[Path, ...] = ()
     renamed: tuple[str, ...] = ()
+    passed: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def by_metric(rows: Iterable[tuple[float, str, float, float]]) -> dict[str, Points]:
@@ -176,8 +180,11 @@ def join(parts: Iterable[Scores]) -> Scores:
     for name in CATEGORICAL:
         table[name] = union_categoricals([table[name] for table in tables])
     unplanned = tuple(folder for part in plain for folder in part.unplanned)
+    passed = tuple(folder for part in plain for folder in part.passed)
+    notes = tuple(dict.fromkeys(note for part in plain for note in part.notes))
     source = ", ".join(dict.fromkeys(part.source for part in plain))
-    return _named(Scores(table[TABLE], pd.concat(runs, ignore_index=True), source, unplanned))
+    runs_of_all = pd.concat(runs, ignore_index=True)
+    return _named(Scores(table[TABLE], runs_of_all, source, unplanned, passed=passed, notes=notes))
 
 
 def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
@@ -316,13 +323,8 @@ def _relabelled(scores: Scores, label: Callable[[str, str], str], renamed: tuple
         for pair in pairs
     ]
     named = [label(suite, variant) for suite, variant in zip(runs["suite"], runs["variant"], strict=True)]
-    return Scores(
-        table.assign(variant=pd.Categorical(labels)[codes]),
-        runs.assign(variant=named),
-        scores.source,
-        scores.unplanned,
-        renamed,
-    )
+    table = table.assign(variant=pd.Categorical(labels)[codes])
+    return replace(scores, table=table, runs=runs.assign(variant=named), renamed=renamed)
 
 
 def _distinct_suites(runs: pd.DataFrame, before: dict[str, set[Any]]) -> dict[str, str]:

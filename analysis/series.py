@@ -1,4 +1,4 @@
-"""The evaluations of each run over training as arrays: split from a table, binned, thinned."""
+"""The evaluations of each run over training as arrays: split from a table, binned, thinned, without restarts."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 class Series(NamedTuple):
@@ -68,3 +69,34 @@ def thinned(places_N: Array, most: int) -> Array:
     above_S = np.searchsorted(distinct_N, even_S).clip(1, len(distinct_N) - 1)
     nearer_below_S = even_S - distinct_N[above_S - 1] <= distinct_N[above_S] - even_S
     return distinct_N[np.unique(above_S - nearer_below_S)]
+
+
+def replaced(series_N: NDArray[np.int64], steps_N: NDArray[np.float64]) -> tuple[Mask, Mask]:
+    """Which values a restart replaced: those before it, from its first step on.
+
+    A restart is a step that is lower than the one before. Where steps fall more often than every third time, the values
+    are in another order than that of logging, and their order tells nothing.
+
+    Args:
+        series_N: The number of each value's series, such as one metric of one run; from 0 on.
+        steps_N: The step of each value. The values of a series are in the order in which they were logged.
+
+    Returns:
+        Whether a restart replaced the value, and whether its series is in another order.
+    """
+    order_N = np.arange(len(series_N))
+    if (np.diff(series_N) < 0).any():
+        order_N = np.argsort(series_N, kind="stable")
+    ordered_N, places_N = series_N[order_N], steps_N[order_N]
+    falls = np.flatnonzero((np.diff(ordered_N) == 0) & (np.diff(places_N) < 0))
+    gone_N, unordered_N = np.zeros((2, len(series_N)), bool)
+    for series in np.unique(ordered_N[falls]):
+        start, end = np.searchsorted(ordered_N, [series, series + 1])
+        count = np.searchsorted(falls, end) - np.searchsorted(falls, start)
+        rows = order_N[start:end]
+        if 3 * count > end - start + 1:
+            unordered_N[rows] = True
+        else:
+            lowest_later = np.minimum.accumulate(places_N[start:end][::-1])[::-1]
+            gone_N[rows] = lowest_later < places_N[start:end]
+    return gone_N, unordered_N

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.restarts import replaced
 from analysis.scores import HOURS, MODEL_ERROR, Scores
 from analysis.scoring import untrained
+from analysis.series import replaced
 from analysis.settings import AnalysisSettings
 
 Mask = NDArray[np.bool_]

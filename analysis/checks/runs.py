@@ -40,6 +40,16 @@ def check(data: Data) -> Iterator[Finding]:
         "unplanned runs", "minor", len(unplanned),
         f"{counted(len(unplanned), 'run folder')} not planned by the suite", "not read", unplanned,
     )  # fmt: skip
+    passed = tuple(shown(folder, FOLDER) for folder in data.scores.passed)
+    yield Finding(
+        "folders passed over", "minor", len(passed),
+        f"{counted(len(passed), 'run folder')} whose place names no task, variant and seed",
+        "not read; `--layout` says what the names of folders mean", passed,
+    )  # fmt: skip
+    yield Finding(
+        "assumptions", "note", len(data.scores.notes), f"{counted(len(data.scores.notes), 'assumption')} about sources",
+        "`--columns` and `--layout` say otherwise", data.scores.notes,
+    )  # fmt: skip
     torn = runs[runs["torn"] > 0]
     lines = int(torn["torn"].sum())
     yield Finding(

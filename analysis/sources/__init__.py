@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from analysis.scores import Scores
-from analysis.sources.layout import EVENTS, METRICS
+from analysis.sources.layout import EVENTS, METRICS, SCORES
+from analysis.sources.pattern import Pattern
 from analysis.sources.run_folders import read_expected, read_folder
 from analysis.sources.score_files import read_score_file
 from analysis.sources.tables import read_table
@@ -18,7 +19,7 @@ SUPPORTED = (
 )
 
 
-def read(path: Path, metric: str) -> Scores:
+def read(path: Path, metric: str, layout: str = "") -> Scores:
     """Reads a source of any kind.
 
     A folder holds runs; `layout.find` defines their layout. The format of a file follows from its ending (.csv,
@@ -27,12 +28,14 @@ def read(path: Path, metric: str) -> Scores:
     Args:
         path: A folder or a file.
         metric: The analysed metric.
+        layout: What the names of folders and files mean, as a text for `Pattern.of`; empty for the usual layout.
 
     Raises:
         UserError: The source is unsupported or broken, or lacks the metric.
     """
+    pattern = Pattern.of(layout) if layout else None
     if path.is_dir():
-        return read_folder(path, metric)
+        return read_folder(path, metric, pattern)
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         near = nearest(path.name, names)
@@ -40,8 +43,8 @@ def read(path: Path, metric: str) -> Scores:
         raise UserError(f"{path}: no such file or folder{hint}")
     if not path.is_file():
         raise UserError(f"{path}: no plain file, but a FIFO or device; {SUPPORTED}")
-    if path.name == METRICS or EVENTS in path.name:
-        return read_folder(path.parent, metric)
+    if path.name in (METRICS, SCORES) or EVENTS in path.name:
+        return read_folder(path.parent, metric, pattern)
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"][-1:]
     with path.open("rb") as file:
         start = file.read(1000).lstrip()

@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis.scores import Run
 from analysis.sources.fields import number
-from analysis.sources.layout import METRICS
+from analysis.sources.layout import METRICS, SCORES
 from analysis.sources.metrics import parse
 from common import files
 from common.errors import UserError
@@ -27,7 +27,8 @@ def read_run(folder: str) -> Run:
         UserError: The metrics cannot be opened.
     """
     values, torn = parse(_bytes(Path(folder) / METRICS))
-    return Run({"folder": folder, **_records(folder), "torn": torn}, values)
+    scores, torn_scores = parse(_bytes(Path(folder) / SCORES))
+    return Run({"folder": folder, **_records(folder), "torn": torn + torn_scores}, {**scores, **values})
 
 
 def _bytes(path: Path) -> bytes:

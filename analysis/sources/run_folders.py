@@ -1,15 +1,18 @@
 """Reads many run folders: the planned runs of a suite, or all runs in a folder."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from analysis.paths import shown
 from analysis.scores import ExpectedRun, Run, Scores, from_runs
 from analysis.sources import events, records
-from analysis.sources.layout import Place, find, has_events_only, is_run, normal
+from analysis.sources.layout import Place, find, has_events_only, is_run, is_seed, normal, others
+from analysis.sources.pattern import Pattern
 from common.errors import UserError
-from common.text import nearest
+from common.text import counted, nearest
 
+LEVELS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 LISTED = 20  # names of metrics in a message
 
 
@@ -39,21 +42,81 @@ def read_expected(expected: Sequence[ExpectedRun], suite: str, root: Path, metri
     return from_runs(runs, source, unplanned)
 
 
-def read_folder(root: Path, metric: str) -> Scores:
+def read_folder(root: Path, metric: str, pattern: Pattern | None = None) -> Scores:
     """Reads all runs in a folder: one run, or the runs of one or several suites; see `layout.find`.
+
+    Args:
+        root: The folder.
+        metric: The analysed metric.
+        pattern: The layout of the folders; names that it lacks are the folder's own, and seeds are then numbered.
 
     Raises:
         UserError: There are no runs, or they log other metrics, but not this one.
     """
-    places = find(root)
-    if not places:
+    places = _places(root, pattern) if pattern else find(root)
+    if not pattern and is_run(str(root)) and not is_seed(Path(normal(root)).name):
         raise UserError(
-            f"{root}: no runs; expected folders <task>/<variant>/<seed> in it or in its folders, with a number as seed "
-            "and metrics.jsonl or TensorBoard event files"
+            f"{root}: a run whose folder does not name it; say what its path means, such as "
+            "--layout '{task}/{variant}', or put it into <task>/<variant>/<seed>"
         )
+    passed = others(root, places)
+    if not places:
+        raise UserError(_no_runs(root, passed, pattern))
     runs = [_read_run(place) for place in places]
     _require(metric, runs, str(root))
-    return from_runs(runs, shown(root))
+    return replace(from_runs(runs, shown(root)), passed=tuple(root / folder for folder in passed))
+
+
+def _places(root: Path, pattern: Pattern) -> list[Place]:
+    """The runs that fit a layout, below a folder, or the folder itself by the end of its path."""
+    top = Path(normal(root))
+    if is_run(str(top)):
+        found = [(top, names)] if (names := pattern.names(top)) is not None else []
+    else:
+        found = [(path, names) for path, names in pattern.find(top) if is_run(str(path))]
+    places: list[Place] = []
+    for number, (path, names) in enumerate(found):
+        known = {**dict.fromkeys(("suite", "task", "variant"), top.name), **names}
+        seed = int(names.get("seed", number))
+        places.append(Place(known["suite"], known["task"], known["variant"], seed, str(path)))
+    named = [place[:-1] for place in places]
+    if doubled := next((place for place in places if named.count(place[:-1]) > 1), None):
+        raise UserError(
+            f"{root}: with --layout {pattern.text}, several folders are task {doubled.task}, variant "
+            f"{doubled.variant}, seed {doubled.seed}; add a field for what differs between them"
+        )
+    return places
+
+
+def _no_runs(root: Path, found: Sequence[Path], pattern: Pattern | None) -> str:
+    """What is in a folder without a readable run."""
+    files = "metrics.jsonl, scores.jsonl or TensorBoard event files"
+    if not found:
+        return (
+            f"{root}: no runs; expected folders <task>/<variant>/<seed> in it or in its folders, with a number as seed "
+            f"and {files}"
+        )
+    levels = sorted({len(path.parts) for path in found})
+    below = " or ".join(f"{LEVELS.get(level, str(level))} level{'s' if level > 1 else ''}" for level in levels)
+    number = f" ({counted(len(found), 'folder')} with them)"
+    example = f"{below} below it, such as {found[0]}{number}"
+    if pattern:
+        return f"{root}: --layout {pattern.text} fits no run; {files} lie {example}"
+    return (
+        f"{root}: {files} lie {example}, where three are expected, <task>/<variant>/<seed>, with a number as seed; "
+        f"say what the folders mean, such as --layout '{_guess(found[0])}'"
+    )
+
+
+def _guess(path: Path) -> str:
+    """A layout that fits a path, with a seed if its last part ends in digits."""
+    *folders, last = path.parts
+    name = last.rstrip("0123456789")
+    if not folders:
+        ending = name[len(name.rstrip("-_")) :]
+        return "{variant}" + (f"{ending}{{seed}}" if name != last else "")
+    above = ["{task}"] if len(folders) == 1 else ["*"] * (len(folders) - 2) + ["{task}", "{variant}"]
+    return "/".join([*above, f"{name}{{seed}}" if name != last else "{variant}" if len(folders) == 1 else "*"])
 
 
 def _read_run(place: Place) -> Run:

@@ -196,7 +196,7 @@ def test_unplanned_runs_are_listed_and_not_read(tmp_path: Path, monkeypatch: pyt
 def test_folders_are_a_run_a_suite_or_several_suites(tmp_path: Path) -> None:
     for suite in ("one", "two"):
         write_folders(CURVES, tmp_path / suite)
-    for other in (".snapshots/a/0", "slurm/a/0", "analysis/a/0", "dmc_walker_walk/dreamer/notes", "t/v/07"):
+    for other in (".snapshots/a/0", "slurm/a/0", "analysis/a/0", "dmc_walker_walk/dreamer/notes", "t/v/best"):
         write_lines(tmp_path / "one" / other, {"step": 1, METRIC: 1.0})
     run = read(tmp_path / "one/dmc_walker_walk/no_value/1", METRIC)
     assert run.runs[["suite", "task", "variant", "seed"]].to_numpy().tolist() == [
