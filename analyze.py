@@ -74,8 +74,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--export", nargs="+", action="extend", default=[], type=filled_path, metavar="FILE",
         help="also write the scores: .parquet or .csv with all metrics, .json or .json.gz as a score file",
     )  # fmt: skip
+    parser.add_argument(
+        "--columns", nargs="+", action="extend", default=[], metavar="NAME=COLUMN",
+        help="columns of tables: step=frame value=episode_reward, ...; or one number: panels per row of figures",
+    )  # fmt: skip
     settings = parser.add_argument_group("scores, statistics and figures")
     for name, field in AnalysisSettings.model_fields.items():
+        if name == "columns":
+            continue
         flag, text = f"--{name.replace('_', '-')}", f"{field.description} (default: {field.default})"
         settings.add_argument(flag, metavar=name.split("_")[-1].upper(), help=text.replace("%", "%%"))
     return parser.parse_args(argv)
@@ -96,6 +102,7 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
     from suites.plan import selection
 
     suites = _suites(arguments.sources)
+    columns, arguments.columns = _columns(arguments.columns)
     settings = _settings(suites.values(), arguments)
     named = arguments.published or dict.fromkeys(name for suite in suites.values() for name in suite.published)
     published = read_published(list(named))
@@ -106,7 +113,7 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         scores = join(
             _read_suite(suites[path], arguments.results, settings.metric)
             if path in suites
-            else sources.read(path, settings.metric, arguments.layout)
+            else sources.read(path, settings.metric, arguments.layout, columns)
             for path in arguments.sources
             if not discoveries.get(path) or find(path) or arguments.layout
         )
@@ -124,6 +131,22 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         paths = output.write(inputs, made, folder)
     tables = [table for result in made for table in result.tables]
     console.show(quality.findings(inputs), tables, paths, terminal)
+
+
+def _columns(entries: Sequence[str]) -> tuple[dict[str, str], str | None]:
+    """The columns of tables, and the number of panels per row, if given."""
+    from analysis.sources.columns import OPTIONAL, REQUIRED
+    from common.text import nearest
+
+    panels = [entry for entry in entries if "=" not in entry]
+    named = {name: column for name, _, column in (entry.partition("=") for entry in entries if "=" in entry)}
+    for name in named:
+        if name not in (*REQUIRED, *OPTIONAL):
+            near = nearest(name, (*REQUIRED, *OPTIONAL), cutoff=0)
+            raise UserError(f"--columns {name}={named[name]}: unknown {name}; the nearest is {near}")
+    if len(panels) > 1:
+        raise UserError(f"--columns {' '.join(panels)}: expected name=column, or one number of panels per row")
+    return named, panels[0] if panels else None
 
 
 def _suites(sources: Sequence[Path]) -> dict[Path, "Suite"]:

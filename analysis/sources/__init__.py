@@ -1,40 +1,47 @@
 """Sources of scores: run folders, event files, score files and tables."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from analysis.scores import Scores
-from analysis.sources.layout import EVENTS, METRICS, SCORES
+from analysis.scores import Scores, join
+from analysis.sources.layout import EVENTS, METRICS, SCORES, find, normal, others
 from analysis.sources.pattern import Pattern
 from analysis.sources.run_folders import read_expected, read_folder
-from analysis.sources.score_files import read_score_file
+from analysis.sources.score_files import read_score_file, stem
 from analysis.sources.tables import read_table
 from common.errors import UserError
 from common.text import nearest
 
 __all__ = ["read", "read_expected"]
 
+TABLES = (".csv", ".tsv", ".parquet")
 SUPPORTED = (
     "supported are folders of runs (<task>/<variant>/<seed> with a metrics.jsonl or TensorBoard event files), score "
     "files (JSON, also .json.gz) and tables (CSV, also .csv.gz, and Parquet)"
 )
 
 
-def read(path: Path, metric: str, layout: str = "") -> Scores:
+def read(path: Path, metric: str, layout: str = "", columns: Mapping[str, str] = MappingProxyType({})) -> Scores:
     """Reads a source of any kind.
 
-    A folder holds runs; `layout.find` defines their layout. The format of a file follows from its ending (.csv,
-    .csv.gz, .parquet, .json, .json.gz), otherwise from its first bytes.
+    A folder holds runs; `layout.find` defines their layout. Without any, it holds tables, one for each task, named by
+    their files; the folder is the variant. The format of a file follows from its ending (.csv, .csv.gz, .tsv, .parquet,
+    .json, .json.gz), otherwise from its first bytes.
 
     Args:
         path: A folder or a file.
         metric: The analysed metric.
         layout: What the names of folders and files mean, as a text for `Pattern.of`; empty for the usual layout.
+        columns: task, variant, seed, step, value -> its column in tables.
 
     Raises:
         UserError: The source is unsupported or broken, or lacks the metric.
     """
     pattern = Pattern.of(layout) if layout else None
     if path.is_dir():
+        if files := _files(path, pattern):
+            return join(_read_file(file, metric, names, columns, None) for file, names in files)
         return read_folder(path, metric, pattern)
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -45,11 +52,29 @@ def read(path: Path, metric: str, layout: str = "") -> Scores:
         raise UserError(f"{path}: no plain file, but a FIFO or device; {SUPPORTED}")
     if path.name in (METRICS, SCORES) or EVENTS in path.name:
         return read_folder(path.parent, metric, pattern)
+    told = pattern.names(Path(normal(path))) if pattern else {}
+    return _read_file(path, metric, told or {}, columns, pattern)
+
+
+def _files(folder: Path, pattern: Pattern | None) -> list[tuple[Path, Mapping[str, str]]]:
+    """The tables in a folder with the names that their paths tell: those that fit the layout, or all without runs."""
+    here = {"variant": folder.absolute().name, "suite": folder.absolute().name}
+    if pattern:
+        return [(path, {**here, **names}) for path, names in pattern.find(folder) if path.is_file()]
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES)
+    if not found or find(folder) or others(folder, []):
+        return []
+    return [(path, {**here, "task": stem(path)}) for path in found]
+
+
+def _read_file(
+    path: Path, metric: str, names: Mapping[str, str], columns: Mapping[str, str], pattern: Pattern | None
+) -> Scores:
     endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"][-1:]
     with path.open("rb") as file:
         start = file.read(1000).lstrip()
-    if endings in ([".csv"], [".parquet"]) or start.startswith(b"PAR1"):
-        return read_table(path, metric)
+    if endings in ([".csv"], [".tsv"], [".parquet"]) or start.startswith(b"PAR1"):
+        return read_table(path, metric, names, columns, pattern)
     if endings == [".json"] or start[:1] in (b"[", b"{") or start.startswith(b"\x1f\x8b"):
         return read_score_file(path, metric)
     raise UserError(f"{path}: unknown format; {SUPPORTED}")

@@ -5,7 +5,9 @@ import gzip
 import re
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -14,45 +16,60 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from analysis.scores import Scores, from_table
+from analysis.sources import wide
+from analysis.sources.columns import EXPECTED, choose
 from analysis.sources.fields import LARGEST_SEED, is_name
+from analysis.sources.pattern import Pattern
 from analysis.sources.score_files import stem
 from common.errors import UserError
 from common.text import nearest
 
 NAME = pa.dictionary(pa.int32(), pa.string())
-# Column -> its other accepted names, and its type.
-REQUIRED: Mapping[str, tuple[Sequence[str], pa.DataType]] = {
-    "task": ((), NAME),
-    "variant": (("method",), NAME),
-    "seed": ((), pa.float64()),
-    "step": ((), pa.float64()),
-    "value": (("score", "return"), pa.float64()),
-}
-OPTIONAL: Mapping[str, tuple[Sequence[str], pa.DataType]] = {
-    "suite": ((), NAME),
-    "metric": ((), NAME),
-    "episodes": ((), pa.float64()),
-}
-EXPECTED = "expected the columns task, variant (or method), seed, step, value (or score, or return)"
+NAMED = ("task", "variant", "suite", "metric")  # columns of text; the others are numbers
+SEPARATORS = (",", ";", "\t")
+DECIMAL_COMMA = re.compile(rb"(^|[;\t])-?[0-9]+,[0-9]+(e[-+]?[0-9]+)?\r?($|[;\t])", re.MULTILINE)
 
 
-def read_table(path: Path, metric: str) -> Scores:
+def read_table(
+    path: Path,
+    metric: str,
+    names: Mapping[str, str] = MappingProxyType({}),
+    columns: Mapping[str, str] = MappingProxyType({}),
+    pattern: Pattern | None = None,
+) -> Scores:
     """Reads CSV or Parquet with the columns task, variant, seed, step, value; optionally suite, metric, episodes.
+
+    Columns may have other common names, and be separated by commas, semicolons or tabs. W&B's export, with a column for
+    each run, and Stable-Baselines3's monitor files are read too.
 
     Args:
         path: The file; its stem is the suite if there is no column suite.
         metric: The analysed metric, and the metric of all values if there is no column metric.
+        names: task, variant, seed or suite -> its name by the path, for what has no column.
+        columns: task, variant, seed, step, value, ... -> its column, where the user tells it.
+        pattern: The layout of names of runs in W&B's export.
 
     Raises:
         UserError: The file cannot be read, lacks a column, or has an invalid number or name.
     """
     try:
         raw = path.read_bytes()
-        first, table = (1, _parquet(raw, path)) if raw.startswith(b"PAR1") else (2, _csv(raw, path))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
-    frame = table.to_pandas()
-    for name in ("task", "variant", "suite", "metric"):
+        raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; {EXPECTED}") from error
+    if raw.startswith(b"PAR1"):
+        first, (frame, notes) = 1, _parquet(raw, path, names, columns)
+    elif raw.startswith(b"#"):
+        first, (frame, notes) = 3, wide.monitor(raw, path, names)
+    else:
+        header, separator = _header(raw, path)
+        if runs := wide.runs_of(header):
+            first, (frame, notes) = 2, wide.export(raw, path, separator, runs, pattern)
+        else:
+            first, (frame, notes) = 2, _csv(raw, path, header, separator, names, columns)
+    for name in set(names) - set(frame):
+        frame[name] = float(names[name]) if name == "seed" else pd.Categorical([names[name]] * len(frame))
+    for name in NAMED:
         if name in frame:
             _check_names(frame[name], path, first)
     for name, right in (
@@ -65,64 +82,69 @@ def read_table(path: Path, metric: str) -> Scores:
             raise UserError(f"{path}: row {row + first}: {name} must be {meaning}, not {frame[name][row]}")
     if "metric" in frame:
         _check_metric(frame["metric"], metric, path)
-    absent = {"suite": stem(path), "metric": metric, "episodes": np.nan}
-    return from_table(frame.assign(**{name: value for name, value in absent.items() if name not in frame}), path.name)
+    for name, value in {"suite": stem(path), "metric": metric, "episodes": np.nan}.items():
+        if name not in frame:
+            frame[name] = value
+    return replace(from_table(frame, path.name), notes=tuple(notes))
 
 
-def _parquet(raw: bytes, path: Path) -> pa.Table:
+def _parquet(
+    raw: bytes, path: Path, names: Mapping[str, str], given: Mapping[str, str]
+) -> tuple[pd.DataFrame, list[str]]:
     try:
         table = pa.parquet.read_table(pa.BufferReader(raw))
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not Parquet: {error}") from error
+    chosen, notes = choose(table.column_names, given, names, path)
     columns = {}
-    for column, (name, dtype) in _columns(table.column_names, path).items():
+    for name, column in chosen.items():
         try:
             columns[name] = (
-                table[column].cast(pa.string()).dictionary_encode() if dtype == NAME else table[column].cast(dtype)
+                table[column].cast(pa.string()).dictionary_encode()
+                if name in NAMED
+                else table[column].cast(pa.float64())
             )
         except pa.ArrowException as error:
             raise UserError(
                 f"{path}: column {column} has the type {table[column].type}, which does not fit {name}: {error}"
             ) from error
-    return pa.table(columns)
+    return pa.table(columns).to_pandas(), notes
 
 
-def _csv(raw: bytes, path: Path) -> pa.Table:
+def _header(raw: bytes, path: Path) -> tuple[list[str], str]:
+    """The columns of a CSV file, and what separates them: what gives the most columns."""
     try:
-        raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
-        header = next(csv.reader([re.split(rb"[\r\n]", raw, maxsplit=1)[0].decode("utf-8-sig")]), [])
-    except (EOFError, zlib.error, OSError, ValueError) as error:
+        line = re.split(rb"[\r\n]", raw, maxsplit=1)[0].decode("utf-8-sig")
+    except ValueError as error:
         raise UserError(f"{path}: cannot be read as CSV: {error}; {EXPECTED}") from error
-    columns = _columns(header, path)
+    rows = {separator: next(csv.reader([line], delimiter=separator), []) for separator in SEPARATORS}
+    separator = max(SEPARATORS, key=lambda each: len(rows[each]))
+    return rows[separator], separator
+
+
+def _csv(
+    raw: bytes, path: Path, header: Sequence[str], separator: str, names: Mapping[str, str], given: Mapping[str, str]
+) -> tuple[pd.DataFrame, list[str]]:
+    chosen, notes = choose(header, given, names, path)
+    comma = separator != "," and DECIMAL_COMMA.search(raw) is not None
     try:
         table = pa.csv.read_csv(
             pa.BufferReader(raw),
             pa.csv.ReadOptions(use_threads=False),  # with threads, errors do not name the row
-            pa.csv.ParseOptions(newlines_in_values=True),
+            pa.csv.ParseOptions(newlines_in_values=True, delimiter=separator),
             pa.csv.ConvertOptions(
-                column_types={column: dtype for column, (_, dtype) in columns.items()},
+                column_types={column: NAME if name in NAMED else pa.float64() for name, column in chosen.items()},
                 null_values=["", "null", "None", "NA", "NaN", "nan"],
-                include_columns=list(columns),
+                include_columns=list(chosen.values()),
+                decimal_point="," if comma else ".",
             ),
         )
     except pa.ArrowException as error:
         message = re.sub(r"In CSV column #(\d+)", lambda match: f"column {header[int(match[1])]}", str(error))
         raise UserError(f"{path}: {message}; {EXPECTED}") from error
-    return table.rename_columns([name for name, _ in columns.values()])
-
-
-def _columns(found: Sequence[str], path: Path) -> dict[str, tuple[str, pa.DataType]]:
-    """Column of the file -> its name in the tidy table, and its type."""
-    columns = {}
-    for name, (others, dtype) in {**REQUIRED, **OPTIONAL}.items():
-        column = next((column for column in (name, *others) if column in found), None)
-        if column is not None:
-            columns[column] = (name, dtype)
-        elif name in REQUIRED:
-            near = nearest(name, found)
-            hint = f" Did you mean {near!r}?" if near else ""
-            raise UserError(f"{path}: no column {name}; there are {', '.join(found) or 'none'}.{hint} {EXPECTED}")
-    return columns
+    if comma:
+        notes.append(f"{path.name}: a comma is the decimal point")
+    return table.rename_columns(list(chosen)).to_pandas(), notes
 
 
 def _check_names(column: pd.Series, path: Path, first: int) -> None:

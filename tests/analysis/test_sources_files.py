@@ -178,8 +178,11 @@ def test_names_in_tables_are_literal(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("", "no column task; there are none"),
-        ("task,variant,seed,steps,value\n", r"no column step; there are task, .*value. Did you mean 'steps'\?"),
+        ("", "no columns task, variant, seed, step, value; there are none"),
+        (
+            "task,variant,seed,stepz,value\n",
+            r"no column step; there are task, .*value. Did you mean 'stepz' for step\?",
+        ),
         (HEADER + "a,b,0,1,1\na,b,0,x,1\n", "column step: Row #3: .*'x'"),
         (HEADER + "a,b,0,1,1\na,b,zero,1,1\n", "column seed: Row #3: .*'zero'"),
         (HEADER + "a,b,0,1,1\na,b,0,1\n", "Row #3: Expected 5 columns, got 4"),

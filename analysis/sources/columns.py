@@ -1,0 +1,100 @@
+"""Which column of a table is the task, variant, seed, step and value."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from common.errors import UserError
+from common.text import listed, nearest
+
+REQUIRED = ("task", "variant", "seed", "step", "value")
+OPTIONAL = ("suite", "metric", "episodes")
+# Column -> its other names: first the two that are always accepted, then those that are said aloud.
+ACCEPTED: Mapping[str, Sequence[str]] = {"variant": ("method",), "value": ("score", "return")}
+ALIASES: Mapping[str, Sequence[str]] = {
+    "task": ("env", "env_id", "env_name", "environment", "game", "domain_task"),
+    "variant": ("agent", "algo", "algorithm", "model"),
+    "seed": ("random_seed", "seeds"),
+    "step": (
+        "steps", "frame", "frames", "global_step", "timestep", "timesteps", "total_timesteps", "env_step", "env_steps",
+        "environment_steps", "num_frames",
+    ),
+    "value": (
+        "reward", "episode_reward", "episode_return", "episodic_return", "episode_score", "eval_return", "eval_reward",
+        "returns", "rewards", "mean_reward", "success",
+    ),
+}  # fmt: skip
+EXPECTED = "expected the columns task, variant (or method), seed, step, value (or score, or return)"
+
+
+def choose(
+    found: Sequence[str], given: Mapping[str, str], known: Collection[str], path: Path
+) -> tuple[dict[str, str], list[str]]:
+    """The columns of a table.
+
+    Args:
+        found: The columns that there are.
+        given: What the user says: task, variant, seed, step, value, ... -> column.
+        known: What is known where there is no column, such as a task from the name of the file.
+        path: The file, for messages.
+
+    Returns:
+        Name in the tidy table -> column, and what was assumed, as a sentence for each file that needs one.
+
+    Raises:
+        UserError: Columns are missing, or several could be one.
+    """
+    chosen: dict[str, str] = {}
+    assumed: list[str] = []
+    absent: list[str] = []
+    for name in (*REQUIRED, *OPTIONAL):
+        if name in given:
+            if given[name] not in found:
+                near = nearest(given[name], found, cutoff=0)
+                raise UserError(f"{path}: no column {given[name]} for {name}; the nearest is {near}")
+            chosen[name] = given[name]
+            continue
+        plain = [column for column in (name, *ACCEPTED.get(name, ())) if column in found]
+        taken = set(given.values())
+        others = [
+            column for column in found if _plain(column) in (name, *ALIASES.get(name, ())) and column not in taken
+        ]
+        if plain:
+            chosen[name] = plain[0]
+        elif len(others) == 1:
+            chosen[name] = others[0]
+            assumed.append(f"{others[0]} is the {name}")
+        elif name in known:
+            continue
+        elif others:
+            raise UserError(
+                f"{path}: {' and '.join(others)} could be the {name}; choose one with --columns {name}={others[0]}"
+            )
+        elif name in REQUIRED:
+            absent.append(name)
+    if absent:
+        raise UserError(_missing(absent, [column for column in found if column not in chosen.values()], found, path))
+    return chosen, [f"{path.name}: {', '.join(assumed)}"] if assumed else []
+
+
+def _missing(absent: Sequence[str], free: Sequence[str], found: Sequence[str], path: Path) -> str:
+    """All missing columns, each with the nearest that there is."""
+    near = {name: nearest(name, free) or _nearest_alias(name, free) for name in absent}
+    hints = " ".join(f"Did you mean {column!r} for {name}?" for name, column in near.items() if column)
+    columns = "no column" + ("s" if len(absent) > 1 else "")
+    return (
+        f"{path}: {columns} {', '.join(absent)}; there are {listed(found) or 'none'}. {hints}{' ' if hints else ''}"
+        f"{EXPECTED}; others can be given, such as --columns {absent[0]}={next(filter(None, near.values()), 'NAME')}, "
+        "and names in the path by --layout '{variant}/{task}.csv'"
+    )
+
+
+def _nearest_alias(name: str, free: Sequence[str]) -> str | None:
+    """The column nearest to another name of a required one."""
+    for alias in ALIASES.get(name, ()):
+        if found := nearest(alias, free, cutoff=0.8):
+            return found
+    return None
+
+
+def _plain(column: str) -> str:
+    return column.strip().lower().replace(" ", "_").replace("-", "_")

@@ -1,0 +1,125 @@
+"""Tables of other tools: their columns, separators and forms."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.scores import Scores, usable
+from analysis.sources import read
+from common.errors import UserError
+
+METRIC = "eval/return"
+
+
+def finals(scores: Scores, metric: str = METRIC) -> dict[tuple[str, str, int], list[list[float]]]:
+    """Run -> its steps and values."""
+    table = usable(scores, metric)
+    runs = table.groupby(["task", "variant", "seed"])[["step", "score"]]
+    return {name: run.to_numpy().tolist() for name, run in runs}  # type: ignore[misc]
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "env,agent,seed,frame,episode_return", "env_id,Algo,seed,global_step,return",
+        "Task,method,Seed,timesteps,reward",
+        "environment,algorithm,seed,Environment Steps,success", "game,variant,seed,steps,episodic_return",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_common_columns_are_taken_and_said(tmp_path: Path, header: str, separator: str) -> None:
+    rows = f"{header},hour\nreach,ours,4,10,1.5,0\nreach,ours,4,20,2.5,0\n"
+    scores = read(write(tmp_path / "a.csv", rows.replace(",", separator)), METRIC)
+    assert finals(scores) == {("reach", "ours", 4): [[10, 1.5], [20, 2.5]]}
+    [note] = scores.notes
+    for column in header.split(","):
+        assert (f"{column} is the " in note) == (column not in ("variant", "method", "seed", "return"))
+
+
+def test_a_decimal_comma_is_read_between_semicolons(tmp_path: Path) -> None:
+    rows = "task;variant;seed;step;value\nreach;a, or b;4;10;1,5\nreach;a, or b;4;20;-2,5\n"
+    scores = read(write(tmp_path / "a.csv", rows), METRIC)
+    assert finals(scores) == {("reach", "a, or b", 4): [[10, 1.5], [20, -2.5]]}
+    assert scores.notes == ("a.csv: a comma is the decimal point",)
+    plain = read(write(tmp_path / "b.csv", rows.replace("1,5", "1.5").replace("2,5", "2.5")), METRIC)
+    assert finals(plain) == finals(scores)
+
+
+def test_chosen_columns_override_all_others(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "task,variant,seed,step,value,frame,won\nreach,ours,4,10,1.5,40,0\n")
+    scores = read(path, METRIC, columns={"step": "frame", "value": "won"})
+    assert finals(scores) == {("reach", "ours", 4): [[40, 0]]}
+    with pytest.raises(UserError, match="no column wom for value; the nearest is won"):
+        read(path, METRIC, columns={"value": "wom"})
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("env,algo,seed,frame,reward,success", "reward and success could be the value; choose one with"),
+        ("env,agent,algo,seed,step,value", "agent and algo could be the variant"),
+        ("tsk,ours,seed,stepp,vallue", r"no columns task, variant, step, value; there are .*'tsk' for task\? .*'stepp'"),
+        ("task,variant,seed,step", "no column value; there are task, variant, seed, step. expected"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_ambiguous_is_named_at_once(tmp_path: Path, header: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        read(write(tmp_path / "a.csv", f"{header}\n"), METRIC)
+
+
+def test_a_folder_of_tables_has_one_task_a_file(tmp_path: Path) -> None:
+    for task in ("reach", "push"):
+        write(tmp_path / f"ours/{task}.csv", "step,reward,seed\n0,1,1\n10,2,1\n0,3,2\n")
+    scores = read(tmp_path / "ours", METRIC)
+    runs = {(task, "ours", seed) for task in ("reach", "push") for seed in (1, 2)}
+    assert set(finals(scores)) == runs
+    assert set(scores.runs["suite"]) == {"ours"}
+    assert set(finals(read(tmp_path, METRIC, "{variant}/{task}.csv"))) == runs
+    assert set(finals(read(tmp_path / "ours/push.csv", METRIC, "{variant}/{task}.csv"))) == {
+        run for run in runs if run[0] == "push"
+    }
+
+
+def test_columns_win_over_names_of_files(tmp_path: Path) -> None:
+    write(tmp_path / "all/one.csv", "task,variant,seed,step,value\nreach,ours,1,10,2\n")
+    assert set(finals(read(tmp_path / "all", METRIC))) == {("reach", "ours", 1)}
+
+
+def test_an_export_of_wandb_is_read(tmp_path: Path) -> None:
+    """One column a run and metric, with its least and greatest value beside it, and gaps where a run was not logged."""
+    columns = {"Step": [0.0, 10.0, 20.0]}
+    for seed in (3, 4):
+        for ending in ("", "__MIN", "__MAX"):
+            columns[f"cup_catch-ours-{seed} - {METRIC}{ending}"] = [1.0 * seed, np.nan, 2.0 * seed]
+    path = tmp_path / "wandb_export.csv"
+    pd.DataFrame(columns).to_csv(path, index=False, quoting=1)
+    expected = {("cup_catch", "ours", seed): [[0, seed], [20, 2.0 * seed]] for seed in (3, 4)}
+    assert finals(read(path, METRIC)) == expected
+    path.write_text(path.read_text().replace("cup_catch-ours-", "ours on cup_catch #"))
+    assert finals(read(path, METRIC, "{variant} on {task} #{seed}")) == expected
+    with pytest.raises(UserError, match=r"run 'ours on cup_catch #3' does not tell task, variant and seed; .* one row"):
+        read(path, METRIC)
+    with pytest.raises(UserError, match="no values of 'loss'; there are eval/return"):
+        read(path, "loss", "{variant} on {task} #{seed}")
+
+
+def test_monitor_files_are_read(tmp_path: Path) -> None:
+    table = pd.DataFrame({"r": [1.0, 2.0, 4.0], "l": [100, 50, 70], "t": [1.0, 2, 3]})
+    text = io.StringIO()
+    table.to_csv(text, index=False)
+    path = write(tmp_path / "sac/7.monitor.csv", '#{"t_start": 5.0, "env_id": "Reach-v1"}\n' + text.getvalue())
+    expected = [[100.0, 1.0], [150.0, 2.0], [220.0, 4.0]]
+    scores = read(path, METRIC)
+    assert finals(scores) == {("Reach-v1", "sac", 7): expected}
+    assert "task Reach-v1, variant sac, seed 7" in scores.notes[0]
+    with pytest.raises(UserError, match=r"no monitor file of Stable-Baselines3, .*: its columns are a, b"):
+        read(write(tmp_path / "x.csv", "#{}\na,b\n1,2\n"), METRIC)
