@@ -1,5 +1,6 @@
 """Published scores, shown with measured ones."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
+from analysis.sources.score_files import is_points
 from common.errors import UserError
 from common.text import nearest
 
@@ -56,8 +58,9 @@ def read_published(names: Sequence[str]) -> list[Published]:
     """The published scores of methods, in the order of their names.
 
     Args:
-        names: Methods of results/published, or files: a .json of the same format, or a .csv with one row per task, the
-            column `task` and one column per method, empty where a method was not measured.
+        names: Methods of results/published, or files: a .json of the same format or `{task: {method: score}}`, or a
+            .csv with one row per task, the column `task` and one column per method, empty where a method was not
+            measured.
 
     Raises:
         UserError: A name is unknown, or a file is malformed.
@@ -67,7 +70,7 @@ def read_published(names: Sequence[str]) -> list[Published]:
         if name.endswith(".csv"):
             methods += _read_table(Path(name))
         elif name.endswith(".json"):
-            methods.append(_read_object(Path(name)))
+            methods += _read_points(Path(name)) or [_read_object(Path(name))]
         elif name in (known := published_names()):
             methods.append(_read_object(FOLDER / f"{name}.json"))
         else:
@@ -88,6 +91,24 @@ def _read_object(path: Path) -> Published:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise UserError(f"{path}: {where}: {first['msg']}") from None
+
+
+def _read_points(path: Path) -> list[Published]:
+    """The methods of a file `{task: {method: score}}`; none if the file is of another form."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return []
+    if not is_points(content):
+        return []
+    methods = dict.fromkeys(method for scores in content.values() for method in scores)
+    return [
+        Published(
+            method, path.name, "score as in the file",
+            {task: float(score) for task, scores in content.items() if (score := scores.get(method)) is not None},
+        )
+        for method in methods
+    ]  # fmt: skip
 
 
 def _read_table(path: Path) -> list[Published]:

@@ -82,9 +82,9 @@ def read_table(
             raise UserError(f"{path}: row {row + first}: {name} must be {meaning}, not {frame[name][row]}")
     if "metric" in frame:
         _check_metric(frame["metric"], metric, path)
-    for name, value in {"suite": stem(path), "metric": metric, "episodes": np.nan}.items():
-        if name not in frame:
-            frame[name] = value
+    absent: dict[str, str | float] = {"suite": stem(path), "metric": metric, "episodes": np.nan}
+    for name in set(absent) - set(frame):
+        frame[name] = absent[name]
     return replace(from_table(frame, path.name), notes=tuple(notes))
 
 

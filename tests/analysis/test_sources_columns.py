@@ -67,7 +67,7 @@ def test_chosen_columns_override_all_others(tmp_path: Path) -> None:
     [
         ("env,algo,seed,frame,reward,success", "reward and success could be the value; choose one with"),
         ("env,agent,algo,seed,step,value", "agent and algo could be the variant"),
-        ("tsk,ours,seed,stepp,vallue", r"no columns task, variant, step, value; there are .*'tsk' for task\? .*'stepp'"),
+        ("tsk,ours,seed,stepp,vallue", r"no columns task, variant, step, value; .*'tsk' for task\? .*'stepp'"),
         ("task,variant,seed,step", "no column value; there are task, variant, seed, step. expected"),
     ],
 )  # fmt: skip

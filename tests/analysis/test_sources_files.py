@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.published import FOLDER
-from analysis.scores import Scores, usable
+from analysis.inputs import Inputs
+from analysis.published import FOLDER, read_published
+from analysis.scores import Scores, join, usable
+from analysis.settings import AnalysisSettings
 from analysis.sources import read
 from common.errors import UserError
 from tests.analysis.conftest import as_scores, entries
@@ -74,7 +76,7 @@ def test_null_is_kept_as_nan(score_file: Callable[[object], Path]) -> None:
         ([CURVES[0] | {"xs": [1], "ys": ["high"]}], "ys must be numbers"),
         ([CURVES[0] | {"xs": [1], "ys": [True]}], "ys must be numbers"),
         ([CURVES[0] | {"xs": [10**400], "ys": [1.0]}], "xs must be finite numbers"),
-        ([CURVES[0] | {"seed": "first"}], "seed must be an integer from 0 on, not 'first'"),
+        ([CURVES[0] | {"seed": ""}], "seed must be an integer from 0 on, not ''"),
         ([CURVES[0] | {"seed": 1.5}], "seed must be an integer from 0 on, not 1.5"),
         ([CURVES[0] | {"seed": -1}], "seed must be an integer from 0 on, not -1"),
         ([CURVES[0] | {"seed": True}], "seed must be an integer from 0 on, not True"),
@@ -83,7 +85,13 @@ def test_null_is_kept_as_nan(score_file: Callable[[object], Path]) -> None:
         ([CURVES[0] | {"task": None}], "task must be a name, not None"),
         ([CURVES[0] | {"method": "\ud800"}], "method must be a name"),
         ([CURVES[0], CURVES[1], CURVES[0] | {"xs": [5], "ys": [1.0]}], "entry 2: second entry of task .*, seed 0"),
-        ({"task": "a"}, "the method must be a name, not None; a score file is"),
+        ({"task": "a"}, "has task at its top, in 1 level of objects; a score file is .* or {task: {method: score}}"),
+        (
+            {"lab": {"a": {"b": {"seed_1": {"step_0": {}}}}}},
+            "has lab at its top, .* form of marl-eval, .* not read",
+        ),
+        ({"a": {"b": "high"}}, "has a at its top, in 2 levels of objects; a score file is"),
+        ([{"task": "a", "method": "b", "seed": 0, "xs": [1], "wins": [1]}], "lacks ys, but has wins, .* by --metric"),
         ({"method": "A"}, "steps must be a number, the environment steps, not None"),
         ({"method": "A", "steps": 5, "scores": [1]}, r"scores must be an object \{task: score\}, not \[1\]"),
         ({"method": "A", "steps": 5, "scores": {"a": "b"}}, "scores must map tasks to numbers, not 'a': 'b'"),
@@ -97,6 +105,37 @@ def test_malformed_score_files_are_named(content: object, expected: str, score_f
 @pytest.mark.parametrize("seed", [3, 3.0, "3"])
 def test_seeds_are_read_as_integers(seed: object, score_file: Callable[[object], Path]) -> None:
     assert read(score_file([CURVES[0] | {"seed": seed}]), METRIC).runs["seed"].tolist() == [3]
+
+
+def test_seeds_that_are_text_are_numbered_after_the_numbers(score_file: Callable[[object], Path]) -> None:
+    seeds = ["try2_b", 4, "try2_a", "1"]
+    one = [CURVES[0] | {"seed": seed} for seed in seeds]
+    other = [CURVES[0] | {"task": "dmc_cup_catch", "seed": seed} for seed in reversed(seeds)]
+    scores = read(score_file(one + other), METRIC)
+    assert scores.runs["seed"].tolist() == [5, 4, 6, 1, 1, 6, 4, 5]
+    assert scores.notes == ("scores.json: seeds that are text are numbered: try2_b is 5, try2_a is 6",)
+    with pytest.raises(UserError, match=r"second entry of .*, seed try2_a"):
+        read(score_file([*one, one[2]]), METRIC)
+
+
+def test_other_values_are_selected_by_the_metric(score_file: Callable[[object], Path]) -> None:
+    curve = CURVES[0] | {"xs": [1, 2], "ys": [1.0, 2.0], "lengths": [None, 7]}
+    path = score_file([curve])
+    assert usable(read(path, "lengths"), "lengths")[["step", "score"]].to_numpy().tolist() == [[2, 7]]
+    assert evaluations(read(path, METRIC))["score"].tolist() == [1, 2]
+
+
+def test_points_by_task_and_method_are_scores_of_one_evaluation(score_file: Callable[[object], Path]) -> None:
+    path = score_file({"reach": {"a": 3.5, "b": None}, "push": {"b": -1}})
+    scores = read(path, METRIC)
+    assert evaluations(scores)[["task", "variant", "score"]].to_numpy().tolist() == [
+        ["push", "b", -1], ["reach", "a", 3.5],
+    ]  # fmt: skip
+    own = read(score_file([CURVES[0] | {"task": task} for task in ("reach", "push")]), METRIC)
+    assert len(Inputs(join([scores, own]), AnalysisSettings()).finals) == 4
+    score_file({"reach": {"a": 3.5, "b": None}, "push": {"b": -1}})
+    a, b = read_published([str(path)])
+    assert (a.method, dict(a.scores), b.method, dict(b.scores)) == ("a", {"reach": 3.5}, "b", {"push": -1.0})
 
 
 PACKED = gzip.compress(json.dumps(CURVES).encode())
