@@ -78,6 +78,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--columns", nargs="+", action="extend", default=[], metavar="NAME=COLUMN",
         help="columns of tables: step=frame value=episode_reward, ...; or one number: panels per row of figures",
     )  # fmt: skip
+    parser.add_argument(
+        "--scale-steps", nargs="+", action="extend", default=[], metavar="VARIANT=FACTOR",
+        help="multiply the steps of a variant, such as agent steps to environment steps",
+    )  # fmt: skip
     settings = parser.add_argument_group("scores, statistics and figures")
     for name, field in AnalysisSettings.model_fields.items():
         if name == "columns":
@@ -96,7 +100,7 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
     from analysis.published import read_published
     from analysis.relations import joined, renamed
     from analysis.results import quality
-    from analysis.scores import join, select
+    from analysis.scores import cut, join, scaled, select
     from analysis.sources.layout import find
     from discovery import figures, store
     from suites.plan import selection
@@ -120,8 +124,10 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         scores = select(scores, selection(arguments.only))
     if scores.runs.empty and any(discoveries.values()):
         raise UserError("the sources have only discoveries of SD2, which are shown with scores: add scores")
+    scores = scaled(scores, _factors(arguments.scale_steps))
     for path in arguments.export:
         export.write(scores, settings.metric, path)
+    scores = cut(scores, settings.until, settings.metric)
     relations = joined({each.name: renamed(_relations(each), each.name, scores.renamed) for each in suites.values()})
     found = [store.read(place) for places in discoveries.values() for place in places]
     plots = [plot for each in found for plot in figures.for_analysis(each)]
@@ -131,6 +137,20 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         paths = output.write(inputs, made, folder)
     tables = [table for result in made for table in result.tables]
     console.show(quality.findings(inputs), tables, paths, terminal)
+
+
+def _factors(entries: Sequence[str]) -> dict[str, float]:
+    """Variant -> the factor of its steps."""
+    factors = {}
+    for entry in entries:
+        name, _, text = entry.rpartition("=")
+        try:
+            factors[name] = float(text)
+        except ValueError:
+            factors[name] = 0.0
+        if not name or not 0 < factors[name] < float("inf"):
+            raise UserError(f"--scale-steps {entry}: expected VARIANT=FACTOR with a positive number, such as dqn=4")
+    return factors
 
 
 def _columns(entries: Sequence[str]) -> tuple[dict[str, str], str | None]:

@@ -209,6 +209,52 @@ def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
     return replace(scores, table=kept["table"].reset_index(drop=True), runs=kept["runs"].reset_index(drop=True))
 
 
+def cut(scores: Scores, until: float | str | None, metric: str) -> Scores:
+    """The scores up to a step.
+
+    Args:
+        scores: All scores.
+        until: The last step; or `common`, for each task the step that every variant reaches with its longest run; None
+            for no cut.
+        metric: The metric whose steps are common.
+    """
+    if until is None:
+        return scores
+    table, runs = scores.table, scores.runs
+    if isinstance(until, str):
+        found = last(table, lambda name: name == metric)
+        ends = found.groupby(["task", "variant"], observed=True)["step"].max().groupby("task", observed=True).min()
+        limits = {str(task): float(end) for task, end in ends.items()}
+    else:
+        limits = dict.fromkeys(map(str, table["task"].cat.categories), until)
+    known = np.array([limits.get(str(task), np.inf) for task in table["task"].cat.categories])
+    kept = table[table["step"].to_numpy() <= known[table["task"].cat.codes]]
+    planned = np.minimum(runs["planned"], runs["task"].map(limits).fillna(np.inf))
+    return replace(scores, table=kept.reset_index(drop=True), runs=runs.assign(planned=planned))
+
+
+def scaled(scores: Scores, factors: Mapping[str, float]) -> Scores:
+    """The scores with the steps of some variants multiplied, such as agent steps to frames.
+
+    Args:
+        scores: All scores.
+        factors: Variant -> factor.
+
+    Raises:
+        UserError: There is no such variant.
+    """
+    variants = list(dict.fromkeys(scores.runs["variant"]))
+    for name in factors:
+        if name not in variants:
+            near = nearest(name, variants, cutoff=0)
+            raise UserError(f"--scale-steps {name}: no such variant; the nearest is {near}")
+    names = scores.table["variant"].cat
+    steps = scores.table["step"] * np.array([factors.get(str(name), 1.0) for name in names.categories])[names.codes]
+    planned = scores.runs["planned"] * scores.runs["variant"].map(lambda name: factors.get(name, 1.0))
+    notes = (*scores.notes, *(f"{name}: steps are multiplied by {factor:g}" for name, factor in factors.items()))
+    return replace(scores, table=scores.table.assign(step=steps), runs=scores.runs.assign(planned=planned), notes=notes)
+
+
 def usable(scores: Scores, metric: str) -> pd.DataFrame:
     """The evaluations that statistics use.
 
@@ -276,13 +322,13 @@ def last(table: pd.DataFrame, wanted: Callable[[str], bool]) -> pd.DataFrame:
     What a run logged before it was restarted counts only up to the first step after the restart, in each metric.
     """
     codes = np.flatnonzero([wanted(name) for name in table["metric"].cat.categories])
-    rows = table[np.isin(table["metric"].cat.codes, codes)]
+    rows = table[np.isin(table["metric"].cat.codes, codes) & np.isfinite(table["value"])]
     series = np.zeros(len(rows), np.int64)
     for name in ("task", "variant", "metric"):
         series = series * len(rows[name].cat.categories) + rows[name].cat.codes.to_numpy()
     seeds, known = pd.factorize(rows["seed"])
     gone, _ = replaced(series * len(known) + seeds, rows["step"].to_numpy())
-    return rows[np.isfinite(rows["value"]) & ~gone].drop_duplicates([*RUN, "metric", "step"], keep="last")
+    return rows[~gone].drop_duplicates([*RUN, "metric", "step"], keep="last")
 
 
 def _sorted(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -174,8 +174,12 @@ def describe(settings: AnalysisSettings, table: pd.DataFrame, finals: pd.DataFra
     else:
         normalization = f"(return - low) / (high - low), with low and high from {shown(settings.normalization)}"
     episodes = span(table["episodes"].dropna())
+    cut = ""
+    if settings.until is not None:
+        common = "the step that every variant reaches with its longest run on a task"
+        cut = f"Runs are cut at {common if settings.until == 'common' else f'step {settings.until:,.10g}'}. "
     return (
-        f"Final score: {_final(settings, finals, f'episodes per evaluation: {episodes}' if episodes else '')} "
+        f"{cut}Final score: {_final(settings, finals, f'episodes per evaluation: {episodes}' if episodes else '')} "
         f"Normalised score: {normalization}. {intervals(settings, finals)}"
     )
 

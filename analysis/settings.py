@@ -27,6 +27,11 @@ class AnalysisSettings(Group):
     final_window: float = Field(
         0.1, gt=0, le=1, description="Final window: the last share of a run's environment steps"
     )
+    until: Literal["common"] | Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="Cut all runs at this environment step; common: at the step that every variant reaches on a task, "
+        "with its longest run; default: no cut",
+    )
     untrained: Literal["leave_out", "keep"] = Field(
         "leave_out", description="Runs that never got past their first evaluation, while others did: leave_out or keep"
     )

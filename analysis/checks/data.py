@@ -49,8 +49,8 @@ class Data:
         """Numbers the runs and marks the rows that are not used."""
         raw = _rows(scores, [settings.metric])
         finite = np.isfinite(raw["value"].to_numpy())
-        gone, unordered = replaced(raw["run"].to_numpy(), raw["step"].to_numpy())
-        gone &= finite
+        gone, unordered = np.zeros((2, len(raw)), bool)
+        gone[finite], unordered[finite] = replaced(raw["run"].to_numpy()[finite], raw["step"].to_numpy()[finite])
         again = np.zeros(len(raw), bool)
         left = finite & ~gone
         again[left] = raw.loc[left, ["run", "step"]].duplicated(keep="last")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from analysis.checks.data import Data
-from analysis.checks.finding import Finding, listed, names
+from analysis.checks.finding import Finding, grouped, listed, names
 from analysis.paths import shown
 from common.text import counted
 
@@ -15,6 +15,7 @@ FOLDER = 4  # last parts of a run's folder: suite, task, variant, seed
 def check(data: Data) -> Iterator[Finding]:
     """All checks of single runs."""
     runs = data.runs
+    yield _budgets(data)
     missing = runs["state"] == "missing"
     gone = names(runs[missing])
     yield Finding(
@@ -94,10 +95,26 @@ def _unfinished(data: Data) -> Finding:
     )  # fmt: skip
 
 
+def _budgets(data: Data) -> Finding:
+    """Tasks on which a variant's longest run ends before the final window of another variant's."""
+    ends = data.compared.groupby(["task", "variant"], sort=False)["end"].max()
+    shortest, longest = ends.groupby("task").min(), ends.groupby("task").max()
+    uneven = shortest.index[shortest <= (1 - data.settings.final_window) * longest]
+    places = grouped(
+        (listed(f"{variant} {end:,.0f}" for variant, end in ends[task].items()), str(task)) for task in uneven
+    )
+    return Finding(
+        "unequal budgets", "serious", len(uneven),
+        f"variants were trained for different numbers of steps on {counted(len(uneven), 'task')}",
+        "kept: final scores are after different training; `--until common` or a number of steps cuts all runs",
+        tuple(f"{budgets} steps on {listed(tasks)}" for budgets, tasks in places.items()),
+    )  # fmt: skip
+
+
 def _ragged(data: Data) -> Finding:
-    """Runs that end before the final window of their task's longest run."""
+    """Runs that end before the final window of the longest run of their task and variant."""
     runs = data.compared
-    longest = runs.groupby("task")["end"].transform("max")
+    longest = runs.groupby(["task", "variant"])["end"].transform("max")
     short = runs[runs["end"] <= (1 - data.settings.final_window) * longest]
     items = []
     for task, group in short.groupby("task"):
@@ -108,7 +125,8 @@ def _ragged(data: Data) -> Finding:
         )
     return Finding(
         "unequal lengths", "serious", len(short),
-        f"runs of unequal length: {len(short):,} of {counted(len(runs), 'run')} end before the longest of their task",
+        f"runs of unequal length: {len(short):,} of {counted(len(runs), 'run')} end before the longest of their task "
+        "and variant",
         "each run's final score is from its own end; a curve is dotted where it averages fewer runs", tuple(items),
     )  # fmt: skip
 

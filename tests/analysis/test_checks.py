@@ -14,7 +14,7 @@ from analysis.checks import Finding, check
 from analysis.checks.finding import SEVERITIES
 from analysis.inputs import Inputs
 from analysis.results.quality import table, to_markdown
-from analysis.scores import RUN, Run, Scores, by_metric, from_runs, join, usable
+from analysis.scores import RUN, Run, Scores, by_metric, cut, from_runs, join, usable
 from analysis.settings import AnalysisSettings
 from analysis.sources.records import read_run
 from tests.analysis.conftest import Entry, as_scores, entries, with_model_errors, write_folders
@@ -139,7 +139,7 @@ def finals_of(scores: Scores, settings: AnalysisSettings) -> set[tuple[str, str,
 def test_what_a_restarted_run_logged_again_replaces_what_came_before() -> None:
     data = curves()
     data[0] |= {"xs": [10, 20, 30, 40, 15, 20, 30], "ys": [1.0, 2, 3, 4, 5, 6, 7]}
-    data[1] |= {"xs": [10, 20, 30, 0, 10, 5, 40], "ys": [1.0, 2, 3, 4, float("nan"), 6, 7]}  # twice
+    data[1] |= {"xs": [10, 20, 30, 0, 10, 5, 40], "ys": [1.0, 2, 3, 4, float("nan"), 6, 7]}
     data[2] |= {"xs": [40, 30, 20, 10], "ys": [4.0, 3, 2, 1]}  # from the newest to the oldest
     findings = check(clean(data), SETTINGS)
     back = named(findings, "steps that go back")
@@ -156,6 +156,22 @@ def test_what_a_restarted_run_logged_again_replaces_what_came_before() -> None:
         (WALKER, "dreamer", 1): [[0, 4], [5, 6], [40, 7]],
         (WALKER, "no_value", 0): [[10, 1], [20, 2], [30, 3], [40, 4]],
     }
+
+
+def test_different_budgets_are_said_first_and_not_as_ragged_runs() -> None:
+    data = curves()
+    for curve in data[2:4] + data[6:]:
+        curve |= {"xs": [2 * x for x in curve["xs"]]}
+    scores = clean(data)
+    finding = only(scores, "unequal budgets")
+    assert check(scores, SETTINGS)[0] == finding
+    assert finding.items == (f"dreamer 20,000, no_value 40,000 steps on {HOPPER}, {WALKER}",)
+    for until in ("common", 20_000.0):
+        assert not any(each.warning for each in check(cut(scores, until, "eval/return"), SETTINGS))
+    data[0] |= {"xs": data[0]["xs"][:10], "ys": data[0]["ys"][:10]}
+    also = ("unequal budgets", "scores of one evaluation")
+    ragged = only(clean(data), "unequal lengths", also=also)
+    assert ragged.items == (f"{WALKER}: from 10,000 to 40,000 steps; 1 of 4 runs end early: dreamer/0 at 10,000",)
 
 
 def test_nan_and_repeated_steps() -> None:

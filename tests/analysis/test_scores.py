@@ -4,7 +4,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.scores import MODEL_ERRORS, RUN, Run, by_metric, from_runs, join, select, usable, usable_model_errors
+from analysis.scores import (
+    MODEL_ERRORS,
+    RUN,
+    Run,
+    by_metric,
+    cut,
+    from_runs,
+    join,
+    scaled,
+    select,
+    usable,
+    usable_model_errors,
+)
 from common.errors import UserError
 from tests.analysis.conftest import as_scores, entries, with_model_errors
 
@@ -127,3 +139,36 @@ def test_runs_are_selected_by_names_and_patterns() -> None:
         select(scores, {"variant": ["dremer"]})
     with pytest.raises(UserError, match=r"unknown selector tsk.* Did you mean task\?"):
         select(scores, {"tsk": ["a"]})
+
+
+def test_runs_are_cut_at_a_step_or_at_the_step_that_all_variants_reach() -> None:
+    """The longest run of a variant counts: one short run does not cut the others."""
+    lengths = {("walk", "a", 0): 8, ("walk", "a", 1): 3, ("walk", "b", 0): 6, ("hop", "a", 0): 5, ("hop", "b", 0): 9}
+    runs = [
+        Run(
+            {"task": task, "variant": variant, "seed": seed, "planned": 90.0},
+            by_metric([(10.0 * step, METRIC, 1.0, 1.0) for step in range(1, length + 1)]),
+        )
+        for (task, variant, seed), length in lengths.items()
+    ]
+    scores = from_runs(runs, "a test")
+
+    def ends(until: float | str | None) -> list[float]:
+        steps = cut(scores, until, METRIC).table.groupby(["task", "variant", "seed"], observed=True)["step"].max()
+        return [steps[name] for name in lengths]
+
+    assert ends(None) == [80, 30, 60, 50, 90]
+    assert ends(45.0) == [40, 30, 40, 40, 40]
+    assert ends("common") == [60, 30, 60, 50, 50]
+    assert cut(scores, "common", METRIC).runs["planned"].tolist() == [60, 60, 60, 50, 50]
+
+
+def test_steps_of_a_variant_are_multiplied() -> None:
+    scores = as_scores([CURVES[0], CURVES[0] | {"method": "frames"}], planned=20_000.0)
+    found = scaled(scores, {"frames": 4})
+    steps = usable(found, METRIC).groupby("variant")["step"].max().to_dict()
+    assert steps == {"dreamer": 20_000, "frames": 80_000}
+    assert found.runs["planned"].tolist() == [20_000, 80_000]
+    assert found.notes == ("frames: steps are multiplied by 4",)
+    with pytest.raises(UserError, match="--scale-steps frame: no such variant; the nearest is frames"):
+        scaled(scores, {"frame": 4})
