@@ -29,6 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parse(argv)
     try:
         _analyze(arguments, ["analyze.py", *(sys.argv[1:] if argv is None else argv)])
+    except UnicodeEncodeError as error:
+        name = error.object[error.start : error.end]
+        message = f"error: the locale writes {error.encoding} only, not {name!a}; set PYTHONUTF8=1"
+        print(message, file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

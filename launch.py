@@ -61,6 +61,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
+    except UnicodeEncodeError as error:
+        name = error.object[error.start : error.end]
+        message = f"error: the locale writes {error.encoding} only, not {name!a}; set PYTHONUTF8=1"
+        print(message, file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("interrupted" + ("; run the same command to resume" if verb is run else ""), file=sys.stderr)
         return 130

@@ -1,5 +1,6 @@
 """Terminal output: problems of the data, the tables, and where the files are."""
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from analysis.checks import Finding
 from analysis.tables import Table
 
 COLUMN = 11  # characters of the narrowest readable column
-SHOWN = 5  # items of a finding; checks.md has all
+SHOWN, WIDTH = 5, 160  # items of a finding, and characters of an item; checks.md has all
 
 
 def show(findings: Iterable[Finding], tables: Iterable[Table], paths: Sequence[Path], console: Console) -> None:
@@ -35,7 +36,7 @@ def show(findings: Iterable[Finding], tables: Iterable[Table], paths: Sequence[P
 def _show_finding(finding: Finding, console: Console) -> None:
     _print(console, f"[bold yellow]Warning:[/] {escape(finding.title)}; {escape(finding.rule)}")
     for item in finding.items[:SHOWN]:
-        _print(console, f"  {escape(item)}")
+        _print(console, f"  {escape(textwrap.shorten(item, WIDTH, placeholder=' ...'))}")
     if len(finding.items) > SHOWN:
         _print(console, f"  and {len(finding.items) - SHOWN} more, see checks.md")
 

@@ -56,7 +56,14 @@ def to_latex(table: Table) -> str:
 
 
 def latex_document(tables: Sequence[Table]) -> str:
-    """All tables as a complete document."""
+    """All tables as a complete document.
+
+    pdflatex prints letters that its fonts lack as code points, such as U+03BB; lualatex has them if its font does.
+    """
+    body = "\n\\clearpage\n".join(map(to_latex, tables))
+    unknown = sorted({character for character in body if character not in LATIN and character != "\n"})
+    declared = [f"\\DeclareUnicodeCharacter{{{ord(each):04X}}}{{U+{ord(each):04X}}}" for each in unknown]
+    letters = [r"\usepackage{iftex}", r"\ifPDFTeX", *declared, r"\else", r"\usepackage{fontspec}", r"\fi"]
     head = [
         r"\documentclass{article}",
         r"\usepackage[utf8]{inputenc}",
@@ -64,16 +71,15 @@ def latex_document(tables: Sequence[Table]) -> str:
         r"\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}",
         r"\usepackage{booktabs,graphicx}",
         r"\usepackage[landscape,margin=1cm]{geometry}",
+        *(letters if unknown else []),
         r"\begin{document}",
     ]
-    return "\n".join([*head, "\n\\clearpage\n".join(map(to_latex, tables)), r"\end{document}", ""])
+    return "\n".join([*head, body, r"\end{document}", ""])
 
 
 def escape_latex(text: str) -> str:
-    """Text that LaTeX prints literally; a letter that its common fonts lack becomes its code point, such as U+03BB."""
-    return "".join(
-        SPECIAL.get(character, character) if character in LATIN else f"U+{ord(character):04X}" for character in text
-    )
+    """Text that LaTeX prints literally; letters that its common fonts lack stay as they are."""
+    return "".join(SPECIAL.get(character, character) for character in text)
 
 
 def _float(caption: str, spec: str, lines: Sequence[str]) -> str:

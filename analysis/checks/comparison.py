@@ -6,6 +6,7 @@ import numpy as np
 
 from analysis.checks.data import Data
 from analysis.checks.finding import Finding, grouped, listed, names
+from analysis.figures.style import without_glyph
 from analysis.scoring import NORMALIZATIONS, lacking, scale
 from analysis.statistics import PAIR, compared_tasks
 from common.text import counted
@@ -96,6 +97,12 @@ def _names(data: Data) -> Iterator[Finding]:
     yield Finding(
         "pooled variants", "minor", len(pooled), f"{counted(len(pooled), 'variant')} with runs from several suites",
         "treated as one variant: no task and seed has two runs", pooled,
+    )  # fmt: skip
+    shown = dict.fromkeys([*data.tasks, *suites.index])
+    boxes = tuple(f"{name}: {lacking_glyphs}" for name in shown if (lacking_glyphs := without_glyph(str(name))))
+    yield Finding(
+        "unknown characters", "minor", len(boxes), f"{counted(len(boxes), 'name')} with characters that the font lacks",
+        "boxes in figures; tables and the report have the names as they are", boxes,
     )  # fmt: skip
     renamed = data.scores.renamed
     yield Finding(

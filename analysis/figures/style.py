@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal, get_args
@@ -12,7 +13,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from PIL import Image
@@ -30,6 +31,7 @@ RULER_DPI = 720  # resolution for measuring text, so high that hinting has no ef
 PALETTE = tuple(sns.color_palette("colorblind")[i] for i in (0, 1, 2, 3, 4, 5, 9, 6, 8, 7))
 LIGHTEST, DARKEST = 0.5, 0.45  # shares of white and of black in the shades of a colour
 BREAK = re.compile(r"(?<=[\s+/_-])")  # where a long name may break
+warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the checks say it once
 STYLE: Any = {
     **sns.axes_style("ticks", {"axes.grid": True, "grid.color": "0.92", "axes.edgecolor": "0.3"}),
     "font.family": FONT,
@@ -120,6 +122,16 @@ def text_width(text: str, size: float) -> float:
     """The width in inches of one line of text; `size` is in points."""
     width, _, _ = _ruler().get_text_width_height_descent(text, FontProperties(family=FONT, size=size), False)
     return width / RULER_DPI
+
+
+def without_glyph(text: str) -> str:
+    """The characters of a text that the font of the figures lacks, and draws as boxes."""
+    return "".join(character for character in dict.fromkeys(text) if ord(character) not in _glyphs())
+
+
+@lru_cache(maxsize=1)
+def _glyphs() -> Collection[int]:
+    return get_font(findfont(FONT)).get_charmap()
 
 
 @lru_cache(maxsize=1)

@@ -67,8 +67,9 @@ def table(scores: pd.DataFrame, *notes: str) -> Table:
     grid = Grid(scores, "mean", ["task"], "method", methods, ".1f", counts)
     bold = grid.bold(["task"], among=~average)
     noted = [*with_rule(notes, bold, "the highest value of each task"), AVERAGES]
+    others = "published" if scores["seeds"].isna().where(~average, False).any() else "average"
     return Table(
-        "Final and published scores (not normalised)", noted, ["task", *methods], grid.rows, bold=bold,
+        f"Final and {others} scores (not normalised)", noted, ["task", *methods], grid.rows, bold=bold,
         averages=scores.loc[average, "task"].nunique(),
     )  # fmt: skip
 

@@ -72,6 +72,6 @@ def describe(now: State) -> str:
     if now.return_ is not None:
         parts.append(f"return {now.return_:.1f}")
     if now.fps and now.fps > 0:
-        left = duration((now.steps - now.step) / now.fps)
+        left = duration(max(0, now.steps - now.step) / now.fps)  # the last action may go beyond
         parts += [f"{now.fps:.1f} steps/s", f"ETA {left}"]
     return ", ".join(parts)

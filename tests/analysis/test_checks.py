@@ -174,6 +174,11 @@ def test_different_budgets_are_said_first_and_not_as_ragged_runs() -> None:
     assert ragged.items == (f"{WALKER}: from 10,000 to 40,000 steps; 1 of 4 runs end early: dreamer/0 at 10,000",)
 
 
+def test_characters_that_figures_show_as_boxes_are_named_once() -> None:
+    data = [curve | {"method": {"dreamer": "λ=½", "no_value": "漢字 x"}[curve["method"]]} for curve in curves()]
+    assert only(clean(data), "unknown characters").items == ("漢字 x: 漢字",)
+
+
 def test_nan_and_repeated_steps() -> None:
     data = curves()
     data[0]["ys"][4] = float("nan")

@@ -84,7 +84,8 @@ def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, 
             "exit $code",
         ],
     }
-    return {key: value for key, value in given.items() if value is not None}
+    known = {key: value for key, value in given.items() if value is not None}
+    return known | {"slurm_wckey": None}  # submitit's own, which clusters that enforce wckeys refuse
 
 
 def _python(settings: SlurmSettings) -> str:

@@ -36,5 +36,9 @@ def test_times_beyond_any_calendar_are_no_errors(fps: float) -> None:
     assert text.endswith("ETA over 1,000 years")
 
 
+def test_no_time_is_left_beyond_the_last_step() -> None:
+    assert describe(State("running", 1002, 1000, None, 20.0)).endswith("ETA 0:00:00")
+
+
 def test_unknown_values_are_left_out() -> None:
     assert describe(State("running", 0, 1000)) == "step 0 of 1,000"

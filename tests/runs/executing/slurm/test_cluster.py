@@ -67,6 +67,11 @@ def test_settings_become_options() -> None:
     given = parameters("name", Path("/a snapshot"), settings)
     assert given["slurm_setup"][0] == "module load x"
     assert "export PYTHONPATH='/a snapshot'${PYTHONPATH:+:$PYTHONPATH}" in given["slurm_setup"]
+    assert (
+        parameters("name", Path(), SlurmSettings(options=["wckey=mine"]))["slurm_additional_parameters"]["wckey"]
+        == "mine"
+    )
+    assert not [flag for flag in flags(SlurmSettings()) if "wckey" in flag]
     assert "gpus_per_node" not in parameters("name", Path(), SlurmSettings(gpus=0))
 
 
