@@ -1,6 +1,6 @@
 """Four statistics of each variant over all its runs and tasks (Agarwal et al. 2021)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -66,27 +66,36 @@ def aggregates(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame
     """
     rows = []
     for variant, scores_T in strata(finals):
-        function = partial(summary, sizes_T=np.array([len(scores) for scores in scores_T]))
+        function = summary([len(scores) for scores in scores_T])
         values, bounds = bootstrap.interval([scores_T], function, settings)
         for statistic, value, low, high in zip(STATISTICS, values, *bounds, strict=True):
             rows.append((variant, statistic, value, low, high, per_task(scores_T), len(scores_T)))
     return pd.DataFrame(rows, columns=["variant", "statistic", "value", "low", "high", "runs", "tasks"])
 
 
-def summary(scores_N: Array, sizes_T: NDArray[np.int64]) -> Array:
+def summary(sizes: Sequence[int]) -> Callable[[Array], Array]:
     """The four statistics, for equally many runs per task equal to those of `rliable.metrics`, from one sort.
 
     They are the 25 % trimmed mean of all scores, the median and mean of the tasks' means, and the mean shortfall of all
     scores from 1. Of unequally many runs, a task with more weighs more in the first and the last.
 
     Args:
-        scores_N: The scores of the first task's runs, then of the second's, ...
-        sizes_T: The number of runs of each task.
+        sizes: The number of runs of each task.
+
+    Returns:
+        Maps the scores of the first task's runs, then of the second's, ..., to the statistics.
     """
-    means_T = np.add.reduceat(scores_N, np.cumsum(sizes_T) - sizes_T) / sizes_T
-    middle_T = np.sort(means_T)[(len(means_T) - 1) // 2 : len(means_T) // 2 + 1]
-    gap = 1 - np.minimum(scores_N, 1).sum() / scores_N.size
-    return np.array([interquartile_mean(scores_N), middle_T.sum() / len(middle_T), means_T.mean(), gap])
+    sizes_T, middle = np.array(sizes), slice((len(sizes) - 1) // 2, len(sizes) // 2 + 1)
+    firsts_T = np.cumsum(sizes_T) - sizes_T
+
+    def function(scores_N: Array) -> Array:
+        means_T = np.add.reduceat(scores_N, firsts_T) / sizes_T
+        middle_T = np.sort(means_T)[middle]
+        gap = 1 - np.minimum(scores_N, 1).sum() / scores_N.size
+        mean = means_T.sum() / len(means_T)
+        return np.array([interquartile_mean(scores_N), middle_T.sum() / len(middle_T), mean, gap])
+
+    return function
 
 
 def table(aggregates: pd.DataFrame, *notes: str) -> Table:

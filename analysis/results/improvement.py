@@ -109,9 +109,8 @@ def probability(sizes_T: Sequence[int], other_sizes_T: Sequence[int]) -> Callabl
     firsts_T = np.cumsum(sizes) - sizes
 
     def function(scores_N: Array, others_M: Array) -> Array:
-        won_P, not_lost_P = scores_N[runs_P] > others_M[others_P], scores_N[runs_P] >= others_M[others_P]
-        doubled_T = np.add.reduceat(won_P.astype(np.int64) + not_lost_P, firsts_T)
-        return np.array([np.mean(doubled_T / (2 * sizes))])
+        signs_P = np.sign(scores_N.take(runs_P) - others_M.take(others_P))  # won: 1, tie: 0, lost: -1
+        return np.array([np.mean((np.add.reduceat(signs_P, firsts_T) / sizes + 1) / 2)])
 
     return function
 

@@ -138,7 +138,6 @@ def test_array_is_throttled_and_a_second_launch_submits_nothing(lab: Laboratory)
         "--job-name",
         "--output",
         "--open-mode",
-        "--wckey",
     )  # each in its own form, or fixed
     assert {option for option in given if not option.startswith(differing)} == {
         option for option in shown if not option.startswith(differing)

@@ -5,11 +5,14 @@ import sys
 from collections.abc import Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runs.executing.slurm.job import REQUEUE, SlurmJob
 from runs.settings import SlurmSettings
 from runs.watching.slurm import ClusterError, Slurm, clean_environment, last_line
+
+if TYPE_CHECKING:
+    import submitit
 
 
 class Cluster(Slurm):
@@ -30,19 +33,27 @@ class Cluster(Slurm):
         Raises:
             ClusterError: the submission was refused, with sbatch's message.
         """
-        import submitit
-
         try:
-            # submitit's budget of time-outs counts every signal if the limit is short; ours is in `budget`.
-            executor = submitit.AutoExecutor(
-                folder, cluster="slurm", slurm_max_num_timeout=1_000_000, slurm_python=_python(settings)
-            )
-            executor.update_parameters(**parameters(folder.name, snapshot, settings))
+            executor = executor_of(folder, snapshot, settings)
             with clean_environment(), executor.batch():
                 submitted = [executor.submit(job) for job in jobs]
         except (RuntimeError, OSError) as error:  # includes submitit's own errors
             raise ClusterError(f"the cluster refused a submission: {_message(error)}") from error
         return submitted[0].job_id.partition("_")[0]
+
+
+def executor_of(folder: Path, snapshot: Path, settings: SlurmSettings) -> "submitit.AutoExecutor":
+    """The executor of submitit for a batch."""
+    import submitit
+
+    # submitit's budget of time-outs counts every signal if the limit is short; ours is in `budget`.
+    executor = submitit.AutoExecutor(
+        folder, cluster="slurm", slurm_max_num_timeout=1_000_000, slurm_python=_python(settings)
+    )
+    executor.update_parameters(**parameters(folder.name, snapshot, settings))
+    # Clusters that enforce wckeys refuse submitit's default; to the outer executor, None means not given.
+    executor._executor.update_parameters(wckey=None)
+    return executor
 
 
 def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, Any]:
@@ -84,8 +95,7 @@ def parameters(name: str, snapshot: Path, settings: SlurmSettings) -> dict[str, 
             "exit $code",
         ],
     }
-    known = {key: value for key, value in given.items() if value is not None}
-    return known | {"slurm_wckey": None}  # submitit's own, which clusters that enforce wckeys refuse
+    return {key: value for key, value in given.items() if value is not None}
 
 
 def _python(settings: SlurmSettings) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runs.executing.slurm.cluster import Cluster, flags, parameters
+from runs.executing.slurm.cluster import Cluster, executor_of, flags, parameters
 from runs.settings import SlurmSettings
 from runs.watching.jobs import Entry, QueuedJob
 from runs.watching.slurm import ClusterError
@@ -53,6 +53,16 @@ def test_many_jobs_are_cancelled_by_few_calls(commands: Path) -> None:
     assert len((commands / "scancel.calls").read_text().splitlines()) == 3
 
 
+@pytest.mark.parametrize(("options", "lines"), [([], []), (["wckey=mine"], ["#SBATCH --wckey=mine"])])
+def test_a_script_has_only_the_wckey_that_is_asked_for(
+    options: list[str], lines: list[str], commands: Path, tmp_path: Path
+) -> None:
+    script(commands, "srun", "exit 0")
+    executor = executor_of(tmp_path, Path(), SlurmSettings(options=options))
+    text = executor._executor._make_submission_file_text("true", "0")  # type: ignore[attr-defined]
+    assert [line for line in text.splitlines() if "wckey" in line] == lines
+
+
 def test_settings_become_options() -> None:
     settings = SlurmSettings(
         partition="gpu", account="lab", qos="high", constraint="a100", gpus=2, cpus=6, memory=20.5, hours=1.01,
@@ -67,11 +77,6 @@ def test_settings_become_options() -> None:
     given = parameters("name", Path("/a snapshot"), settings)
     assert given["slurm_setup"][0] == "module load x"
     assert "export PYTHONPATH='/a snapshot'${PYTHONPATH:+:$PYTHONPATH}" in given["slurm_setup"]
-    assert (
-        parameters("name", Path(), SlurmSettings(options=["wckey=mine"]))["slurm_additional_parameters"]["wckey"]
-        == "mine"
-    )
-    assert not [flag for flag in flags(SlurmSettings()) if "wckey" in flag]
     assert "gpus_per_node" not in parameters("name", Path(), SlurmSettings(gpus=0))
 
 
