@@ -4,7 +4,7 @@ import gzip
 import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -36,9 +36,9 @@ def read_score_file(path: Path, metric: str) -> Scores:
     Raises:
         UserError: The file cannot be read or is malformed, two entries are the same run, or the metric is no return.
     """
-    if metric.rpartition("/")[2] not in RETURNS:
-        raise UserError(f"{path}: a score file has returns alone, not {metric!r}; leave --metric out")
     content = _content(path)
+    if not _is_return(metric) and not isinstance(content, list):
+        raise UserError(f"{path}: such a score file has returns alone, not {metric!r}; leave --metric out")
     notes: tuple[str, ...] = ()
     if is_points(content):
         runs = list(_points(path, content, metric))
@@ -105,9 +105,9 @@ def _entries(path: Path, content: list[Any], metric: str, numbers: Mapping[str, 
         where = f"{path}: entry {index}"
         if not isinstance(entry, dict):
             raise UserError(f"{where} is {type(entry).__name__}, not an object; {EXPECTED}")
-        key = metric if metric in entry else "ys"
+        key = "ys" if _is_return(metric) and metric not in entry else metric
         if absent := [name for name in ("task", "method", "seed", "xs", key) if name not in entry]:
-            raise UserError(f"{where} lacks {', '.join(absent)}{_other_values(entry, absent)}; {EXPECTED}")
+            raise UserError(f"{where} lacks {', '.join(absent)}{_other_values(entry, key in absent)}; {EXPECTED}")
         xs, ys = entry["xs"], entry[key]
         if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
             raise UserError(f"{where}: xs and {key} must be lists of the same length")
@@ -131,10 +131,15 @@ def _entries(path: Path, content: list[Any], metric: str, numbers: Mapping[str, 
         yield run
 
 
-def _other_values(entry: Mapping[str, Any], absent: Sequence[str]) -> str:
-    """The values that an entry has, if it has no `ys`."""
+def _is_return(metric: str) -> bool:
+    """Whether a metric is what `ys` holds."""
+    return metric.rpartition("/")[2] in RETURNS
+
+
+def _other_values(entry: Mapping[str, Any], missing: bool) -> str:
+    """The values that an entry has in place of missing ones."""
     lists = [key for key, value in entry.items() if isinstance(value, list) and key != "xs"]
-    return f", but has {listed(lists)}, to be selected by --metric" if "ys" in absent and lists else ""
+    return f", but has {listed(lists)}, to be selected by --metric" if missing and lists else ""
 
 
 def _published(path: Path, content: Mapping[str, Any], metric: str) -> Iterator[Run]:

@@ -41,8 +41,10 @@ def test_gzip_is_read_whatever_its_name(tmp_path: Path) -> None:
 
 
 def test_a_score_file_has_no_metric_but_returns(score_file: Callable[[object], Path]) -> None:
-    with pytest.raises(UserError, match=r"scores\.json: a score file has returns alone, not 'loss/kl'"):
+    with pytest.raises(UserError, match=r"entry 0 lacks loss/kl, but has ys, to be selected by --metric"):
         read(score_file(CURVES), "loss/kl")
+    with pytest.raises(UserError, match=r"scores\.json: such a score file has returns alone, not 'loss/kl'"):
+        read(score_file({"reach": {"a": 3.5}}), "loss/kl")
     assert set(read(score_file(CURVES), "test/return").table["metric"]) == {"test/return"}
 
 
