@@ -34,7 +34,9 @@ def write(inputs: Inputs, results: Sequence[Result], folder: Path) -> list[Path]
 
 
 def _csv(table: pd.DataFrame) -> str:
-    return table.map(_neutral).to_csv(index=False, na_rep="nan")
+    text = table.select_dtypes(exclude="number").columns  # mapping integers with gaps would make them floats
+    neutral = table.assign(**{name: table[name].map(_neutral) for name in text})
+    return neutral.to_csv(index=False, na_rep="nan")
 
 
 def _neutral(cell: object) -> object:

@@ -20,3 +20,8 @@ def test_links_are_text_in_markdown() -> None:
     text = markdown.to_markdown(table)
     assert r"[here]\(http://example.org)" in text
     assert "1 [0, 2]" in text
+
+
+def test_whole_numbers_stay_whole_in_csv_beside_gaps() -> None:
+    table = pd.DataFrame({"task": ["a", "b"], "seeds": pd.array([3, None], "Int64")})
+    assert output._csv(table).splitlines() == ["task,seeds", "a,3", "b,nan"]
