@@ -7,10 +7,13 @@ took turns.
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from agents.agent import Agent, Arrays
+
+# Takes steps with an agent until it is told that they are abandoned, or no more are wanted.
+Collect = Callable[[Agent, Callable[[], bool]], int]
 
 
 class Companion:
@@ -20,26 +23,28 @@ class Companion:
         """Takes another agent of the same settings."""
         self.agent = copy
         self._threads = ThreadPoolExecutor(1)
-        self._abandoned = threading.Event()
 
     @contextmanager
-    def collecting(self, learner: Agent, begun: Arrays, step: Callable[[Agent], bool]) -> Iterator[None]:
-        """Takes steps in the background, from the beginning of the block until no more are wanted.
+    def collecting(self, learner: Agent, begun: Arrays, collect: Collect) -> Iterator[Future[int]]:
+        """Collects in the background, from the beginning of the block on.
 
-        The end of the block waits for the last one. If the block raises, collecting ends after the present step.
+        The end of the block waits for it. If the block raises, collecting is told so, and waited for, too.
 
         Args:
             learner: The agent that learns in the block; afterwards it counts the copy's actions as its own.
             begun: What it saves now.
-            step: Takes a step with an agent; returns whether another is wanted.
+            collect: Called with the copy.
+
+        Yields:
+            What `collect` returns, once the block has ended.
         """
         self.agent.load(begun)
-        self._abandoned.clear()
-        collected = self._threads.submit(self._collect, step)
+        abandoned = threading.Event()
+        collected = self._threads.submit(collect, self.agent, abandoned.is_set)
         try:
-            yield
+            yield collected
         except BaseException:
-            self._abandoned.set()
+            abandoned.set()
             collected.exception()  # waits
             raise
         collected.result()
@@ -48,7 +53,3 @@ class Companion:
     def close(self) -> None:
         """Ends the thread."""
         self._threads.shutdown()
-
-    def _collect(self, step: Callable[[Agent], bool]) -> None:
-        while not self._abandoned.is_set() and step(self.agent):
-            pass

@@ -8,7 +8,7 @@ these points, and a resumed run repeats exactly what the killed one did.
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import gymnasium
 import numpy as np
@@ -18,6 +18,7 @@ from common.seeds import Stream, derive
 from runs.store.checkpoint import Checkpoint, counter
 from runs.training.actions import Actions
 from runs.training.assemble import Parts
+from runs.training.beside import Companion
 from runs.training.driver import play
 from runs.training.episode import EpisodeBuilder
 from runs.training.evaluation_sequences import evaluation_sequences
@@ -73,26 +74,29 @@ class Loop:
         self._save()
 
     def _learn(self) -> None:
-        """Takes the gradient steps that are due; beside them, takes the environment steps up to the next ones."""
+        """Takes the gradient steps that are due; with a companion, beside the environment steps up to the next ones."""
         progress, companion = self.progress, self.parts.companion
         if progress.debt == 0:
             return
-        begun = self._capture() if companion else None
         batches = self.parts.material.draw(progress.updates, progress.debt)
+        if companion is not None:
+            self._learn_beside(companion, batches)
+            return
         try:
-            if companion is None or begun is None:
-                self._train(batches)
-                return
-            due: list[int] = []  # gradient steps for the next phase
-            with companion.collecting(self.parts.agent, begun[1].agent, lambda agent: self._collect_one(agent, due)):
-                self._train(batches)
-            progress.debt = sum(due)
+            self._train(batches)
         except Stopped:
-            if begun is None:
-                self._save()
-            else:  # half a phase is none of the points at which a checkpoint can be written
-                self._write(*begun)
+            self._save()
             raise
+
+    def _learn_beside(self, companion: Companion, batches: Iterable[Batch]) -> None:
+        step, begun = self._capture()
+        try:
+            with companion.collecting(self.parts.agent, begun.agent, self._collect_ahead) as collected:
+                self._train(batches)
+        except Stopped:
+            self._write(step, begun)  # half a phase is none of the points at which a checkpoint can be written
+            raise
+        self.progress.debt = collected.result()
 
     def _train(self, batches: Iterable[Batch]) -> None:
         progress = self.progress
@@ -106,11 +110,12 @@ class Loop:
             progress.add(metrics)
             self.monitor.heartbeat()
 
-    def _collect_one(self, agent: Agent, due: list[int]) -> bool:
-        """Takes one agent step beside learning; returns whether no gradient step is due after it."""
-        if self.progress.step < self.settings.steps:
-            due.append(self._collect(agent))
-        return self.progress.step < self.settings.steps and not due[-1]
+    def _collect_ahead(self, agent: Agent, abandoned: Callable[[], bool]) -> int:
+        """Takes agent steps until gradient steps are due, or until the last step; returns how many are due."""
+        due = 0
+        while not due and self.progress.step < self.settings.steps and not abandoned():
+            due = self._collect(agent)
+        return due
 
     def _collect(self, agent: Agent) -> int:
         """Takes one agent step in every environment; returns the gradient steps that became due."""
