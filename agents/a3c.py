@@ -85,7 +85,7 @@ class A3C(Stateful):
         make = LayerFactory(seed, activation=ActivationSettings(dense="relu"))
         self.networks = Networks(make, self._inputs, self._settings.units, action)
         self._standardizer = Standardizer("state", self._inputs)
-        self._optimizer = RMSProp("networks", self.networks.trainable_variables)
+        self._optimizer = RMSProp("networks", self.networks.trainable_variables, self._settings.epsilon)
         weights = {weight.path: weight.value for weight in self.networks.trainable_variables}
         counters = {"updates": self._updates, "acts": self._acts}
         self._variables = counters | self._standardizer.statistics | self._optimizer.variables | weights

@@ -54,6 +54,11 @@ class A3CSettings(Group):
     entropy_scale: float = Field(3e-3, ge=0, description="Weight of the actor's entropy, in nats, in the loss")
     value_scale: float = Field(0.5, ge=0, description="Weight of the value's squared error in the loss")
     rate: float = Field(5e-5, gt=0, description="Learning rate at the first gradient step")
+    epsilon: float = Field(
+        0.1,
+        gt=0,
+        description="Added to RMSProp's average of squared gradients; if it is far above them, steps shrink with them",
+    )
     anneal: Literal["never"] | Count = Field(
         "never", description="Gradient steps in which the learning rate falls linearly to 0"
     )

@@ -82,10 +82,11 @@ class RMSProp:
         variables: the moving average of each weight's squared gradient, by name.
     """
 
-    DECAY, EPSILON = 0.99, 0.1
+    DECAY = 0.99
 
-    def __init__(self, name: str, weights: Sequence[keras.Variable]):
+    def __init__(self, name: str, weights: Sequence[keras.Variable], epsilon: float):
         self.weights: list[tf.Variable] = [weight.value for weight in weights]
+        self._epsilon = epsilon
         self._squares = [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in self.weights]
         self.variables: dict[str, tf.Variable] = {
             f"{name}/{weight.path}/square": square for weight, square in zip(weights, self._squares, strict=True)
@@ -95,7 +96,7 @@ class RMSProp:
         """One step at a learning rate."""
         for weight, square, gradient in zip(self.weights, self._squares, gradients, strict=True):
             square.assign(self.DECAY * square + (1 - self.DECAY) * gradient**2)
-            weight.assign_sub(rate * gradient / tf.sqrt(square + self.EPSILON))
+            weight.assign_sub(rate * gradient / tf.sqrt(square + self._epsilon))
 
 
 def make_optimizers(groups: Mapping[str, Sequence[keras.Variable]], settings: OptimizerSettings) -> dict[str, Adam]:

@@ -87,7 +87,7 @@ def test_rmsprop_is_its_definition() -> None:
     weights = [
         keras.Variable(RANDOM.normal(size=shape), dtype="float32", name=f"w{shape[0]}") for shape in [(3, 2), (4,)]
     ]
-    rmsprop = RMSProp("group", weights)
+    rmsprop = RMSProp("group", weights, 0.03)
     expected = [weight.numpy().astype(np.float64) for weight in rmsprop.weights]
     squares = [np.zeros_like(weight) for weight in expected]
     for rate in (0.1, 0.05, 0.0):
@@ -95,7 +95,7 @@ def test_rmsprop_is_its_definition() -> None:
         rmsprop.apply([tf.constant(gradient, tf.float32) for gradient in gradients], tf.constant(rate))
         for weight, square, gradient in zip(expected, squares, gradients, strict=True):
             square += 0.01 * (gradient**2 - square)
-            weight -= rate * gradient / np.sqrt(square + 0.1)
+            weight -= rate * gradient / np.sqrt(square + 0.03)
     for mine, other in zip(rmsprop.weights, expected, strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-4)
     for variable, square in zip(rmsprop.variables.values(), squares, strict=True):
