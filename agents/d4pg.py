@@ -12,13 +12,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from agents import categorical_returns
+from agents import categorical_returns, vision
 from agents.agent import ActionSpec, ArraySpec, Batch, Observations, ObservationSpec, PolicyState, Report
 from agents.arithmetic import dense, products
 from agents.experience import Experience, Metrics, experience, follow, scalars
 from agents.exploration import Exploration
 from agents.features import make_features
 from agents.heads import MLP
+from agents.image_shift import shift_randomly
 from agents.layers import LayerFactory
 from agents.model_free_settings import D4PGSettings
 from agents.optimizers import Adam
@@ -199,20 +200,27 @@ class D4PG(Stateful):
         termination are learned, too: beyond it, their returns have no rewards.
         """
         frames, steps, count = self._frames, self._settings.n_step, batch.reward.shape[0]
-        draw = Noise(self._seed, self._updates).uniform("transition", (count,))
+        noise = Noise(self._seed, self._updates)
+        draw = noise.uniform("transition", (count,))
         shift = tf.where(batch.discount[:, -1] == 0, tf.cast(draw * steps, tf.int32), 0)
         times = tf.minimum(shift[:, None] + tf.range(frames + steps), frames + steps - 1)
         seen, action, reward, discount = (
             tf.gather(part, times, batch_dims=1)
             for part in (batch.observations[self._observed], batch.action, batch.reward, batch.discount)
         )
+        before, after = seen[:, :frames], seen[:, steps:]
+        if self._settings.shift and vision.handles(self._spec):
+            before, after = (
+                shift_randomly(images, self._settings.shift, noise, name)
+                for images, name in ((before, "shift_before"), (after, "shift_after"))
+            )
         rewards, discounts = (tf.transpose(x[:, frames:]) for x in (reward, self._settings.discount * discount))
         return Transitions(
-            before=seen[:, :frames],
+            before=before,
             action=action[:, frames],
             reward=n_step_return(rewards, discounts),
             discount=tf.reduce_prod(discounts, 0),
-            after=seen[:, steps:],
+            after=after,
         )
 
     def _train(self, batch: Experience) -> Metrics:

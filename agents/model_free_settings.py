@@ -33,6 +33,9 @@ class D4PGSettings(Group):
     )
     actor_units: Units = Field([300, 200], description="Units of the actor's hidden layers")
     frames: int = Field(3, ge=1, description="Newest images that an observation consists of")
+    shift: int = Field(
+        0, ge=0, le=16, description="Pixels by which the images of each transition are shifted at random in training"
+    )
 
     @field_validator("highest")
     @classmethod

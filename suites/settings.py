@@ -15,7 +15,7 @@ from runs.settings import NO_EFFECT, UNREAD, RunSettings, SlurmSettings
 from suites.catalog import Catalog, Layer
 
 # Settings that matter only to agents that observe images, or state vectors.
-OF_IMAGES = ("representation.depth", "activation.conv", "d4pg.frames", "supersampling")
+OF_IMAGES = ("representation.depth", "activation.conv", "d4pg.frames", "d4pg.shift", "supersampling")
 OF_STATES = ("representation.state_layers", "representation.state_units", "representation.state_scale")
 
 

@@ -9,6 +9,7 @@ import tensorflow as tf
 from agents.agent import ActionSpec, Arrays
 from agents.d4pg import D4PG
 from agents.experience import experience
+from agents.image_shift import shift
 from agents.settings import AgentSettings
 from tests.agents.conftest import ACTIONS, IMAGES, STATES
 from tests.agents.test_categorical_returns import projected
@@ -83,6 +84,21 @@ def test_transition_is_the_sequences_first_with_its_return(images: bool) -> None
     rewards = batch["reward"][:, frames:]
     np.testing.assert_allclose(found.reward, rewards @ [1, 0.9, 0.81], rtol=1e-5)
     np.testing.assert_allclose(found.discount, 0.9**3, rtol=1e-6)
+
+
+def test_images_before_and_after_are_shifted_apart() -> None:
+    agent = make(images=True, shift=1)
+    batch = sequences(agent, count=40, images=True)
+    found, seen = agent.transitions(experience(batch)), tf.constant(batch["image"])
+    ways = np.array([(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)], np.int32)
+    chosen = []
+    for part, given in ((found.before, seen[:, :3]), (found.after, seen[:, -3:])):
+        moved = np.stack([shift(given, np.tile(way, (40, 1))) for way in ways])  # (9, 40, ...)
+        equal = (moved == part.numpy()).all((2, 3, 4, 5))
+        assert (equal.sum(0) == 1).all()
+        chosen.append(equal.argmax(0))
+    assert min(len(set(each)) for each in chosen) > 5
+    assert (chosen[0] != chosen[1]).any()
 
 
 def test_sequence_that_terminates_gives_any_of_its_transitions_without_a_value() -> None:

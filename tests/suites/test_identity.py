@@ -213,7 +213,7 @@ UNREAD: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("toy_reach_8", {"agent": "random", "dynamics.kind": "ed2", "dynamics.groups": "sd2"}, ["discovery.steps"]),
     ("toy_reach_8", {"agent": "d4pg"}, ["train.batch_length", "precision", "a3c.unroll", "exploration.duration"]),
-    ("toy_reach_8", STATE | {"agent": "d4pg"}, ["d4pg.frames"]),
+    ("toy_reach_8", STATE | {"agent": "d4pg"}, ["d4pg.frames", "d4pg.shift"]),
     (
         "toy_reach_8",
         {"agent": "a3c"},
