@@ -20,6 +20,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
@@ -128,15 +129,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if on_slurm:
         return dispatch.submit(request, arguments.wait)
-    from runs.executing.local import launch
-
-    return launch(
-        request.specs,
-        request.results,
-        workers=arguments.workers or 1,
-        retry_failed=request.retry_failed,
-        replace=request.replace,
-    )
+    return dispatch.train(request, arguments.workers or 1)
 
 
 def status(arguments: argparse.Namespace) -> int:
@@ -147,18 +140,21 @@ def status(arguments: argparse.Namespace) -> int:
     requests = {path: _request(arguments, path) for path in arguments.suites}
     queue = dispatch.ask(list(requests.values()))
     found = {path: request.look(queue) for path, request in requests.items()}
+    gone = {} if arguments.only else {path: request.gone(queue) for path, request in requests.items()}
     if arguments.json:
         import json
 
-        print(json.dumps({"runs": [status_table.to_json(row) for rows in found.values() for row in rows]}))
+        content = {"runs": found} if arguments.only else {"runs": found, "gone": gone}
+        listed = {key: [status_table.to_json(row) for row in chain(*of.values())] for key, of in content.items()}
+        print(json.dumps(listed))
         return 0
     for number, (path, rows) in enumerate(found.items()):
         if len(found) > 1:
             print(f"{chr(10) if number else ''}{path}")
         status_table.show(rows)
-    known = {row.folder for rows in found.values() for row in rows}
-    if not arguments.only and (others := len(queue.jobs.keys() - known)):
-        print(f"{counted(others, 'run')} in the queue that are no longer in these suites")
+        if no_longer_named := gone.get(path):
+            print("\nno longer named by the suite; `launch.py cancel SUITE --gone` stops what is queued or running:")
+            status_table.show(no_longer_named)
     return 0
 
 
@@ -166,7 +162,9 @@ def cancel(arguments: argparse.Namespace) -> int:
     """Stops the queued and running runs of a suite; they can be resumed."""
     from runs.watching import cancellation
 
-    print(cancellation.cancel(_request(arguments, arguments.suite)))
+    if arguments.gone and arguments.only:
+        raise UserError("--gone cannot be combined with --only, which selects among the runs that the suite names")
+    print(cancellation.cancel(_request(arguments, arguments.suite), arguments.gone))
     return 0
 
 
@@ -276,12 +274,12 @@ def _print_errors(found: "Sequence[ModelError]", arguments: argparse.Namespace) 
 def _request(arguments: argparse.Namespace, path: Path, slurm: Sequence[str] = ()) -> "RunRequest":
     from runs.watching.request import RunRequest
     from suites.cluster import slurm_settings
-    from suites.plan import plan, selection
+    from suites.plan import names, plan, selection
     from suites.suite import load_suite
 
     suite = load_suite(path, arguments.set)
     specs = plan(suite, selection(arguments.only), arguments.results)
-    return RunRequest(specs, arguments.results, slurm_settings(suite, slurm))
+    return RunRequest(specs, names(suite), arguments.results, slurm_settings(suite, slurm))
 
 
 def _summary(specs: "Sequence[RunSpec]") -> str:
@@ -350,6 +348,9 @@ def _parser() -> Parser:
 
     child = verb("cancel", cancel, "stop queued and running runs; they can be resumed")
     suite(child)
+    child.add_argument(
+        "--gone", action="store_true", help="stop the runs that the suite no longer names, and no others"
+    )
 
     child = verb("logs", logs, "print the output of a run")
     child.add_argument("folder", type=filled_path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")

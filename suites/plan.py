@@ -21,27 +21,40 @@ RENAMED = {("exploration", "noise"): "amount"}
 
 
 @dataclass(frozen=True)
-class RunSpec:
-    """The specification of one run: everything that determines what it learns.
+class RunName:
+    """What distinguishes a run from all others.
 
     Attributes:
         suite: Name of the suite.
         task: Name of the task.
         variant: Name of the variant, including the point of the sweep.
         seed: Seed of all random numbers in the run.
-        settings: All settings, defaults included.
     """
 
     suite: str
     task: str
     variant: str
     seed: int
-    settings: Settings = field(hash=False)  # they may hold lists
 
     @property
     def name(self) -> str:
         """The run's name within its suite, which is also its folder within the suite's folder."""
-        return f"{self.task}/{self.variant}/{self.seed}"
+        return _name(self.task, self.variant, self.seed)
+
+    def folder(self, results: Path) -> Path:
+        """Returns the run's folder under the root of all results."""
+        return results / self.suite / self.name
+
+
+@dataclass(frozen=True)
+class RunSpec(RunName):
+    """The specification of one run: everything that determines what it learns.
+
+    Attributes:
+        settings: All settings, defaults included.
+    """
+
+    settings: Settings = field(hash=False)  # they may hold lists
 
     @property
     def identity(self) -> Identity:
@@ -51,10 +64,6 @@ class RunSpec:
     def is_same(self, recorded: Identity) -> bool:
         """Whether the identity recorded in a file is certainly that of this run."""
         return identity.is_same(recorded, self.task, self.seed, self.settings)
-
-    def folder(self, results: Path) -> Path:
-        """Returns the run's folder under the root of all results."""
-        return results / self.suite / self.name
 
     def to_yaml(self) -> str:
         """Returns the run as the text of its spec.yaml."""
@@ -131,6 +140,13 @@ def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}, results: Path | N
     ]
 
 
+def names(suite: Suite) -> frozenset[str]:
+    """Returns the names of all runs that a suite names, optional ones too."""
+    return frozenset(
+        _name(task, variant, seed) for task in suite.tasks for variant in suite.grid for seed in suite.seeds
+    )
+
+
 def selection(items: Iterable[str]) -> dict[str, list[str]]:
     """Reads the command line's selectors: `task=a,b`, `variant=horizon=*`, `seed=0`.
 
@@ -154,6 +170,10 @@ def difference(one: RunSpec, other: RunSpec) -> dict[str, tuple[Any, Any]]:
     right = {"task": other.task, "seed": other.seed, **other.settings.flat}
     read = {"task", "seed", *(key for run in (one, other) for key in identity.effective(run.task, run.settings))}
     return {key: (left[key], right[key]) for key in left if left[key] != right[key] and key in read}
+
+
+def _name(task: str, variant: str, seed: int) -> str:
+    return f"{task}/{variant}/{seed}"
 
 
 def _select(names: Sequence[str], wanted: Sequence[str] | None, selector: str) -> list[str]:

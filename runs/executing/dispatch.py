@@ -1,4 +1,4 @@
-"""What `launch.py run` does with a plan: shows it, prints it as commands, or submits it."""
+"""What `launch.py run` does with a plan: shows it, prints it as commands, trains it here, or submits it."""
 
 import shlex
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 from common.origin import ROOT
 from common.text import counted
 from runs.store import run_folder
-from runs.watching import follow, status_table
+from runs.watching import follow, gone, status_table
 from runs.watching.jobs import Queue
 from runs.watching.queue import look, refuse_changes
 from runs.watching.request import RunRequest
@@ -25,11 +25,13 @@ def ask(requests: Sequence[RunRequest]) -> Queue:
 
 def preview(request: RunRequest) -> None:
     """Prints the status of the runs, and how many would be trained here; changes nothing."""
-    rows = request.look(ask([request]))
+    queue = ask([request])
+    rows = request.look(queue)
     status_table.show(rows)
     missing = [row for row in rows if row.is_missing(request.retry_failed)]
     print(f"to run: {counted(len(missing), 'run')}")
     _warn_of_changes(request)
+    _warn_of_gone(request, queue)
 
 
 def preview_jobs(request: RunRequest) -> None:
@@ -57,11 +59,39 @@ def preview_jobs(request: RunRequest) -> None:
     print(line)
     print("sbatch settings:", *flags(request.slurm), sep="\n  ")
     _warn_of_changes(request)
+    _warn_of_gone(request, queue)
 
 
 def _warn_of_changes(request: RunRequest) -> None:
     if not request.replace and (refusal := run_folder.refusal(request.specs, request.results)):
         print(f"warning: {refusal}", file=sys.stderr)
+
+
+def _warn_of_gone(request: RunRequest, queue: Queue) -> None:
+    if remark := gone.remark(request.gone(queue)):
+        print(f"warning: {remark}", flush=True)
+
+
+def train(request: RunRequest, workers: int) -> int:
+    """Trains the missing runs here; returns an exit code.
+
+    Args:
+        request: The runs.
+        workers: Runs in parallel.
+
+    Raises:
+        UserError: settings have changed under the same name; nothing was started.
+    """
+    from runs.executing.local import launch
+
+    _warn_of_gone(request, look(request.results, [request.suite]))
+    return launch(
+        request.specs,
+        request.results,
+        workers=workers,
+        retry_failed=request.retry_failed,
+        replace=request.replace,
+    )
 
 
 def submit(request: RunRequest, wait: bool) -> int:
@@ -81,6 +111,7 @@ def submit(request: RunRequest, wait: bool) -> int:
     from runs.executing.slurm import submission
     from runs.executing.slurm.cluster import Cluster
 
+    _warn_of_gone(request, look(request.results, [request.suite]))
     submission.submit(
         request.specs,
         request.results,
@@ -107,7 +138,7 @@ def commands(request: RunRequest, suite: Path, overrides: Sequence[str]) -> Iter
     """
     for row in request.look(ask([request])):
         if row.is_missing(request.retry_failed):
-            which = [f"task={row.spec.task}", f"variant={row.spec.variant}", f"seed={row.spec.seed}"]
+            which = [f"task={row.run.task}", f"variant={row.run.variant}", f"seed={row.run.seed}"]
             command = [sys.executable, str(ROOT / "launch.py"), "run", str(suite), "--only", *which]
             command += ["--set", *overrides] if overrides else []
             command += ["--results", str(request.results)] if request.results != Path("results") else []

@@ -28,7 +28,7 @@ def follow(ask: Callable[[], Queue], look: Callable[[Queue], Sequence[RunStatus]
             queue = ask()
             if not queue.warnings:
                 rows = look(queue)
-                if not any(row.state in ("queued", "running") for row in rows):
+                if not any(row.is_active for row in rows):
                     return rows
             now = "; ".join(queue.warnings) or status_table.counts(rows)
             if console.is_terminal:

@@ -1,10 +1,11 @@
 """A request for runs."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
 from runs.settings import SlurmSettings
+from runs.watching import gone
 from runs.watching.jobs import Queue
 from runs.watching.status import RunStatus, statuses
 from suites.plan import RunSpec
@@ -16,6 +17,7 @@ class RunRequest:
 
     Attributes:
         specs: The plan.
+        names: The names of all runs of the suite, also of those that the plan leaves out.
         results: Root of all results.
         slurm: What jobs request from the cluster.
         retry_failed: Whether to retry failed runs; those killed by a signal are always retried.
@@ -23,6 +25,7 @@ class RunRequest:
     """
 
     specs: Sequence[RunSpec]
+    names: Set[str]
     results: Path
     slurm: SlurmSettings
     retry_failed: bool = False
@@ -36,3 +39,7 @@ class RunRequest:
     def look(self, queue: Queue) -> list[RunStatus]:
         """The status of each run, given the queues."""
         return statuses(self.specs, self.results, queue, self.slurm.stale)
+
+    def gone(self, queue: Queue) -> list[RunStatus]:
+        """The status of each run on disk or in the queues that the suite no longer names."""
+        return statuses(gone.runs(self.suite, self.names, self.results, queue), self.results, queue, self.slurm.stale)

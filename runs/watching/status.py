@@ -12,7 +12,7 @@ from common import lock
 from runs.store import state, stop
 from runs.store.state import State
 from runs.watching.jobs import Queue, QueuedJob
-from suites.plan import RunSpec
+from suites.plan import RunName, RunSpec
 
 RunState = Literal["pending", "queued", "running", "done", "failed", "stale"]
 RUN_STATES: tuple[RunState, ...] = ("pending", "queued", "running", "done", "failed", "stale")
@@ -22,7 +22,7 @@ RUN_STATES: tuple[RunState, ...] = ("pending", "queued", "running", "done", "fai
 class RunStatus:
     """A run, its status, the state it recorded last, and the job that has it."""
 
-    spec: RunSpec
+    run: RunName
     folder: Path
     state: RunState
     recorded: State
@@ -31,12 +31,12 @@ class RunStatus:
     @property
     def name(self) -> str:
         """The run's name in messages."""
-        return self.spec.name
+        return self.run.name
 
     @property
     def steps(self) -> int:
-        """Environment steps of the whole run."""
-        return self.spec.settings.steps
+        """Environment steps of the whole run; 0 if only the run's name is known, and it never began."""
+        return self.run.settings.steps if isinstance(self.run, RunSpec) else self.recorded.steps
 
     @property
     def fps(self) -> float | None:
@@ -61,6 +61,11 @@ class RunStatus:
         """The node where the run is, or where it was last."""
         return (self.job.node if self.job else None) or self.recorded.host
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it is queued or running."""
+        return self.state in ("queued", "running")
+
     def is_missing(self, retry_failed: bool) -> bool:
         """Whether the run must be started; a run killed by a signal counts as interrupted, not as failed.
 
@@ -74,20 +79,20 @@ class RunStatus:
         return self.state in ("pending", "stale")
 
 
-def statuses(specs: Sequence[RunSpec], results: Path, queue: Queue, patience: float) -> list[RunStatus]:
-    """The status of each run, in the order of the specs.
+def statuses(runs: Sequence[RunName], results: Path, queue: Queue, patience: float) -> list[RunStatus]:
+    """The status of each run, in the order given.
 
     Args:
-        specs: The runs.
+        runs: The runs.
         results: Root of all results.
         queue: The queues of local launchers and Slurm.
         patience: Minutes without a heartbeat after which a run without a known process or job is stale.
     """
     rows = []
-    for spec in specs:
-        folder = spec.folder(results)
+    for run in runs:
+        folder = run.folder(results)
         status, recorded = status_of(folder, queue, patience)
-        rows.append(RunStatus(spec, folder, status, recorded, queue.jobs.get(folder)))
+        rows.append(RunStatus(run, folder, status, recorded, queue.jobs.get(folder)))
     return rows
 
 

@@ -62,20 +62,20 @@ def groups(rows: Sequence[RunStatus]) -> list[list[RunStatus]]:
         return [[row] for row in rows]
     found: dict[tuple[str, str, str], list[RunStatus]] = {}
     for row in rows:
-        found.setdefault((row.spec.suite, row.spec.task, row.spec.variant), []).append(row)
+        found.setdefault((row.run.suite, row.run.task, row.run.variant), []).append(row)
     return list(found.values())
 
 
 def to_json(row: RunStatus) -> dict[str, Any]:
     """A run as `status --json` prints it; times are in seconds, `heartbeat` since the epoch."""
     return {
-        "suite": row.spec.suite,
-        "task": row.spec.task,
-        "variant": row.spec.variant,
-        "seed": row.spec.seed,
+        "suite": row.run.suite,
+        "task": row.run.task,
+        "variant": row.run.variant,
+        "seed": row.run.seed,
         "state": row.state,
         "step": row.recorded.step,
-        "steps": row.steps,
+        "steps": row.steps or None,
         "fps": row.fps,
         "eta": row.eta,
         "return": row.recorded.return_,
@@ -95,12 +95,12 @@ def _cells(rows: Sequence[RunStatus]) -> list[str]:
     speeds = [row.fps for row in rows if row.fps]
     etas = [row.eta for row in rows if row.eta is not None]
     return [
-        first.spec.task,
-        first.spec.variant,
-        ranges(sorted(row.spec.seed for row in rows)),
+        first.run.task,
+        first.run.variant,
+        ranges(sorted(row.run.seed for row in rows)),
         _state(first) if len(rows) == 1 else _states(rows),
         f"{sum(row.recorded.step for row in rows):,}",
-        f"{sum(row.steps for row in rows):,}",
+        f"{steps:,}" if (steps := sum(row.steps for row in rows)) else "-",
         f"{sum(speeds):,.1f}" if speeds else "-",
         duration(max(etas)) if etas else "-",
         f"{sum(returns) / len(returns):.1f}" if returns else "-",

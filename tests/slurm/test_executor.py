@@ -228,6 +228,31 @@ def test_cancelled_run_saves_a_checkpoint_and_resumes_later(lab: Laboratory, uni
     assert metrics(folder) == metrics(uninterrupted)
 
 
+def test_runs_that_left_the_suite_are_shown_and_cancelled(lab: Laboratory) -> None:
+    """One job at a time: the first run that leaves is running, the other waits."""
+    stays, leaves = {"agent": "random"}, {"agent": "random", **ENDLESS}
+    lab.write(seeds=2, variants={"leaves": leaves, "stays": stays}, slurm={"array_parallelism": 1})
+    lab.submit()
+    lab.wait_for_step(lab.run("leaves", 0), 600)
+    lab.write(seeds=[1], variants={"stays": stays})
+
+    def gone() -> list[tuple[str, int, str]]:
+        found = json.loads(lab.launch("status", "suite.yaml", "--json"))["gone"]
+        return [(row["variant"], row["seed"], row["state"]) for row in found]
+
+    assert gone() == [("leaves", 0, "running"), ("leaves", 1, "queued"), ("stays", 0, "queued")]
+    remark = "3 runs that the suite no longer names: 2 queued, 1 running"
+    assert remark in lab.submit("--dry-run")
+    assert remark in lab.submit()
+    assert lab.states() == ["queued"]
+    assert "cancelled: 2 queued, 1 running" in lab.launch("cancel", "suite.yaml", "--gone")
+    lab.wait_for_states("done")
+    assert gone() == [("leaves", 0, "pending")]
+    assert lab.reasons(lab.run("leaves", 0)) == ["cancelled"]
+    assert not lab.run("leaves", 1).exists()
+    assert "nothing to cancel" in lab.launch("cancel", "suite.yaml", "--gone")
+
+
 def test_scancel_by_hand_loses_nothing(lab: Laboratory, uninterrupted: Path) -> None:
     lab.write(settings=LONG, variants={"dreamer": {}})
     folder = lab.run("dreamer")

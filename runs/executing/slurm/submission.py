@@ -73,7 +73,8 @@ def difference(
 ) -> Difference:
     """Compares a plan with the disk and the queue; changes nothing."""
     rows = statuses(specs, results, queue, settings.stale)
-    return Difference(rows, [Run(row.spec, row.folder) for row in rows if row.is_missing(retry_failed)])
+    both = zip(specs, rows, strict=True)
+    return Difference(rows, [Run(spec, row.folder) for spec, row in both if row.is_missing(retry_failed)])
 
 
 def submit(

@@ -89,7 +89,7 @@ def test_statuses_follow_the_specs(tmp_path: Path) -> None:
     specs[2].folder(tmp_path).mkdir(parents=True)
     (specs[2].folder(tmp_path) / "state.json").write_text('{"state": "runn')
     rows = statuses(specs, tmp_path, Queue(), 10.0)
-    assert [(row.spec.seed, row.state, row.recorded.step, row.steps, row.recorded.return_) for row in rows] == [
+    assert [(row.run.seed, row.state, row.recorded.step, row.steps, row.recorded.return_) for row in rows] == [
         (3, "pending", 0, 400, None),
         (1, "done", 400, 400, 12.5),
         (2, "pending", 0, 400, None),

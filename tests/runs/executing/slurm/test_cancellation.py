@@ -29,7 +29,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
 
 def request(results: Path, *seeds: int) -> RunRequest:
     specs: list[RunSpec] = [spec(seed) for seed in seeds]
-    return RunRequest(specs, results, SlurmSettings())
+    return RunRequest(specs, {each.name for each in specs}, results, SlurmSettings())
 
 
 def marked(results: Path) -> list[int]:
@@ -58,6 +58,19 @@ def test_second_half_of_a_job_takes_the_job_along(tmp_path: Path, fake: FakeClus
     cancel(request(tmp_path, 4))
     cancel(request(tmp_path, 5))
     assert list(fake.entries) == ["100_0", "100_1"]
+
+
+def test_only_the_runs_that_the_suite_no_longer_names_are_cancelled(tmp_path: Path, fake: FakeCluster) -> None:
+    assert cancel(request(tmp_path, 0, 2), only_gone=True).startswith("cancelled: 3 queued, 1 running")
+    assert list(fake.entries) == ["100_0", "100_1"]
+    assert marked(tmp_path) == [1, 3]  # their jobs continue with the runs that the suite names
+
+
+def test_cancelling_a_suite_tells_what_it_leaves(tmp_path: Path, fake: FakeCluster) -> None:
+    words = cancel(request(tmp_path, 0, 2)).splitlines()
+    assert words[0].startswith("cancelled: 1 queued, 1 running")
+    assert words[1].startswith("4 runs that the suite no longer names: 3 queued, 1 running; ")
+    assert marked(tmp_path) == [0, 2]
 
 
 def test_ended_runs_need_no_cancelling(tmp_path: Path, fake: FakeCluster) -> None:
