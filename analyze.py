@@ -227,11 +227,12 @@ def _relations(suite: "Suite") -> "Relations":
             continue
         for name, entry in grid.items():
             if key in entry.swept:
-                others = {other: node for other, node in entry.swept.items() if other != key}
+                others = {other: node for other, node in entry.swept.items() if other not in grid.drawn_with(key)}
                 line = grid.name(entry.variant, others)
                 families[line] = entry.variant
                 sweeps.setdefault(grid.short[key], {})[name] = Point(line, entry.swept[key].value)
-    return Relations(families, sweeps, suite.comparisons)
+    sampled = frozenset(grid.short[key] for key, sweep in grid.sweep.items() if sweep.sampled)
+    return Relations(families, sweeps, suite.comparisons, sampled)
 
 
 def _settings(suites: Collection["Suite"], arguments: argparse.Namespace) -> AnalysisSettings:

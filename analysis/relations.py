@@ -26,11 +26,13 @@ class Relations:
             absent variant is its own family.
         sweeps: Swept setting with numeric values -> variant -> its point.
         comparisons: Name -> variants that are compared in separate figures.
+        sampled: The swept settings whose values were drawn at random.
     """
 
     families: Mapping[str, str] = field(default_factory=dict)
     sweeps: Mapping[str, Mapping[str, Point]] = field(default_factory=dict)
     comparisons: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sampled: frozenset[str] = frozenset()
 
 
 def renamed(relations: Relations, suite: str, names: Collection[str]) -> Relations:
@@ -43,6 +45,7 @@ def renamed(relations: Relations, suite: str, names: Collection[str]) -> Relatio
         {name(variant): family for variant, family in relations.families.items()},
         {key: {name(variant): point for variant, point in points.items()} for key, points in relations.sweeps.items()},
         {title: [name(variant) for variant in variants] for title, variants in relations.comparisons.items()},
+        relations.sampled,
     )
 
 
@@ -64,4 +67,5 @@ def joined(relations: Mapping[str, Relations]) -> Relations:
             for suite, each in relations.items()
             for title, variants in each.comparisons.items()
         },
+        frozenset().union(*(each.sampled for each in relations.values())),
     )

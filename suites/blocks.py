@@ -7,6 +7,7 @@ from typing import Any
 from common.text import hint, listed, shortened
 from common.yaml_reader import Key, Node, Place, own, parse
 from envs.registry import canonical
+from suites import sampling
 from suites.catalog import Catalog, Layer, overlay
 from suites.grid import Sweep
 from suites.names import check_apart, check_name, matching
@@ -15,7 +16,8 @@ from suites.tasks import expand, expand_all, task_lists
 
 PUBLISHED = Path(__file__).parent.parent / "results" / "published"
 RESERVED = ("published", "sd2", "showcase")  # folders under results/ that belong to the repository
-SWEPT = ("of", "values")  # the keys of a setting that is swept for some variants only
+SAMPLED = (*sampling.DISTRIBUTIONS, sampling.SAMPLES)  # the keys of a setting whose values are drawn
+SWEPT = ("of", "values", *SAMPLED)
 MAX_SEED = 2**32 - 1  # numpy's limit
 MAX_SEEDS = 100_000
 
@@ -100,35 +102,65 @@ def read_variants(node: Node) -> dict[Key, Layer]:
     return variants
 
 
-def read_sweep(node: Node, variants: Mapping[Key, Layer]) -> dict[Key, Sweep]:
+def read_sweep(node: Node, variants: Mapping[Key, Layer], seed: int) -> dict[Key, Sweep]:
     """Returns the values of each swept setting and the variants that sweep it, which must not also set it."""
-    sweep: dict[Key, Sweep] = {}
+    listed_: dict[Key, Sequence[Node]] = {}
+    ranges: dict[frozenset[str], list[sampling.Range]] = {}
+    names: dict[Key, frozenset[str]] = {}
     for key, block in SETTINGS.flatten(node).items():
-        sweep[key] = _read_swept(key, block, variants)
+        values_, names[key] = _read_swept(key, block, variants)
+        if isinstance(values_, sampling.Range):
+            ranges.setdefault(names[key], []).append(values_)
+        else:
+            listed_[key] = values_
         for name, layer in variants.items():
-            if name in sweep[key].of and (fixed := own(layer, key)):
+            if name in names[key] and (fixed := own(layer, key)):
                 raise key.place.error(
                     f"{key!s} is swept, but variant {name!s} sets it at {fixed.place}; remove one of the two"
                 )
-    return sweep
+    drawn = {key: values_ for group in ranges.values() for key, values_ in sampling.together(group, seed).items()}
+    return {key: Sweep({**listed_, **drawn}[key], of, key in drawn) for key, of in names.items()}
 
 
-def _read_swept(key: Key, block: Node, variants: Mapping[Key, Layer]) -> Sweep:
-    """Returns the sweep of one setting: a list of values for all variants, or a mapping of `of` and `values`."""
-    values_, of = block, frozenset(map(str, variants))
-    if isinstance(block.value, dict):
-        for part in block.value:
-            if part not in SWEPT:
-                raise part.place.error(f"unknown key {part!s}; allowed: {', '.join(SWEPT)}{hint(part, SWEPT)}")
-        for part in SWEPT:
-            if part not in block.value:
-                raise block.place.error(f"sweep of {key!s} has no {part}; allowed: a list of values, or of and values")
-        values_, of = block.value["values"], _read_of(key, block.value["of"], list(variants))
-    if not isinstance(values_.value, list) or not values_.value:
-        raise values_.place.error(f"sweep of {key!s} is {values_.described()}; allowed: a list of values")
-    for value in values_.value:
+def read_sweep_seed(node: Node) -> int:
+    """Returns the seed of sampled sweeps, 0 if none is given."""
+    if node.value is None:
+        return 0
+    if type(node.value) is not int or not 0 <= node.value <= MAX_SEED:
+        raise node.place.error(f"sweep_seed is {node.described()}; allowed: an integer from 0 to {MAX_SEED}")
+    return node.value
+
+
+def _read_swept(
+    key: Key, block: Node, variants: Mapping[Key, Layer]
+) -> tuple[Sequence[Node] | sampling.Range, frozenset[str]]:
+    """Returns the values of a swept setting, listed or to be drawn, and the variants that sweep it."""
+    everywhere = frozenset(map(str, variants))
+    if not isinstance(block.value, dict):
+        return _read_values(key, block), everywhere
+    for part in block.value:
+        if part not in SWEPT:
+            raise part.place.error(f"unknown key {part!s}; allowed: {', '.join(SWEPT)}{hint(part, SWEPT)}")
+    drawn = [part for part in SAMPLED if part in block.value]
+    needed = () if drawn else ("of", "values")
+    for part in needed:
+        if part not in block.value:
+            raise block.place.error(
+                f"sweep of {key!s} has no {part}; allowed: a list of values, of and values, or a range and samples"
+            )
+    if drawn and "values" in block.value:
+        raise block.place.error(f"sweep of {key!s} has values and {drawn[0]}; give one of the two")
+    of = _read_of(key, block.value["of"], list(variants)) if "of" in block.value else everywhere
+    return (sampling.read(key, block) if drawn else _read_values(key, block.value["values"])), of
+
+
+def _read_values(key: Key, node: Node) -> Sequence[Node]:
+    """Returns the listed values of a swept setting."""
+    if not isinstance(node.value, list) or not node.value:
+        raise node.place.error(f"sweep of {key!s} is {node.described()}; allowed: a list of values")
+    for value in node.value:
         SETTINGS.leaves[key].check(value)
-    return Sweep(values_.value, of)
+    return node.value
 
 
 def _read_of(key: Key, node: Node, variants: Sequence[str]) -> frozenset[str]:

@@ -47,6 +47,16 @@ class Leaf:
         schema = self._adapter.json_schema()
         return {**schema, "description": self._field.description, "default": self._field.get_default()}
 
+    @cached_property
+    def types(self) -> set[str]:
+        """The types that its JSON Schema allows."""
+        return {option["type"] for option in self.schema.get("anyOf", [self.schema]) if "type" in option}
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its values may be numbers."""
+        return bool(self.types & {"number", "integer"})
+
     def check(self, node: Node) -> None:
         """Checks a value.
 

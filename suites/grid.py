@@ -12,10 +12,18 @@ from suites.names import check_apart, check_name
 
 @dataclass(frozen=True)
 class Sweep:
-    """The values of a swept setting, and the variants with which they are crossed."""
+    """The values of a swept setting, and the variants with which they are crossed.
+
+    Attributes:
+        values: The values, in the order of the plan.
+        of: Names of the variants.
+        sampled: Whether the values were drawn. Settings that were drawn for the same variants are not crossed with each
+            other: their values belong together, one by one.
+    """
 
     values: Sequence[Node]
     of: frozenset[str]
+    sampled: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,11 @@ class Grid(Mapping[str, Entry]):
         self._entries: dict[str, Entry] = {}
         seen: dict[str, Key] = {}
         for variant, layer in variants.items():
-            keys = _swept(variant, sweep)
-            for point in itertools.product(*(sweep[key].values for key in keys)):
+            axes = _axes(variant, sweep)
+            keys = list(itertools.chain(*axes))
+            places = (zip(*(sweep[key].values for key in axis), strict=True) for axis in axes)
+            for parts in itertools.product(*places):
+                point = list(itertools.chain(*parts))
                 swept = dict(zip(keys, point, strict=True))
                 name = Key(self.name(variant, swept), point[-1].place if point else variant.place)
                 check_name(name, "variant", name.place)
@@ -64,6 +75,11 @@ class Grid(Mapping[str, Entry]):
         parts = [variant] if self._named or not swept else []
         return "+".join([*parts, *(f"{self.short[key]}={text(node.plain())}" for key, node in swept.items())])
 
+    def drawn_with(self, key: Key) -> frozenset[Key]:
+        """Returns a swept setting, and those that were drawn together with it."""
+        together = next(axis for variant in self.sweep[key].of for axis in _axes(variant, self.sweep) if key in axis)
+        return frozenset(together)
+
     def __getitem__(self, name: str) -> Entry:
         return self._entries[name]
 
@@ -76,12 +92,16 @@ class Grid(Mapping[str, Entry]):
 
 def count(variants: Mapping[Key, Layer], sweep: Mapping[Key, Sweep]) -> int:
     """Returns the number of names in the grid, without building it."""
-    return sum(math.prod(len(sweep[key].values) for key in _swept(variant, sweep)) for variant in variants)
+    return sum(math.prod(len(sweep[axis[0]].values) for axis in _axes(variant, sweep)) for variant in variants)
 
 
-def _swept(variant: str, sweep: Mapping[Key, Sweep]) -> list[Key]:
-    """Returns the settings that are swept for a variant."""
-    return [key for key, of in sweep.items() if variant in of.of]
+def _axes(variant: str, sweep: Mapping[Key, Sweep]) -> list[list[Key]]:
+    """Returns the settings that are swept for a variant; those that were drawn together are one axis of the grid."""
+    axes: dict[object, list[Key]] = {}
+    for key, own in sweep.items():
+        if variant in own.of:
+            axes.setdefault(own.of if own.sampled else key, []).append(key)
+    return list(axes.values())
 
 
 def _short(keys: Mapping[Key, object]) -> dict[str, str]:

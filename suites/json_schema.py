@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from envs.registry import TASKS
-from suites.blocks import MAX_SEED, MAX_SEEDS, SWEPT
+from suites.blocks import MAX_SEED, MAX_SEEDS
 from suites.catalog import Catalog, Leaf
 from suites.names import PATTERN
+from suites.sampling import DISTRIBUTIONS, MAX_SAMPLES, SAMPLES
 from suites.settings import ANALYSIS, SETTINGS, SLURM, presets
 from suites.suite import KEYS
 from suites.tasks import task_lists
@@ -41,6 +42,7 @@ def schema() -> Schema:
             "minProperties": 1,
         },
         "sweep": _ref("sweep"),
+        "sweep_seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
         "by_task": {"type": "object", "propertyNames": {"enum": tasks}, "additionalProperties": _ref("settings")},
         "comparisons": {
             "type": "object",
@@ -67,6 +69,7 @@ def schema() -> Schema:
             "settings": _block(SETTINGS),
             "sweep": _block(SETTINGS, sweep=True),
             "swept": {key: _swept(leaf) for key, leaf in SETTINGS.leaves.items()},
+            "drawn": {name: _drawn(name) for name in DISTRIBUTIONS},
             "of": {"description": "Variants that are crossed with the values", **_one_or_many({"type": "string"})},
         },
     }
@@ -89,10 +92,26 @@ def _swept(leaf: Leaf) -> Schema:
     some = {
         "type": "object",
         "additionalProperties": False,
-        "required": list(SWEPT),
+        "required": ["of", "values"],
         "properties": {"of": _ref("of"), "values": _many(value)},
     }
-    return {"anyOf": [_many(value), some], "description": leaf.schema["description"]}
+    options = [_many(value), some, *(_ref(f"drawn/{name}") for name in DISTRIBUTIONS if leaf.numeric)]
+    return {"anyOf": options, "description": leaf.schema["description"]}
+
+
+def _drawn(distribution: str) -> Schema:
+    """Returns the schema of a setting whose values are drawn; its bounds are left to `load_suite`."""
+    ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": [distribution, SAMPLES],
+        "properties": {
+            "of": _ref("of"),
+            distribution: {"description": "The lowest and the highest value", **ends},
+            SAMPLES: {"type": "integer", "minimum": 1, "maximum": MAX_SAMPLES},
+        },
+    }
 
 
 def _optional(block: Schema) -> Schema:

@@ -25,7 +25,8 @@ KEYS = {
     "preset": "Named block of settings that the suite starts from",
     "settings": "Settings of all runs, which override the preset's",
     "variants": "Variants to compare: name -> settings, which override the suite's",
-    "sweep": "Setting -> list of values, crossed with all variants or with those named in `of`",
+    "sweep": "Setting -> list of values, or a range to draw from, crossed with all variants or those named in `of`",
+    "sweep_seed": "Seed of the values that the sweep draws (0)",
     "by_task": "Task or task list -> settings of its runs",
     "comparisons": "Name -> variants to draw in separate figures, by name or pattern",
     "optional": "Variants, by name or pattern, that run only after --only has named them once",
@@ -117,7 +118,7 @@ def load_suite(path: Path, overrides: Sequence[str] = ()) -> Suite:
     if not variants:
         agent = SETTINGS.build(overlay(presets()[preset] if preset else {}, settings, changed), root.place).agent
         variants = {Key(agent, root.place): {}}
-    sweep = blocks.read_sweep(block["sweep"], variants)
+    sweep = blocks.read_sweep(block["sweep"], variants, blocks.read_sweep_seed(block["sweep_seed"]))
     seeds = blocks.read_seeds(block["seeds"])
     runs = len(tasks) * count(variants, sweep) * len(seeds)
     if runs > MAX_RUNS:

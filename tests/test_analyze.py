@@ -188,6 +188,34 @@ def test_suite_of_several_ablations_has_figures_for_each(tmp_path: Path) -> None
     assert names(folder) == FILES
 
 
+def test_settings_drawn_together_have_a_figure_each(tmp_path: Path) -> None:
+    """A point of the one is a point of the other, and both are of the same variant."""
+    path, results, folder = tmp_path / "s.yaml", tmp_path / "results", tmp_path / "results/small/analysis"
+    sweep = """sweep:
+  optimizer.model_rate: {of: dreamer, log_uniform: [1.0e-4, 1.0e-2], samples: 4}
+  behavior.horizon: {of: dreamer, uniform: [3, 30], samples: 4}
+"""
+    start, _, rest = ABLATIONS.partition("sweep:")
+    path.write_text(start + sweep + rest[rest.index("published:") :])
+    suite = load_suite(path)
+    write_folders(entries(["dmc_walker_walk", "toy_reach_2"], list(suite.grid), seeds=2), results / "small")
+    assert analyze.main([str(path), "--results", str(results)]) == 0
+    assert {f"{key}.png" for key in ("model_rate", "horizon")} <= names(folder)
+    found = pd.read_csv(folder / "sweeps.csv")
+    assert set(found["variant"]) == {"dreamer"}
+    tasks = pd.read_csv(folder / "tasks.csv")
+    for (key, task), rows in found.groupby(["key", "task"]):
+        means = tasks[tasks["task"] == task].set_index("variant")["mean"]
+        values = {
+            next(node.plain() for swept, node in entry.swept.items() if swept.endswith(str(key))): name
+            for name, entry in suite.grid.items()
+            if entry.swept
+        }
+        assert rows["value"].tolist() == sorted(values)
+        assert rows["mean"].tolist() == [means[values[value]] for value in sorted(values)]
+    assert (folder / "report.html").read_text().count("Values were drawn at random") == 2
+
+
 def test_variants_have_the_colors_of_their_family_in_every_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -227,10 +227,11 @@ def from_zero(axis: Axes) -> None:
         axis.set_ylim(bottom=-0.03 * axis.get_ylim()[1])
 
 
-def logarithmic(axis: Axes) -> None:
-    """Makes the y axis of a finished panel logarithmic, with at least two labels."""
-    axis.set_yscale("log")
-    low, high = axis.get_ylim()
-    axis.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
-    axis.yaxis.set_major_formatter("{x:g}")
-    axis.yaxis.set_minor_locator(NullLocator())
+def logarithmic(axis: Axes, which: Literal["x", "y"]) -> None:
+    """Makes an axis of a finished panel logarithmic, with at least two labels."""
+    axis.set(**{f"{which}scale": "log"})
+    side = axis.xaxis if which == "x" else axis.yaxis
+    low, high = side.get_view_interval()
+    side.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 100 else (1.0,)))
+    side.set_major_formatter("{x:g}")
+    side.set_minor_locator(NullLocator())

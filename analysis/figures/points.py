@@ -1,4 +1,4 @@
-"""Means at a few values of a setting or horizon with interval bars, variants side by side."""
+"""Means at values of a setting or horizon with interval bars: at a few, variants side by side, or at any."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 
 from analysis.figures import panels
 from analysis.figures.style import SMALL, Look, text_width
@@ -53,14 +54,7 @@ def side_by_side(
             places[-1], line["mean"], color=look.color, linestyle=look.dashes, marker="o", markersize=2.2,
             linewidth=0.9, label=name,
         )  # fmt: skip
-    points, where = pd.concat(rows), np.concatenate(places)
-    axis.vlines(where, points["low"], points["high"], colors=colors, linewidth=1.0)
-    few = np.flatnonzero(points["seeds"] < points["seeds"].max())
-    if len(few):
-        edges = [colors[i] for i in few]
-        axis.scatter(
-            where[few], points["mean"].iloc[few], s=7, facecolor="white", edgecolor=edges, linewidth=0.8, zorder=3
-        )
+    _bars(axis, pd.concat(rows), np.concatenate(places), colors)
     panels.seeds(axis, data["seeds"], "left")
     if logarithmic:
         axis.set_xscale("log")
@@ -68,6 +62,47 @@ def side_by_side(
     axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlim(place(spots[0] - margin), place(spots[-1] + margin))
+
+
+def scattered(axis: Axes, data: pd.DataFrame, looks: Mapping[str, Look], x: str, *, logarithmic: bool) -> None:
+    """Means at any values with interval bars, without lines; hollow where fewer seeds than at other points.
+
+    Args:
+        axis: The axes of the panel.
+        data: Rows of one panel: variant, the column `x`, mean, low, high, seeds.
+        looks: Variant -> look.
+        x: The column of the x axis.
+        logarithmic: Whether the x axis is logarithmic.
+    """
+    for name, rows in data.groupby("variant", sort=False):
+        color, where = looks[str(name)].color, rows[x].to_numpy(float)
+        axis.plot(where, rows["mean"], color=color, linestyle="", marker="o", markersize=2.6, label=str(name))
+    _bars(axis, data, data[x].to_numpy(float), [looks[name].color for name in data["variant"]])
+    panels.seeds(axis, data["seeds"], "left")
+    if logarithmic:
+        panels.logarithmic(axis, "x")
+    else:
+        panels.ticks(axis, "x")
+
+
+def _bars(
+    axis: Axes, points: pd.DataFrame, where: NDArray[np.float64], colors: Sequence[tuple[float, float, float]]
+) -> None:
+    """The intervals of points as bars; a point that averages fewer seeds than others becomes hollow.
+
+    Args:
+        axis: The axes of the panel.
+        points: Rows mean, low, high, seeds.
+        where: The place of each point on the x axis.
+        colors: The color of each point.
+    """
+    axis.vlines(where, points["low"], points["high"], colors=colors, linewidth=1.0)
+    few = np.flatnonzero(points["seeds"] < points["seeds"].max())
+    if len(few):
+        edges = [colors[int(i)] for i in few]
+        axis.scatter(
+            where[few], points["mean"].iloc[few], s=7, facecolor="white", edgecolor=edges, linewidth=0.8, zorder=3
+        )
 
 
 def label_ticks(axes: Sequence[Axes], ticks: Sequence[float]) -> None:

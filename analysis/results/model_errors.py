@@ -213,7 +213,7 @@ def draw(errors: pd.DataFrame, looks: Mapping[str, Look], x: Literal["horizon", 
                 panels.ticks(axis, "y")
             values = data[["mean", "low", "high"]].to_numpy(float)
             if 0 < WIDE * np.nanmin(values) <= np.nanmax(values):
-                panels.logarithmic(axis)
+                panels.logarithmic(axis, "y")
             panels.headroom(axis)
     panels.share_x(figure.axes)
     label = X_TITLES["step"] if x == "step" else "Agent steps ahead"

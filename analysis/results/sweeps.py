@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures import panels
 from analysis.figures.panels import WIDE
-from analysis.figures.points import label_ticks, side_by_side
+from analysis.figures.points import label_ticks, scattered, side_by_side
 from analysis.figures.style import Look, handle, shaded, styled, titled
 from analysis.inputs import Inputs
 from analysis.published import Published
@@ -31,17 +31,19 @@ def result(inputs: Inputs) -> Result | None:
 
 def _plot(inputs: Inputs, key: str, points: pd.DataFrame) -> Plot:
     settings = inputs.settings
+    sampled = key in inputs.relations.sampled
     title = f"Final {settings.quantity} against {key}"
+    where = "Values were drawn at random" if sampled else "Variants are side by side at each value"
     shows = (
         f"Points: mean final {settings.quantity} over seeds, not normalised; hollow: fewer seeds than other points of "
-        f"the panel; bars: {captions.interval(inputs)}. Variants are side by side at each value."
+        f"the panel; bars: {captions.interval(inputs)}. {where}."
     )
     grey = " Grey lines: published scores." if inputs.published else ""
     looks = shaded(points["variant"], inputs.relations.families, inputs.colors)
     return Plot(
         key, title, shows + grey,
         captions.brief(inputs, title, f"Points: mean over seeds; bars: {captions.interval(inputs)}"),
-        partial(draw, points, looks, key, inputs.published, settings.columns, settings.quantity),
+        partial(draw, points, looks, key, inputs.published, settings.columns, settings.quantity, sampled),
         captions.notes(inputs),
     )  # fmt: skip
 
@@ -74,6 +76,7 @@ def draw(
     published: Sequence[Published] = (),
     columns: int | None = None,
     quantity: str = "return",
+    sampled: bool = False,
 ) -> Figure:
     """Final return against a swept setting: one panel per task, with interval bars and the number of seeds.
 
@@ -86,16 +89,23 @@ def draw(
         published: Methods whose scores are drawn as horizontal lines, on the tasks that have them.
         columns: Panels per row; default: `panels.columns_of`.
         quantity: The measured quantity, or its name in the logs.
+        sampled: Whether the values were drawn at random: points then stand at their values, and no line joins them.
     """
     drawn = {name: look for name, look in looks.items() if name in set(points["variant"])}
     ticks = sorted(set(points["value"]))
     handles = [handle(name, look) for name, look in drawn.items()]
 
+    logarithmic = 0 < WIDE * ticks[0] <= ticks[-1]
+
     def panel_of(axis: Axes, panel: pd.DataFrame) -> None:
-        side_by_side(axis, panel, drawn, "value", ticks, logarithmic=0 < WIDE * ticks[0] <= ticks[-1])
+        if sampled:
+            scattered(axis, panel, drawn, "value", logarithmic=logarithmic)
+        else:
+            side_by_side(axis, panel, drawn, "value", ticks, logarithmic=logarithmic)
         panels.ticks(axis, "y")
         panels.headroom(axis)
 
     figure = panels.by_task(points, handles, published, columns, (key, titled(quantity)), panel_of)
-    label_ticks(figure.axes, ticks)
+    if not sampled:
+        label_ticks(figure.axes, ticks)
     return figure

@@ -77,6 +77,32 @@ def test_axis_of_a_swept_setting_is_logarithmic_from_a_factor_of_ten(
     assert low < values[0] <= values[-1] < high
 
 
+def test_sampled_values_are_points_at_their_values() -> None:
+    """One on fewer seeds is hollow, and no line joins points that have nothing to do with each other."""
+    columns = {
+        "value": [0.0002, 0.005, 0.03, 0.0007], "task": "t", "variant": ["dreamer"] * 3 + ["planet"],
+        "mean": [3.0, 1, 2, 5], "low": [2.0, 0, 1, 4], "high": [4.0, 3, 3, 7], "seeds": [2, 1, 2, 2],
+    }  # fmt: skip
+    [axis] = sweeps.draw(pd.DataFrame(columns).astype({"value": object}), LOOKS, "rate", sampled=True).axes
+    assert [line.get_linestyle() for line in axis.lines] == ["None", "None"]
+    assert [(line.get_label(), line.get_color()) for line in axis.lines] == [
+        (name, LOOKS[name].color) for name in ("dreamer", "planet")
+    ]
+    assert [np.asarray(line.get_xydata()).tolist() for line in axis.lines] == [
+        [[0.0002, 3], [0.005, 1], [0.03, 2]], [[0.0007, 5]]
+    ]  # fmt: skip
+    bars, hollow = axis.collections
+    spans = np.array(bars.get_segments())  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(spans[:, :, 1], np.transpose([columns["low"], columns["high"]]))
+    np.testing.assert_array_equal(spans[:, 0, 0], columns["value"])
+    assert np.asarray(hollow.get_offsets()).tolist() == [[0.005, 1]]
+    assert axis.get_xscale() == "log"
+    assert plots.notes(axis) == ["n=1 to 2"]
+    low, high = axis.get_xlim()
+    shown = [label.get_text() for label in axis.get_xticklabels() if low <= label.get_position()[0] <= high]
+    assert shown == ["0.001", "0.01"]
+
+
 SWEPT = pd.DataFrame(
     [
         (task, variant, mean + 100 * i, mean - 1.0, mean + 2.0, 3)
