@@ -15,7 +15,7 @@ from common.origin import now, origin
 from common.seeds import Stream, derive, generator
 from discovery import sd2, store
 from discovery.discovery import Discovery, pixel_names
-from envs.registry import IMAGE_SHAPE, canonical, family, is_discrete
+from envs.registry import IMAGE_SHAPE, action_size, canonical, family, is_discrete
 from envs.settings import EnvSettings
 
 LENGTH = {"state": 1000, "pixels": 500}  # environment steps of an episode, as in ED2's code
@@ -45,6 +45,7 @@ def discover(
     """
     if is_discrete(task):
         raise UserError(f"{task} has discrete actions; SD2 groups the dimensions of continuous ones")
+    action_size(task)  # refuses a task of which nothing is known
     task = canonical(task)
     folder = results / store.FOLDER / task / store.key(settings)
     for path in (folder, *folder.parents):

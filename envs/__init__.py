@@ -1,4 +1,4 @@
-"""The environments: dm_control with the CPU ray caster that draws it, Atari, and toy tasks."""
+"""The environments: dm_control with the CPU ray caster that draws it, Atari, Gymnasium's, and toy tasks."""
 
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ def make_env(task: str, settings: EnvSettings, seed: int = 0, observe: "Observe 
     """Build the environment of a task; imports only the library that this task needs.
 
     Args:
-        task: A name in `envs.registry.TASKS`.
+        task: A name in `envs.registry.TASKS`, or of the form that a family gives.
         settings: Action repeat, time limit, renderer and so on.
         seed: Seed of the episodes until the first `reset(seed=...)`.
         observe: The entries of an observation, by default that of the settings: `image`, `state` or both. Without

@@ -4,13 +4,14 @@ To add a family, write its environments in a new module and add an entry to `FAM
 MuJoCo, gymnasium or an emulator.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from common.errors import UserError
 from common.text import hint
-from envs import atari_games, dmc_tasks
+from envs import atari_games, dmc_tasks, gym_tasks
 
 IMAGE_SHAPE = (64, 64, 3)  # of the observation `image`, in all families
 
@@ -27,6 +28,7 @@ class Family:
             seed and entries of an observation.
         continuous: Task -> number of action dimensions, for the tasks with continuous actions.
         discrete: The tasks with discrete actions.
+        form: Regular expression of the names of further tasks, of which nothing is known until they are made, or None.
         aliases: Alias -> name of the task.
         domains: Task -> name of the domain, whose tasks have the same body; empty if there are no domains.
         reads: The settings that this family reads and some other families do not; a name with a final dot is a group.
@@ -42,6 +44,7 @@ class Family:
     environment: str
     continuous: Mapping[str, int] = field(default_factory=dict)
     discrete: tuple[str, ...] = ()
+    form: str | None = None
     aliases: Mapping[str, str] = field(default_factory=dict)
     domains: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
@@ -52,7 +55,7 @@ class Family:
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
-        """All names of its tasks."""
+        """All names of its tasks, except those of its form."""
         return (*self.continuous, *self.discrete, *self.aliases)
 
     @property
@@ -89,6 +92,19 @@ FAMILIES = {
             references="atari.json",
         ),
         Family(
+            name="gym",
+            title="Gymnasium",
+            pattern="gym_<id> or gym_<module>:<id>",
+            environment="envs.gym:GymEnv",
+            continuous=gym_tasks.ACTION_SIZES,
+            discrete=gym_tasks.DISCRETE,
+            form=gym_tasks.FORM,
+            reads=("renderer", "supersampling"),  # for MuJoCo's models
+            packages=("gymnasium", "mujoco", "numba"),
+            # A reward of 1 for each environment step until Gymnasium's own time limit.
+            best_returns={"gym_CartPole-v1": 500.0, "gym_InvertedPendulum-v5": 1000.0},
+        ),
+        Family(
             name="toy",
             title="toy tasks",
             pattern="toy_<task>",
@@ -105,6 +121,7 @@ TASKS = tuple(task for family in FAMILIES.values() for task in family.tasks)
 PATTERNS = tuple(family.pattern for family in FAMILIES.values())  # the forms of all tasks' names, for messages
 
 _FAMILY_OF = {task: family for family in FAMILIES.values() for task in family.tasks}
+_OPEN = tuple(family for family in FAMILIES.values() if family.form)
 _ALIASES = {alias: task for family in FAMILIES.values() for alias, task in family.aliases.items()}
 _READ_BY_SOME = frozenset(setting for family in FAMILIES.values() for setting in family.reads)
 
@@ -115,9 +132,26 @@ def family(task: str) -> Family:
     Raises:
         UserError: For an unknown task; the message contains the nearest name.
     """
-    if task not in _FAMILY_OF:
+    found = _FAMILY_OF.get(task) or next((each for each in _OPEN if re.fullmatch(str(each.form), task)), None)
+    if found is None:
         raise UserError(f"unknown task {task}; allowed: {', '.join(PATTERNS)}{hint(task, TASKS)}")
-    return _FAMILY_OF[task]
+    return found
+
+
+def exists(task: str) -> bool:
+    """Returns whether a task is listed, or has the form of tasks that need not be listed."""
+    return task in _FAMILY_OF or any(re.fullmatch(str(each.form), task) for each in _OPEN)
+
+
+def packages(task: str) -> tuple[str, ...]:
+    """Returns the distributions that the results of a task depend on, for provenance; that of its own module too."""
+    module, _ = gym_tasks.split(task)
+    if module is None or task in _FAMILY_OF:
+        return family(task).packages
+    from importlib.metadata import packages_distributions
+
+    own = packages_distributions().get(module.partition(".")[0], [])
+    return tuple(dict.fromkeys([*family(task).packages, *own]))
 
 
 def family_by_prefix(task: str) -> Family | None:
@@ -134,7 +168,7 @@ def canonical(task: str) -> str:
 
 
 def is_discrete(task: str) -> bool:
-    """Returns whether a task has discrete actions."""
+    """Returns whether a task is known to have discrete actions."""
     return task in family(task).discrete
 
 
@@ -142,9 +176,11 @@ def action_size(task: str) -> int:
     """Returns the number of action dimensions of a task with continuous actions.
 
     Raises:
-        UserError: For an unknown task.
+        UserError: For an unknown task, and one of which nothing is known until it is made.
         KeyError: For a task with discrete actions.
     """
+    if task not in _FAMILY_OF and exists(task):
+        raise UserError(f"the actions of {task} are not known before it is made; allowed here: tasks without a module")
     return family(task).continuous[canonical(task)]
 
 

@@ -67,6 +67,10 @@ class TaskEnv(gymnasium.Env[Any, Any]):
     def _advance(self, action: Any) -> tuple[float, float]:
         """Take one environment step; returns its reward and its discount, which is 0 on termination."""
 
+    def _is_cut_short(self) -> bool:
+        """Whether the task itself has ended the episode after the last environment step, without termination."""
+        return False
+
     @abstractmethod
     def _draw(self) -> Image:
         """Draw the present state into a new image."""
@@ -133,14 +137,16 @@ class TaskEnv(gymnasium.Env[Any, Any]):
             raise ResetNeeded("call reset() before step(): no episode is running")
         action = self._checked(action)
         reward, discount, steps = 0.0, 1.0, 0
-        while steps < self._action_repeat and self._elapsed < self.time_limit and discount > 0:
+        over = False
+        while steps < self._action_repeat and not over:
             gain, discount = self._advance(action)
             reward += gain
             steps += 1
             self._elapsed += 1
+            over = discount == 0 or self._elapsed >= self.time_limit or self._is_cut_short()
         terminated = discount == 0
-        truncated = not terminated and self._elapsed >= self.time_limit
-        self._running = not (terminated or truncated)
+        truncated = over and not terminated
+        self._running = not over
         return self._observe(), reward, terminated, truncated, {"steps": steps, "discount": discount}
 
     def _checked(self, action: Any) -> Any:

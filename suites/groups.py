@@ -5,7 +5,7 @@ from pathlib import Path
 
 from agents.settings import AgentSettings
 from common.yaml_reader import read
-from envs.registry import action_size, domain, is_discrete
+from envs.registry import TASKS, action_size, domain, is_discrete
 
 PUBLISHED = Path(__file__).parent / "groups.yaml"
 Groups = list[list[int]]
@@ -32,6 +32,8 @@ def check(settings: AgentSettings, task: str) -> None:
     dynamics = settings.dynamics
     if not settings.grouped:
         return
+    if task not in TASKS:
+        raise ValueError(f"ED2 groups the dimensions of actions, and those of {task} are not known before it is made")
     if is_discrete(task):
         raise ValueError(f"ED2 groups the dimensions of continuous actions, and {task} has discrete ones")
     if dynamics.groups == "published" and published(task) is None:

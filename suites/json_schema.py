@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from envs.registry import TASKS
+from envs.registry import FAMILIES, TASKS
 from suites.blocks import MAX_SEED, MAX_SEEDS
 from suites.catalog import Catalog, Leaf
 from suites.names import PATTERN
@@ -22,11 +22,12 @@ def render() -> str:
 
 def schema() -> Schema:
     """Returns the JSON Schema. It knows single values; what spans several keys, only `load_suite` checks."""
-    tasks = [*task_lists(), *TASKS]
+    forms = [{"type": "string", "pattern": f"^{family.form}$"} for family in FAMILIES.values() if family.form]
+    task = {"anyOf": [{"enum": [*task_lists(), *TASKS]}, *forms]}
     blocks: dict[str, Schema] = {
         "name": {"type": "string", "pattern": PATTERN},
         "description": {"type": "string"},
-        "tasks": _one_or_many({"enum": tasks}),
+        "tasks": _one_or_many(task),
         "seeds": {
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": MAX_SEEDS},
@@ -43,7 +44,7 @@ def schema() -> Schema:
         },
         "sweep": _ref("sweep"),
         "sweep_seed": {"type": "integer", "minimum": 0, "maximum": MAX_SEED},
-        "by_task": {"type": "object", "propertyNames": {"enum": tasks}, "additionalProperties": _ref("settings")},
+        "by_task": {"type": "object", "propertyNames": task, "additionalProperties": _ref("settings")},
         "comparisons": {
             "type": "object",
             "propertyNames": {"pattern": PATTERN},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from common.text import hint
 from common.yaml_reader import Node, Place, read
-from envs.registry import PATTERNS, TASKS, canonical
+from envs.registry import PATTERNS, TASKS, canonical, exists
 
 LISTS = Path(__file__).parent / "tasks.yaml"
 
@@ -56,7 +56,7 @@ def _known(node: Node, lists: Sequence[str]) -> str:
     """Returns a task's name; `lists` are the other names allowed at its place."""
     if not isinstance(node.value, str):
         raise node.place.error(f"a task is {node.described()}; allowed: the name of a task or task list")
-    if node.value not in TASKS:
+    if not exists(node.value):
         allowed = ", ".join([*PATTERNS, *lists])
         raise node.place.error(f"unknown task {node.value}; allowed: {allowed}{hint(node.value, [*TASKS, *lists])}")
     return node.value

@@ -26,12 +26,12 @@ class Raycaster:
         self._scene = Scene(model)
         self._buffers = trace.make_buffers(height * supersampling, width * supersampling, MAX_SHAPES)
 
-    def render(self, data: mujoco.MjData, camera: int = 0) -> np.ndarray:
+    def render(self, data: mujoco.MjData, camera: int | mujoco.MjvCamera = 0) -> np.ndarray:
         """Draws an image.
 
         Args:
           data: the model's state with computed kinematics; dm_control's is `physics.data.ptr`.
-          camera: index of a camera of the model.
+          camera: index of a camera of the model, or a free camera.
 
         Returns:
           uint8 (height, width, 3).
@@ -45,12 +45,12 @@ class Raycaster:
         samples = self._buffers.colour.reshape(height, self._supersampling, width, self._supersampling, 3)
         return np.rint(255 * samples.mean((1, 3))).astype(np.uint8)
 
-    def geoms(self, data: mujoco.MjData, camera: int = 0) -> np.ndarray:
+    def geoms(self, data: mujoco.MjData, camera: int | mujoco.MjvCamera = 0) -> np.ndarray:
         """The geom that each pixel's centre sees, without sites and tendons.
 
         Args:
           data: the model's state with computed kinematics.
-          camera: index of a camera of the model.
+          camera: index of a camera of the model, or a free camera.
 
         Returns:
           int32 (height, width): index of the geom, -1 for none.
@@ -62,15 +62,28 @@ class Raycaster:
         trace.identify(world.shapes, world.faces, view, CENTRE, near, depth, seen, np.zeros_like(seen))
         return seen[..., 0]
 
-    def _camera(self, data: mujoco.MjData, camera: int, rows: int) -> np.ndarray:
+    def _camera(self, data: mujoco.MjData, camera: int | mujoco.MjvCamera, rows: int) -> np.ndarray:
         """CAMERA (1)."""
         model = self._model
-        if not 0 <= camera < model.ncam:
-            raise ValueError(f"there is no camera {camera}: the model has {model.ncam} camera(s), counted from 0")
         view = np.zeros(1, CAMERA)
-        view["position"], view["rotation"] = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
-        view["pixel"] = 2 * np.tan(np.radians(model.cam_fovy[camera]) / 2) / rows
+        if not isinstance(camera, int):
+            view["position"], view["rotation"] = _free_pose(camera)
+            angle = model.vis.global_.fovy
+        elif 0 <= camera < model.ncam:
+            view["position"], view["rotation"] = data.cam_xpos[camera], data.cam_xmat[camera].reshape(3, 3)
+            angle = model.cam_fovy[camera]
+        else:
+            raise ValueError(f"there is no camera {camera}: the model has {model.ncam} camera(s), counted from 0")
+        view["pixel"] = 2 * np.tan(np.radians(angle) / 2) / rows
         view["near"] = model.vis.map.znear * model.stat.extent
         view["far"] = model.vis.map.zfar * model.stat.extent
         view["handed"] = 1
         return view
+
+
+def _free_pose(camera: mujoco.MjvCamera) -> tuple[np.ndarray, np.ndarray]:
+    """Position (3) and rotation (3, 3) of a free camera, whose columns point right, up and back."""
+    azimuth, elevation = np.radians([camera.azimuth, camera.elevation])
+    ahead = np.array([np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)])
+    right = np.array([np.sin(azimuth), -np.cos(azimuth), 0.0])
+    return camera.lookat - camera.distance * ahead, np.column_stack([right, np.cross(right, ahead), -ahead])

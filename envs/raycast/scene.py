@@ -52,11 +52,13 @@ class Scene:
         stride = second.__array_interface__["data"][0] - first.__array_interface__["data"][0]
         return np.lib.stride_tricks.as_strided(first, (MAX_SHAPES, *first.shape), (stride, *first.strides))
 
-    def read(self, data: mujoco.MjData, camera: int) -> World:
-        """The world that a camera of the model sees now; the headlight is at the camera."""
-        self._camera.fixedcamid = camera
+    def read(self, data: mujoco.MjData, camera: int | mujoco.MjvCamera) -> World:
+        """The world that a camera sees now; the headlight is at the camera."""
+        if isinstance(camera, int):
+            self._camera.fixedcamid = camera
+        chosen = self._camera if isinstance(camera, int) else camera
         categories = mujoco.mjtCatBit.mjCAT_ALL
-        mujoco.mjv_updateScene(self._model, data, self._option, None, self._camera, categories, self._scene)
+        mujoco.mjv_updateScene(self._model, data, self._option, None, chosen, categories, self._scene)
         geoms = self._geoms[: self._scene.ngeom]
         rows = np.zeros(len(geoms), SHAPE)
         for field, column in self._columns.items():

@@ -14,7 +14,7 @@ from agents.agent import ActionSpec, Agent
 from agents.registry import AGENTS
 from common.errors import UserError
 from common.text import counted
-from envs.registry import family
+from envs.registry import packages
 from envs.settings import EnvSettings
 from envs.task import TaskEnv
 from runs.store import provenance
@@ -91,8 +91,7 @@ def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
         longest = -(-evaluation.time_limit // settings.action_repeat)
         replay = _replay(spec, folder, record_spec(observations, actions), agent.length, longest, progress)
         progress.settled = resolve_groups.kept(settled)
-        packages = family(spec.task).packages
-        provenance.describe(folder, packages, device, renderer, progress.settled)
+        provenance.describe(folder, packages(spec.task), device, renderer, progress.settled)
         recorder = stack.enter_context(Recorder(folder, progress.position, progress.step, progress.digest))
         progress.damage += [recorder.damage] if recorder.damage else []
         damaged = bool(recorder.damage) or not replay.lost.issubset(progress.lost)

@@ -340,6 +340,7 @@ def test_one_action_is_one_group(tmp_path: Path) -> None:
     ("task", "message"),
     [
         ("toy_grid", "toy_grid has discrete actions"),
+        ("gym_package:Maze-v0", "the actions of gym_package:Maze-v0 are not known before it is made"),
         ("dmc_cheeta_run", "unknown task dmc_cheeta_run; .*; did you mean dmc_cheetah_run?"),
     ],
 )

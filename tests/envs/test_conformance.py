@@ -42,6 +42,14 @@ REPRESENTATIVES = {
     "dmc": of_dmc([*NAMED["dreamer20"], "dmc_humanoid_walk"]),
     # Games with and without lives, and with counters or video state that might outlive a reset.
     "atari": ("atari_pong", "atari_seaquest", "atari_assault", "atari_freeway", "atari_qbert"),
+    # Actions without and with a range of their own, choices, and cameras that follow a body or stand still.
+    "gym": (
+        "gym_MountainCarContinuous-v0",
+        "gym_Pendulum-v1",
+        "gym_CartPole-v1",
+        "gym_HalfCheetah-v5",
+        "gym_Reacher-v5",
+    ),
 }
 # With action repeat, an Atari image combines two frames and differs from those of single steps; see `test_atari`.
 EXCEPTIONS = {("atari", check_action_repeat)}
@@ -64,6 +72,9 @@ PIXELS = [
 
 
 def make(task: str, observe: Observe = ("image",), **settings: Any) -> TaskEnv:
+    if family(task).name == "gym":
+        pytest.importorskip("pygame", reason="Gymnasium draws with it")
+        pytest.importorskip("imageio", reason="Gymnasium imports it for MuJoCo")
     return make_env(task, EnvSettings.model_validate({"renderer": "raycast"} | settings), observe=observe)
 
 

@@ -267,6 +267,22 @@ def test_a_camera_that_is_not_there_is_named() -> None:
         Raycaster(model).render(data, 3)
 
 
+@pytest.mark.parametrize(("azimuth", "elevation"), [(0, 0), (90, -45), (200, 30), (-60, -80)])
+def test_a_free_camera_stands_where_mujoco_puts_it(azimuth: float, elevation: float) -> None:
+    model, data = compile_world('<geom type="sphere" size=".3" pos="1 2 3"/><geom type="sphere" size=".3"/>')
+    camera, scene = mujoco.MjvCamera(), mujoco.MjvScene(model, 100)
+    camera.lookat, camera.distance, camera.azimuth, camera.elevation = (1, 2, 3), 2.5, azimuth, elevation
+    mujoco.mjv_updateScene(model, data, mujoco.MjvOption(), None, camera, mujoco.mjtCatBit.mjCAT_ALL, scene)
+    eyes = scene.camera
+    view = Raycaster(model)._camera(data, camera, SIZE)[0]
+    np.testing.assert_allclose(view["position"], (eyes[0].pos + eyes[1].pos) / 2, atol=1e-6)
+    np.testing.assert_allclose(view["rotation"][:, 2], -eyes[0].forward, atol=1e-6)
+    np.testing.assert_allclose(view["rotation"][:, 1], eyes[0].up, atol=1e-6)
+    np.testing.assert_allclose(view["pixel"] * SIZE, 2 * eyes[0].frustum_top / eyes[0].frustum_near, rtol=1e-5)
+    seen = Raycaster(model).geoms(data, camera)
+    assert (seen[SIZE // 2 - 1 : SIZE // 2 + 1, SIZE // 2 - 1 : SIZE // 2 + 1] == 0).all()
+
+
 def test_no_opengl_is_loaded() -> None:
     code = """
 import sys, mujoco
