@@ -6,6 +6,7 @@
     launch.py status SUITE...       show the state of every run
     launch.py cancel SUITE          stop queued and running runs, here or on the cluster
     launch.py logs RUN_FOLDER       print the output of a run
+    launch.py debug RUN_FOLDER      train a run here, with a debugger where it fails
     launch.py eval RUN_FOLDER       play a trained agent, or measure its model
     launch.py discover TASK         find the action groups of a task (SD2)
     launch.py schema                print the suite format as a JSON Schema, for editors
@@ -174,6 +175,13 @@ def logs(arguments: argparse.Namespace) -> int:
 
     run_logs.show(arguments.folder, arguments.follow)
     return 0
+
+
+def debug(arguments: argparse.Namespace) -> int:
+    """Trains a run in this terminal; a failure opens a debugger."""
+    from runs.executing import debug as debugging
+
+    return debugging.debug(arguments.folder)
 
 
 def evaluate(arguments: argparse.Namespace) -> int:
@@ -355,6 +363,9 @@ def _parser() -> Parser:
     child = verb("logs", logs, "print the output of a run")
     child.add_argument("folder", type=filled_path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
     child.add_argument("-f", "--follow", action="store_true", help="follow the output until the run ends")
+
+    child = verb("debug", debug, "train a run in this terminal, with a debugger where it fails")
+    child.add_argument("folder", type=filled_path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
 
     child = verb("eval", evaluate, "play a trained agent, or measure the error of its world model")
     child.add_argument(

@@ -328,7 +328,7 @@ def test_mistake_is_one_line_without_traceback(
         ([], "required: VERB"),
         (
             ["rnu"],
-            "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'cancel', 'logs', 'eval', 'discover', "
+            "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'cancel', 'logs', 'debug', 'eval', 'discover', "
             "'schema'); did you mean run?",
         ),
         (["run", "small.yaml", "--executor", "slrum"], "; did you mean slurm?"),
