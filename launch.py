@@ -134,10 +134,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Prints the state of every run of some suites."""
+    """Prints the state of every run of some suites, or of some Slurm jobs."""
     from runs.executing import dispatch
-    from runs.watching import status_table
+    from runs.watching import job_runs, status_table
 
+    jobs = [str(path) for path in arguments.suites if job_runs.is_job(str(path)) and not path.exists()]
+    if jobs:
+        return _job_status(arguments, jobs)
     requests = {path: _request(arguments, path) for path in arguments.suites}
     queue = dispatch.ask(list(requests.values()))
     found = {path: request.look(queue) for path, request in requests.items()}
@@ -171,9 +174,13 @@ def cancel(arguments: argparse.Namespace) -> int:
 
 def logs(arguments: argparse.Namespace) -> int:
     """Prints the output of a run."""
+    from runs.watching import job_runs
     from runs.watching import logs as run_logs
 
-    run_logs.show(arguments.folder, arguments.follow)
+    folder = arguments.folder
+    if job_runs.is_job(str(folder)) and not folder.exists():
+        folder = job_runs.folder(arguments.results, str(folder))
+    run_logs.show(folder, arguments.follow)
     return 0
 
 
@@ -250,6 +257,29 @@ def schema(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _job_status(arguments: argparse.Namespace, jobs: Sequence[str]) -> int:
+    """Prints the state of the runs of some Slurm jobs."""
+    from runs.settings import SlurmSettings
+    from runs.watching import job_runs, status_table
+    from runs.watching.queue import look
+    from runs.watching.status import statuses
+
+    if len(jobs) < len(arguments.suites) or arguments.only or arguments.set:
+        raise UserError("the status of jobs cannot be combined with suites, --only or --set")
+    runs = list(dict.fromkeys(run for job in jobs for run in job_runs.find(arguments.results, job)))
+    queue = look(arguments.results, {run.suite for run in runs})
+    for warning in queue.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    rows = statuses(runs, arguments.results, queue, SlurmSettings().stale)
+    if arguments.json:
+        import json
+
+        print(json.dumps({"runs": [status_table.to_json(row) for row in rows]}))
+    else:
+        status_table.show(rows)
+    return 0
+
+
 def _keep(found: "Sequence[Discovery]") -> None:
     """Draws discoveries into their folders; for several, also writes how stable their groups are."""
     from discovery.figures import draw
@@ -310,7 +340,9 @@ def _parser() -> Parser:
 
     def suite(child: Parser, several: bool = False) -> None:
         if several:
-            child.add_argument("suites", type=filled_path, nargs="+", metavar="SUITE", help="YAML files")
+            child.add_argument(
+                "suites", type=filled_path, nargs="+", metavar="SUITE", help="YAML files, or ids of Slurm jobs"
+            )
         else:
             child.add_argument("suite", type=filled_path, metavar="SUITE", help="YAML file, such as suites/demo.yaml")
         child.add_argument(
@@ -321,6 +353,9 @@ def _parser() -> Parser:
             "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
             help="override settings of all runs, such as steps=1e5 behavior.horizon=10",
         )  # fmt: skip
+        results(child)
+
+    def results(child: Parser) -> None:
         child.add_argument(
             "--results",
             type=filled_path,
@@ -361,7 +396,11 @@ def _parser() -> Parser:
     )
 
     child = verb("logs", logs, "print the output of a run")
-    child.add_argument("folder", type=filled_path, metavar="RUN_FOLDER", help="results/<suite>/<task>/<variant>/<seed>")
+    child.add_argument(
+        "folder", type=filled_path, metavar="RUN_FOLDER",
+        help="results/<suite>/<task>/<variant>/<seed>, or the id of its Slurm job, such as 12_3",
+    )  # fmt: skip
+    results(child)
     child.add_argument("-f", "--follow", action="store_true", help="follow the output until the run ends")
 
     child = verb("debug", debug, "train a run in this terminal, with a debugger where it fails")

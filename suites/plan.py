@@ -1,5 +1,6 @@
 """The plan of a suite: the list of its runs, as immutable data that can be counted, compared and stored."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,7 @@ from suites.names import matching
 from suites.settings import SETTINGS, Settings
 from suites.suite import Suite
 
+SEED = "0|[1-9][0-9]{0,9}"
 SELECTORS = ("task", "variant", "seed")
 # Group and old name of a setting -> new name, for reading older runs.
 RENAMED = {("exploration", "noise"): "amount"}
@@ -138,6 +140,14 @@ def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}, results: Path | N
         for settings in [suite.resolve(task, variant)]
         for seed in seeds
     ]
+
+
+def named(suite: str, name: str) -> RunName | None:
+    """Returns the run of a suite with a name; None if no run has such a name, as in a damaged file."""
+    task, variant, seed = parts if len(parts := name.split("/")) == 3 else ("", "", "")
+    if not task or not variant or ".." in parts or not re.fullmatch(SEED, seed):
+        return None
+    return RunName(suite, task, variant, int(seed))
 
 
 def names(suite: Suite) -> frozenset[str]:

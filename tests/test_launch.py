@@ -328,8 +328,8 @@ def test_mistake_is_one_line_without_traceback(
         ([], "required: VERB"),
         (
             ["rnu"],
-            "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'cancel', 'logs', 'debug', 'eval', 'discover', "
-            "'schema'); did you mean run?",
+            "invalid choice: 'rnu' (choose from 'validate', 'run', 'status', 'cancel', 'logs', 'debug', 'eval', "
+            "'discover', 'schema'); did you mean run?",
         ),
         (["run", "small.yaml", "--executor", "slrum"], "; did you mean slurm?"),
         (["run", "small.yaml", "--dryrun"], "unrecognized arguments: --dryrun; did you mean --dry-run?"),

@@ -23,6 +23,7 @@ from suites.identity import Identity
 BATCHES = "slurm"  # in a suite's folder, with a folder for each batch
 NAME = "batch.json"
 PICKLE = "_submitted.pkl"  # submitit's suffix after a job's id
+SCRIPT = "_submission.sh"  # likewise
 
 
 def folder_of(suite: Path) -> Path:

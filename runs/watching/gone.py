@@ -4,7 +4,6 @@ A suite with another name has other runs, so the runs of a renamed suite are not
 """
 
 import os
-import re
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
@@ -13,9 +12,7 @@ from runs.store.run_folder import SPEC
 from runs.watching.batches import BATCHES
 from runs.watching.jobs import Queue
 from runs.watching.status import RunStatus
-from suites.plan import RunName
-
-SEED = "0|[1-9][0-9]{0,9}"
+from suites.plan import RunName, named
 
 
 def runs(suite: str, names: Set[str], results: Path, queue: Queue) -> list[RunName]:
@@ -28,8 +25,8 @@ def runs(suite: str, names: Set[str], results: Path, queue: Queue) -> list[RunNa
         queue: The queues of local launchers and Slurm.
     """
     home = results / suite
-    queued = (folder.relative_to(home).parts for folder in queue.jobs if folder.is_relative_to(home))
-    found = {run for parts in (*queued, *_on_disk(home, names)) if (run := _run(suite, parts)) is not None}
+    queued = (folder.relative_to(home).as_posix() for folder in queue.jobs if folder.is_relative_to(home))
+    found = {run for name in (*queued, *_on_disk(home, names)) if (run := named(suite, name)) is not None}
     return sorted((run for run in found if run.name not in names), key=lambda run: (run.task, run.variant, run.seed))
 
 
@@ -45,16 +42,16 @@ def remark(rows: Sequence[RunStatus]) -> str:
     )
 
 
-def _on_disk(home: Path, names: Set[str]) -> Iterator[tuple[str, ...]]:
-    """Task, variant and seed of the run folders of a suite that it does not name; reads no file."""
+def _on_disk(home: Path, names: Set[str]) -> Iterator[str]:
+    """The names of the run folders of a suite that it does not name; reads no file."""
     for task in _folders(home):
         if task.name == BATCHES or task.name.startswith("."):
             continue
         for variant in _folders(task.path):
             for seed in _folders(variant.path):
-                parts = (task.name, variant.name, seed.name)
-                if "/".join(parts) not in names and Path(seed.path, SPEC).is_file():
-                    yield parts
+                name = f"{task.name}/{variant.name}/{seed.name}"
+                if name not in names and Path(seed.path, SPEC).is_file():
+                    yield name
 
 
 def _folders(path: Path | str) -> list["os.DirEntry[str]"]:
@@ -63,11 +60,3 @@ def _folders(path: Path | str) -> list["os.DirEntry[str]"]:
             return [entry for entry in entries if entry.is_dir()]
     except (FileNotFoundError, NotADirectoryError):  # moved aside meanwhile, or nothing has run yet
         return []
-
-
-def _run(suite: str, parts: Sequence[str]) -> RunName | None:
-    """The run with these parts of a folder; None if there cannot be one: files of a queue may be damaged."""
-    if len(parts) != 3 or ".." in parts or not re.fullmatch(SEED, parts[2]):
-        return None
-    task, variant, seed = parts
-    return RunName(suite, task, variant, int(seed))

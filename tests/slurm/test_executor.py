@@ -197,6 +197,10 @@ def test_failure_is_reported_and_retried(lab: Laboratory) -> None:
     lab.wait_for_states("done", "failed")
     shown = lab.launch("status", "suite.yaml")
     assert "1 failed: " in shown
+    job = lab.rows()[1]["job"]
+    assert "\n1 run: 1 failed\n" in lab.launch("status", job)
+    assert "2 runs: 1 done, 1 failed\n" in lab.launch("status", job.partition("_")[0])
+    assert "Error" in lab.launch("logs", job)
     assert "toy_reach_1/random/1" in shown
     assert "Error: " in shown
     assert "Error" in lab.launch("logs", str(lab.run("random", 1)))

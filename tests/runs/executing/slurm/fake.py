@@ -54,6 +54,7 @@ class FakeCluster:
             self.jobs[id_] = job
             self.restarts[id_] = 0
         self.pickle(folder)
+        (folder / f"{array}_submission.sh").touch()
         return array
 
     def pickle(self, folder: Path) -> None:
