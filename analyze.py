@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
+# PYTHON_ARGCOMPLETE_OK
 """Command line of analysis/: statistics, figures, tables and a report of scores from any source."""
 
 import argparse
+import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -93,6 +95,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
             continue
         flag, text = f"--{name.replace('_', '-')}", f"{field.description} (default: {field.default})"
         settings.add_argument(flag, metavar=name.split("_")[-1].upper(), help=text.replace("%", "%%"))
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow
+        from suites.completion import complete
+
+        complete(parser)
     return parser.parse_args(argv)
 
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env python
+# PYTHON_ARGCOMPLETE_OK
 """The command line for suites and runs.
 
     launch.py validate SUITE...     check suites
@@ -54,7 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one verb of the command line and returns the exit code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what may follow
+        from suites.completion import complete
+
+        complete(parser)
+    arguments = parser.parse_args(argv)
     verb: Callable[[argparse.Namespace], int] = arguments.verb
     try:
         code = verb(arguments)
