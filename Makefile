@@ -37,6 +37,8 @@ bench: $(READY)  ## measure every speed claim against its floor
 	$(BIN)/python -m benchmarks.planning --size cpu
 	$(BIN)/python -m benchmarks.rendering
 	$(BIN)/python -m benchmarks.collection
+	$(BIN)/python -m benchmarks.policy --size cpu_state
+	$(BIN)/python -m benchmarks.policy --size cpu
 	$(BIN)/python -m benchmarks.phase
 	$(BIN)/python -m benchmarks.replay
 	$(BIN)/python -m benchmarks.launching

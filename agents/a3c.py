@@ -6,23 +6,22 @@ act with the same weights and one gradient step follows, so this is the synchron
 the tanh of a Gaussian instead of a Gaussian, so that they stay in their range.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from agents import vectors
 from agents.actor import make_actor
-from agents.agent import AFTER, OUTCOMES, ActionSpec, Batch, Observations, ObservationSpec, PolicyState, Report
+from agents.agent import AFTER, OUTCOMES, ActionSpec, Batch, ObservationSpec, PolicyState, Report
 from agents.arithmetic import dense, products
 from agents.distributions import OneHot, TanhNormal
 from agents.experience import Metrics, follow, scalars
 from agents.heads import MLP, ScalarHead
 from agents.layers import LayerFactory
 from agents.optimizers import RMSProp
+from agents.policy_graph import PolicyGraph
 from agents.randomness import Noise
 from agents.settings import ActivationSettings, AgentSettings, BehaviorSettings
 from agents.standardization import Standardizer
@@ -87,29 +86,27 @@ class A3C(Stateful):
         self._standardizer = Standardizer("state", self._inputs)
         self._optimizer = RMSProp("networks", self.networks.trainable_variables, self._settings.epsilon)
         weights = {weight.path: weight.value for weight in self.networks.trainable_variables}
-        counters = {"updates": self._updates, "acts": self._acts}
-        self._variables = counters | self._standardizer.statistics | self._optimizer.variables | weights
+        self._variables = (
+            {"updates": self._updates} | self._standardizer.statistics | self._optimizer.variables | weights
+        )
         jit = settings.jit or None
         self._train_graph = tf.function(self._train, autograph=False, jit_compile=jit)
-        self._policy_graph = tf.function(self._policy, autograph=False, jit_compile=jit)
+        self._policy_graph = PolicyGraph(self._policy, settings.jit)
 
     def initial_state(self, count: int) -> PolicyState:
         """An empty state: nothing is remembered."""
         return {}
 
-    def policy(
-        self, observations: Observations, state: PolicyState, training: bool
-    ) -> tuple[NDArray[np.float32], PolicyState]:
-        """Act on observations (N, ...): samples in training, the mode in evaluation."""
-        return self._policy_graph(tf.convert_to_tensor(observations[self._observed]), training).numpy(), state
-
     def prepare(self, episodes: Iterable[Batch]) -> None:
         """Measure the scale of the state vector."""
         self._standardizer.fit([episode[self._observed] for episode in episodes])
+        self._policy_graph.weights_changed()
 
     def train(self, batch: Batch) -> dict[str, float]:
         """One gradient step on an unroll."""
-        return scalars(self._train_graph(self.unroll(batch)))
+        metrics = scalars(self._train_graph(self.unroll(batch)))
+        self._policy_graph.weights_changed()
+        return metrics
 
     def report(self, batch: Batch) -> Report:
         """An empty report: there is no model."""
@@ -168,13 +165,15 @@ class A3C(Stateful):
             "optimizer/rate": rate,
         }
 
-    def _policy(self, observation: tf.Tensor, training: bool) -> tf.Tensor:
+    def _policy(
+        self, observations: Mapping[str, tf.Tensor], state: Mapping[str, tf.Tensor], acts: tf.Tensor, training: bool
+    ) -> tuple[tf.Tensor, Mapping[str, tf.Tensor]]:
+        observation = observations[self._observed]
         actor, _ = self.networks(self._standardizer.normalize(observation))
-        noise, count = Noise(self._seed, self._acts), observation.shape[0]
-        self._acts.assign_add(1)
+        noise, count = Noise(self._seed, acts), observation.shape[0]
         if training:
-            return actor.sample(self.networks.draws(noise, "policy_action", (count,)))
-        return actor.mode(self.networks.draws(noise, "policy_mode", (MODE_SAMPLES, count)))
+            return actor.sample(self.networks.draws(noise, "policy_action", (count,))), state
+        return actor.mode(self.networks.draws(noise, "policy_mode", (MODE_SAMPLES, count))), state
 
     def _rate(self) -> tf.Tensor:
         """The learning rate of the next gradient step."""

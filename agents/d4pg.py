@@ -10,10 +10,9 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from agents import categorical_returns, vision
-from agents.agent import ActionSpec, ArraySpec, Batch, Observations, ObservationSpec, PolicyState, Report
+from agents.agent import ActionSpec, ArraySpec, Batch, ObservationSpec, PolicyState, Report
 from agents.arithmetic import dense, products
 from agents.experience import Experience, Metrics, experience, follow, scalars
 from agents.exploration import Exploration
@@ -23,6 +22,7 @@ from agents.image_shift import shift_randomly
 from agents.layers import LayerFactory
 from agents.model_free_settings import D4PGSettings
 from agents.optimizers import Adam
+from agents.policy_graph import PolicyGraph
 from agents.randomness import Noise
 from agents.returns import n_step_return
 from agents.settings import ActivationSettings, AgentSettings
@@ -142,30 +142,24 @@ class D4PG(Stateful):
         self._variables = self._name_variables()
         jit = settings.jit or None
         self._train_graph = tf.function(self._train, autograph=False, jit_compile=jit)
-        self._policy_graph = tf.function(self._policy, autograph=False, jit_compile=jit)
+        self._policy_graph = PolicyGraph(self._policy, settings.jit)
 
     def initial_state(self, count: int) -> PolicyState:
         """The images before the present one, which are not there yet."""
         past = np.zeros((count, self._frames - 1, *self._spec.shape), self._spec.dtype)
         return {"past": past, "fresh": np.ones(count, bool)}
 
-    def policy(
-        self, observations: Observations, state: PolicyState, training: bool
-    ) -> tuple[NDArray[np.float32], PolicyState]:
-        """Act on observations (N, ...); returns actions (N, A) and the next state. Training adds Gaussian noise."""
-        seen = tf.convert_to_tensor(observations[self._observed])
-        before = {name: tf.convert_to_tensor(part) for name, part in state.items()}
-        action, after = self._policy_graph(seen, before, training)
-        return action.numpy(), {name: part.numpy() for name, part in after.items()}
-
     def prepare(self, episodes: Iterable[Batch]) -> None:
         """Measure the scale of a state vector."""
         self.networks.features.fit(episodes, self._observed)
         self._copy()
+        self._policy_graph.weights_changed()
 
     def train(self, batch: Batch) -> dict[str, float]:
         """One gradient step of critic and actor on one transition of each sequence."""
-        return scalars(self._train_graph(experience(batch)))
+        metrics = scalars(self._train_graph(experience(batch)))
+        self._policy_graph.weights_changed()
+        return metrics
 
     def report(self, batch: Batch) -> Report:
         """An empty report: there is no model."""
@@ -251,16 +245,14 @@ class D4PG(Stateful):
         return {"loss/critic": loss, "behavior/value": tf.reduce_mean(values)} | norms | explored
 
     def _policy(
-        self, observation: tf.Tensor, state: Mapping[str, tf.Tensor], training: bool
+        self, observations: Mapping[str, tf.Tensor], state: Mapping[str, tf.Tensor], acts: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        newest = observation[:, None]
+        newest = observations[self._observed][:, None]
         fresh = tf.reshape(state["fresh"], (-1, *[1] * (newest.shape.rank - 1)))
         past = tf.where(fresh, tf.repeat(newest, self._frames - 1, 1), state["past"])
         seen = tf.concat([past, newest], 1)
         action = self.networks.actor.actions(self.networks.features.features(seen))
-        noise = Noise(self._seed, self._acts)
-        action = self._exploration.explore(action, noise, self._updates, training)
-        self._acts.assign_add(1)
+        action = self._exploration.explore(action, Noise(self._seed, acts), self._updates, training)
         return action, {"past": seen[:, 1:], "fresh": tf.zeros_like(state["fresh"])}
 
     def _copy(self) -> None:
@@ -269,7 +261,7 @@ class D4PG(Stateful):
             target.assign(trained)
 
     def _name_variables(self) -> dict[str, tf.Variable]:
-        named: dict[str, tf.Variable] = {"updates": self._updates, "acts": self._acts}
+        named: dict[str, tf.Variable] = {"updates": self._updates}
         for networks in (self.networks, self.targets):
             named |= networks.features.statistics
         for optimizer in self._optimizers.values():

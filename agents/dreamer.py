@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from agents import cost
 from agents.agent import (
@@ -12,7 +11,6 @@ from agents.agent import (
     IMAGE,
     ActionSpec,
     Batch,
-    Observations,
     ObservationSpec,
     PolicyState,
     Report,
@@ -24,6 +22,7 @@ from agents.layers import LayerFactory
 from agents.open_loop import Foresight, film, foresee
 from agents.optimizers import LossScale, make_optimizers
 from agents.planner import Planner
+from agents.policy_graph import PolicyGraph
 from agents.randomness import Noise
 from agents.rssm import State
 from agents.settings import AgentSettings
@@ -68,30 +67,23 @@ class Dreamer(Stateful):
         self._train_graph = tf.function(self._train, autograph=False, jit_compile=jit)
         self._report_graph = tf.function(self._report, autograph=False, jit_compile=jit)
         self._film_graph = tf.function(self._film, autograph=False, jit_compile=jit)
-        self._policy_graph = tf.function(self._policy, autograph=False, jit_compile=jit)
+        self._policy_graph = PolicyGraph(self._policy, settings.jit, settings.precision)
 
     def initial_state(self, count: int) -> PolicyState:
         """The state of `count` environments that have just been reset: zeros, the previous action included."""
         deter, stoch = (part.numpy() for part in self.model.rssm.initial(count))
         return {"deter": deter, "stoch": stoch, "action": np.zeros((count, self._action.size), np.float32)}
 
-    def policy(
-        self, observations: Observations, state: PolicyState, training: bool
-    ) -> tuple[NDArray[np.float32], PolicyState]:
-        """Act on observations (N, ...); returns actions (N, A) and the next state. Training adds exploration."""
-        seen, before = (
-            {name: tf.convert_to_tensor(part) for name, part in parts.items()} for parts in (observations, state)
-        )
-        action, state = self._policy_graph(seen, before, training)
-        return action.numpy(), {name: part.numpy() for name, part in state.items()}
-
     def prepare(self, episodes: Iterable[Batch]) -> None:
         """Measure the scale of the observations whose scale is not known."""
         self.model.encoder.fit(episodes)
+        self._policy_graph.weights_changed()
 
     def train(self, batch: Batch) -> dict[str, float]:
         """One gradient step of every optimiser."""
-        return scalars(self._train_graph(experience(batch)))
+        metrics = scalars(self._train_graph(experience(batch)))
+        self._policy_graph.weights_changed()
+        return metrics
 
     def report(self, batch: Batch) -> Report:
         """Predict a batch open-loop and measure the error (`agents.open_loop`); changes nothing.
@@ -171,9 +163,9 @@ class Dreamer(Stateful):
         return metrics
 
     def _policy(
-        self, observations: Mapping[str, tf.Tensor], state: Mapping[str, tf.Tensor], training: bool
+        self, observations: Mapping[str, tf.Tensor], state: Mapping[str, tf.Tensor], acts: tf.Tensor, training: bool
     ) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        noise = Noise(self._seed, self._acts)
+        noise = Noise(self._seed, acts)
         embedding, rssm = self.model.embed(observations), self.model.rssm
         count = embedding.shape[0]
         latent, _ = rssm.observe(
@@ -185,7 +177,6 @@ class Dreamer(Stateful):
         latent = latent.map(lambda x: x[:, 0])
         action = self.behavior.act(self.model, latent, noise, training)
         action = self._exploration.explore(action, noise, self._updates, training)
-        self._acts.assign_add(1)
         return action, {**latent._asdict(), "action": action}
 
     def _report(self, batch: Experience, part: tf.Tensor) -> Foresight:
@@ -195,7 +186,7 @@ class Dreamer(Stateful):
         return film(self.model, images, states)
 
     def _name_variables(self) -> dict[str, tf.Variable]:
-        named = {"updates": self._updates, "acts": self._acts, **self._loss_scale.variables}
+        named = {"updates": self._updates, **self._loss_scale.variables}
         named |= self.model.encoder.statistics
         for optimizer in self._optimizers.values():
             named |= optimizer.variables

@@ -375,7 +375,7 @@ def test_policy_compiles_once_for_each_number_of_environments(dreamer: Make, bat
         state = agent.initial_state(count)
         for _ in range(3):
             _, state = agent.policy({"image": batch["image"][:count, 0]}, state, training=True)
-        graphs.append(agent._policy_graph.experimental_get_tracing_count())
+        graphs.append(agent._policy_graph.traced.experimental_get_tracing_count())
     assert graphs[1] == graphs[3]
 
 

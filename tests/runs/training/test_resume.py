@@ -155,5 +155,5 @@ def test_no_graph_is_traced_again(dreamer: RunSpec, tmp_path: Path, monkeypatch:
     runs.training.attempt.run(dreamer, tmp_path)
     graphs = [getattr(made[0], name) for name in ("_train_graph", "_report_graph") if hasattr(made[0], name)]
     assert [graph.experimental_get_tracing_count() for graph in graphs] == [1] * len(graphs)
-    assert made[0]._policy_graph.experimental_get_tracing_count() == 2
+    assert made[0]._policy_graph.traced.experimental_get_tracing_count() == 2
     assert metrics(tmp_path)[-1]["step"] >= 400
