@@ -79,7 +79,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--export", nargs="+", action="extend", default=[], type=filled_path, metavar="FILE",
-        help="also write the scores: .parquet or .csv with all metrics, .json or .json.gz as a score file",
+        help="also write the scores: .parquet or .csv with all metrics, .json or .json.gz as a score file, without an "
+        "ending as a folder of TensorBoard events",
     )  # fmt: skip
     parser.add_argument(
         "--columns", nargs="+", action="extend", default=[], metavar="NAME=COLUMN",

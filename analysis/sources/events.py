@@ -44,6 +44,8 @@ class TornError(Exception):
 def read_run(folder: str) -> Run:
     """All scalars of a run that has only event files, with the hours since its first event if it logged no hours.
 
+    Without hours if all events have one time, as those of an export.
+
     As in TensorBoard, the start of a session drops all scalars from its step on; the first session, if it starts at
     step 0, restarts nothing.
 
@@ -65,8 +67,8 @@ def read_run(folder: str) -> Run:
         except TornError:
             torn += 1
     values = by_metric((scalar.step, scalar.tag, scalar.value, scalar.episodes) for scalar in kept)
-    if HOURS not in values:
-        began = min(time for time, _ in files)
+    began = min(time for time, _ in files)
+    if HOURS not in values and any(scalar.time > began for scalar in kept):
         times = {scalar.step: (scalar.time - began) / 3600 for scalar in kept}
         values |= by_metric((step, HOURS, hours, math.nan) for step, hours in times.items())
     return Run({"folder": folder, "torn": torn}, values)

@@ -5,11 +5,12 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 METRICS, SCORES = "metrics.jsonl", "scores.jsonl"
 EVENTS = "tfevents"  # in the names of TensorBoard files
 NO_TASKS = {"analysis", "slurm"}  # folders of a suite that are not tasks
-SEED = re.compile(r"(seed|s|run|)[-_ =]?([0-9]{1,15})", re.ASCII | re.IGNORECASE)
+SEED = re.compile(r"(seed|s|run|)[-_ =]?([0-9]{1,16})", re.ASCII | re.IGNORECASE)
 DEPTH = 8  # levels of folders that are searched for runs in another layout
 
 
@@ -32,10 +33,10 @@ def find(root: Path) -> list[Place]:
     """
     root = Path(normal(root))
     if is_run(str(root)):
-        suite, task, variant, name = ("", "", "", *root.parts)[-4:]
+        suite, task, variant, name = map(name_of, ("", "", "", *root.parts)[-4:])
         return [Place(suite, task, variant, _seeds([name]).get(name, 0), str(root))]
     return list(_suite(root.name, str(root))) or [
-        place for name, folder in _folders(str(root)) for place in _suite(name, folder)
+        place for name, folder in _folders(str(root)) for place in _suite(name_of(name), folder)
     ]
 
 
@@ -58,7 +59,22 @@ def normal(path: Path) -> str:
 
 def is_run(folder: str) -> bool:
     """Whether a folder holds a run."""
-    return any(entry.name in (METRICS, SCORES) or EVENTS in entry.name for entry in _entries(folder))
+    return any(
+        (entry.name in (METRICS, SCORES) or EVENTS in entry.name) and entry.is_file() for entry in _entries(folder)
+    )
+
+
+def folder_name(name: str) -> str:
+    """A name as that of a folder: what folders cannot have, or what is not searched for runs, is percent-encoded."""
+    encoded = name.replace("%", "%25").replace("/", "%2F")
+    first = encoded[:1]
+    return f"%{ord(first):02X}{encoded[1:]}" if first == "." or encoded in NO_TASKS else encoded
+
+
+def name_of(folder: str) -> str:
+    """The name behind that of a folder, which is mostly the same."""
+    name = unquote(folder)
+    return name if folder_name(name) == folder else folder
 
 
 def is_seed(name: str) -> bool:
@@ -74,12 +90,12 @@ def _suite(suite: str, root: str) -> Iterator[Place]:
             folders = dict(_folders(variants))
             for name, seed in _seeds([name for name in folders if SEED.fullmatch(name)]).items():
                 if is_run(folders[name]):
-                    yield Place(suite, task, variant, seed, folders[name])
+                    yield Place(suite, name_of(task), name_of(variant), seed, folders[name])
 
 
 def _seeds(names: Collection[str]) -> dict[str, int]:
     """Name of a folder -> its seed: the plain numbers or, without any, names of one form with different numbers."""
-    plain = {name: int(name) for name in names if len(name) < 16 and name.isdecimal() and str(int(name)) == name}
+    plain = {name: int(name) for name in names if len(name) < 17 and name.isdecimal() and str(int(name)) == name}
     padded = [name for name in names if name.isdecimal() and name not in plain]
     if plain and not (padded and len({len(name) for name in (*plain, *padded)}) == 1):
         return plain

@@ -1,11 +1,15 @@
 import json
 import math
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.util.tensor_util import make_ndarray
 
 from analysis import export
 from analysis.scores import Run, Scores, by_metric, from_runs, usable, usable_model_errors
@@ -16,10 +20,32 @@ from tests.analysis.conftest import as_scores, entries, with_model_errors
 
 METRIC = "eval/return"
 SHOWCASE = Path(__file__).parents[2] / "results/showcase"
-names = st.text(max_size=8).filter(is_name) | st.sampled_from(["NA", "nan", '"', ",", "'", " a ", "1", "a/b", "True"])
+odd = [
+    "NA",
+    "nan",
+    '"',
+    ",",
+    "'",
+    " a ",
+    "1",
+    "a/b",
+    "True",
+    "/",
+    "..",
+    ".a",
+    "analysis",
+    "%2F",
+    "%",
+    "%252F",
+    "seed_0",
+]
+names = st.text(max_size=8).filter(is_name) | st.sampled_from(odd)
 numbers = st.floats() | st.sampled_from([0.1 + 0.2, 1e300, 5e-324, -0.0])
 rows = st.lists(st.tuples(st.floats(allow_nan=False, allow_infinity=False), names, numbers, numbers), max_size=4)
-runs = st.dictionaries(st.tuples(names, names, names, st.integers(0, 2**53 - 1)), rows, min_size=1, max_size=4)
+run = st.tuples(names, names, names, st.integers(0, 2**53 - 1))
+runs = st.dictionaries(run, rows, min_size=1, max_size=4)
+whole = st.integers(-(2**63), 2**63 - 2**10).map(float)
+events = st.dictionaries(run, st.lists(st.tuples(whole, numbers, numbers), max_size=4), min_size=1, max_size=4)
 
 
 def made(content: dict[tuple[str, str, str, int], list[tuple[float, str, float, float]]]) -> Scores:
@@ -62,6 +88,58 @@ def test_score_files_are_read_as_they_were(
     )
 
 
+@given(content=events)
+def test_event_folders_are_read_as_they_were(content: dict, tmp_path_factory: pytest.TempPathFactory) -> None:
+    scores = made({name: [(step, METRIC, *rest) for step, *rest in rows] for name, rows in content.items()})
+    folder = tmp_path_factory.mktemp("events") / "tb"
+    export.write(scores, METRIC, folder)
+    again = read(folder, METRIC)
+    key = ["suite", "task", "variant", "seed"]
+    names = pd.MultiIndex.from_frame(scores.runs[key])
+    assert sorted(again.runs[key].itertuples(index=False, name=None)) == sorted(names)
+    table = again.table[again.table["metric"] == METRIC].astype(dict.fromkeys([*key[:3], "metric"], object))
+    expected = scores.table.astype(dict.fromkeys([*key[:3], "metric"], object))
+    for name in names:
+        one, other = (
+            rows[pd.MultiIndex.from_frame(rows[key]).isin([name])].reset_index(drop=True) for rows in (table, expected)
+        )
+        pd.testing.assert_frame_equal(one, other, check_exact=True)
+
+
+def test_tensorboard_reads_event_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.notf", ModuleType("notf"))  # keeps TensorFlow out
+    scores = as_scores(entries(["ALE/Pong-v5"], ["v"], seeds=2, points=3), episodes=7.0)
+    export.write(scores, METRIC, tmp_path / "tb")
+    for (seed,), run in scores.table.groupby(["seed"]):
+        events = EventAccumulator(str(tmp_path / f"tb/test/ALE%2FPong-v5/v/{seed}")).Reload()
+        found = [(event.step, make_ndarray(event.tensor_proto).item()) for event in events.Tensors(METRIC)]
+        assert found == [*zip(run["step"], run["value"], strict=True)]
+        assert len(events.Tensors("eval/episodes")) == 3
+        assert events.SummaryMetadata(METRIC).plugin_data.plugin_name == "scalars"
+
+
+def test_only_an_export_is_replaced_by_an_export(tmp_path: Path) -> None:
+    first, second = (as_scores(entries(["t"], [name], seeds=2, points=2)) for name in "ab")
+    export.write(first, METRIC, tmp_path / "tb")
+    export.write(second, METRIC, tmp_path / "tb")
+    assert set(read(tmp_path / "tb", METRIC).runs["variant"]) == {"b"}
+    kept = tmp_path / "tb/test/t/b/0/notes.txt"
+    kept.write_text("mine")
+    with pytest.raises(UserError, match=r"tb has files of another kind: notes.txt; export to a new folder"):
+        export.write(first, METRIC, tmp_path / "tb")
+    assert set(read(tmp_path / "tb", METRIC).runs["variant"]) == {"b"}
+    assert [path.name for path in tmp_path.iterdir()] == ["tb"]
+    with pytest.raises(UserError, match=r"notes.txt has files of another kind|notes.txt: scores are written"):
+        export.write(first, METRIC, kept)
+
+
+def test_events_have_whole_steps(tmp_path: Path) -> None:
+    scores = as_scores([entries(["t"], ["v"], seeds=1, points=2)[0] | {"xs": [1.0, 1.5]}])
+    with pytest.raises(UserError, match=r"t/v/0: step 1\.5 is no whole number, .* export to \.csv"):
+        export.write(scores, METRIC, tmp_path / "tb")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_score_files_have_null_for_nan_and_one_metric() -> None:
     curves = with_model_errors(entries(["b", "a"], ["v"], seeds=2, points=3))
     curves[0]["ys"][1] = math.nan
@@ -100,5 +178,5 @@ def test_every_metric_of_a_run_is_exported(ending: str, tmp_path: Path) -> None:
 
 
 def test_other_endings_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"a.xlsx: scores are written to .parquet, .csv, .csv.gz, .json or .json.gz"):
+    with pytest.raises(UserError, match=r"a.xlsx: .* .parquet, .csv, .csv.gz, .json or .json.gz, or .* to a folder"):
         export.write(as_scores([]), METRIC, tmp_path / "a.xlsx")

@@ -134,7 +134,7 @@ def test_a_metric_that_no_run_has_is_an_error_with_the_nearest(tmp_path: Path) -
     others = [scalar(1, 1.0, "charts/episodic_return"), tensor(1, 1.0, "losses/value"), tensor(1, "x", "text")]
     write(tmp_path / "t/v/0", 0, others)
     message = (
-        r"there are charts/episodic_return, losses/value, time/hours\. .*--metric NAME; "
+        r"there are charts/episodic_return, losses/value\. .*--metric NAME; "
         r"the nearest is charts/episodic_return$"
     )
     with pytest.raises(UserError, match=message):
