@@ -88,7 +88,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument(
         "--scale-steps", nargs="+", action="extend", default=[], metavar="VARIANT=FACTOR",
-        help="multiply the steps of a variant, such as agent steps to environment steps",
+        help="multiply the steps of a variant, such as agent steps to environment steps; or a column of tables that "
+        "has the factor of each row",
     )  # fmt: skip
     settings = parser.add_argument_group("scores, statistics and figures")
     for name, field in AnalysisSettings.model_fields.items():
@@ -113,12 +114,14 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
     from analysis.relations import joined, renamed
     from analysis.results import quality
     from analysis.scores import cut, join, scaled, select
+    from analysis.sources import options
     from analysis.sources.layout import find
     from discovery import figures, store
     from suites.plan import selection
 
     suites = _suites(arguments.sources)
-    columns, arguments.columns = _columns(arguments.columns)
+    columns, arguments.columns = options.columns(arguments.columns)
+    factors, factor = options.factors(arguments.scale_steps)
     settings = _settings(suites.values(), arguments)
     named = arguments.published or dict.fromkeys(name for suite in suites.values() for name in suite.published)
     published = read_published(list(named))
@@ -129,14 +132,14 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         scores = join(
             _read_suite(suites[path], arguments.results, settings.metric)
             if path in suites
-            else sources.read(path, settings.metric, arguments.layout, columns)
+            else sources.read(path, settings.metric, arguments.layout, columns | factor)
             for path in arguments.sources
             if not discoveries.get(path) or find(path) or arguments.layout
         )
         scores = select(scores, selection(arguments.only))
     if scores.runs.empty and any(discoveries.values()):
         raise UserError("the sources have only discoveries of SD2, which are shown with scores: add scores")
-    scores = scaled(scores, _factors(arguments.scale_steps))
+    scores = scaled(scores, factors)
     for path in arguments.export:
         export.write(scores, settings.metric, path)
     scores = cut(scores, settings.until, settings.metric)
@@ -149,36 +152,6 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         paths = output.write(inputs, made, folder)
     tables = [table for result in made for table in result.tables]
     console.show(quality.findings(inputs), tables, paths, terminal)
-
-
-def _factors(entries: Sequence[str]) -> dict[str, float]:
-    """Variant -> the factor of its steps."""
-    factors = {}
-    for entry in entries:
-        name, _, text = entry.rpartition("=")
-        try:
-            factors[name] = float(text)
-        except ValueError:
-            factors[name] = 0.0
-        if not name or not 0 < factors[name] < float("inf"):
-            raise UserError(f"--scale-steps {entry}: expected VARIANT=FACTOR with a positive number, such as dqn=4")
-    return factors
-
-
-def _columns(entries: Sequence[str]) -> tuple[dict[str, str], str | None]:
-    """The columns of tables, and the number of panels per row, if given."""
-    from analysis.sources.columns import OPTIONAL, REQUIRED
-    from common.text import nearest
-
-    panels = [entry for entry in entries if "=" not in entry]
-    named = {name: column for name, _, column in (entry.partition("=") for entry in entries if "=" in entry)}
-    for name in named:
-        if name not in (*REQUIRED, *OPTIONAL):
-            near = nearest(name, (*REQUIRED, *OPTIONAL), cutoff=0)
-            raise UserError(f"--columns {name}={named[name]}: unknown {name}; the nearest is {near}")
-    if len(panels) > 1:
-        raise UserError(f"--columns {' '.join(panels)}: expected name=column, or one number of panels per row")
-    return named, panels[0] if panels else None
 
 
 def _suites(sources: Sequence[Path]) -> dict[Path, "Suite"]:

@@ -61,7 +61,7 @@ def _lead(inputs: Inputs) -> str:
     statistics, probabilities = aggregates.numbers(inputs), improvement.numbers(inputs)
     iqm = statistics[statistics["statistic"] == "iqm"].sort_values("value", ascending=False, kind="stable")
     ranked = ", ".join(f"{row['variant']} {_interval(row)}" for row in iqm.head(3).to_dict("records"))
-    lead = f"Interquartile mean (IQM) of normalised scores{', highest first' if len(iqm) > 1 else ''}: {ranked}."
+    lead = f"Interquartile mean (IQM) of {inputs.settings.score}s{', highest first' if len(iqm) > 1 else ''}: {ranked}."
     if not probabilities.empty:
         reference = probabilities["reference"].iloc[0]
         better = probabilities[probabilities["low"] > 0.5]
@@ -95,7 +95,7 @@ def _facts(inputs: Inputs) -> list[tuple[str, str]]:
         ("tasks", str(inputs.finals["task"].nunique())),
         ("variants", str(len(inputs.variants))),
         ("seeds", seeds(inputs.finals)),
-        ("environment steps", f"{inputs.evaluations['step'].max():,.0f}"),
+        (inputs.scores.unit, f"{inputs.evaluations['step'].max():,.0f}"),
         ("checks with findings", f"{found} of {len(findings)}"),
     ]
 

@@ -5,7 +5,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +47,9 @@ RUNS: Mapping[str, Any] = {
     "attempts": math.nan,
     "torn": 0,
 }
+# What steps count, for axes. Frames are environment steps; agent steps are fewer if actions are repeated.
+ENVIRONMENT_STEPS, FRAMES, AGENT_STEPS = "environment steps", "frames", "agent steps"
+MIXED_STEPS = f"{ENVIRONMENT_STEPS} or {AGENT_STEPS}"
 COMMIT = 8  # characters of a commit that are shown
 HOURS = "time/hours"
 SEQUENCES = "model_error/sequences"
@@ -101,6 +104,7 @@ class Scores:
         renamed: Variants that are called `suite/variant`.
         passed: Run folders that are not read because their place names no task, variant and seed.
         notes: What was assumed about a source: which columns are which, how seeds were numbered.
+        unit: What the steps count: environment steps unless the sources say frames or agent steps.
     """
 
     table: pd.DataFrame
@@ -110,6 +114,7 @@ class Scores:
     renamed: tuple[str, ...] = ()
     passed: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    unit: str = ENVIRONMENT_STEPS
 
 
 def by_metric(rows: Iterable[tuple[float, str, float, float]]) -> dict[str, Points]:
@@ -184,7 +189,8 @@ def join(parts: Iterable[Scores]) -> Scores:
     notes = tuple(dict.fromkeys(note for part in plain for note in part.notes))
     source = ", ".join(dict.fromkeys(part.source for part in plain))
     runs_of_all = pd.concat(runs, ignore_index=True)
-    return _named(Scores(table[TABLE], runs_of_all, source, unplanned, passed=passed, notes=notes))
+    unit = _unit({part.unit for part in plain if not part.runs.empty})
+    return _named(Scores(table[TABLE], runs_of_all, source, unplanned, passed=passed, notes=notes, unit=unit))
 
 
 def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
@@ -252,7 +258,8 @@ def scaled(scores: Scores, factors: Mapping[str, float]) -> Scores:
     steps = scores.table["step"] * np.array([factors.get(str(name), 1.0) for name in names.categories])[names.codes]
     planned = scores.runs["planned"] * scores.runs["variant"].map(lambda name: factors.get(name, 1.0))
     notes = (*scores.notes, *(f"{name}: steps are multiplied by {factor:g}" for name, factor in factors.items()))
-    return replace(scores, table=scores.table.assign(step=steps), runs=scores.runs.assign(planned=planned), notes=notes)
+    runs, unit = scores.runs.assign(planned=planned), ENVIRONMENT_STEPS if factors else scores.unit
+    return replace(scores, table=scores.table.assign(step=steps), runs=runs, notes=notes, unit=unit)
 
 
 def usable(scores: Scores, metric: str) -> pd.DataFrame:
@@ -336,6 +343,13 @@ def _sorted(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     names = {name: table[name].cat.reorder_categories(sorted(table[name].cat.categories)) for name in RUN[:2]}
     ordered = table.assign(**names).sort_values(keys, ignore_index=True)
     return ordered.astype(dict.fromkeys(RUN[:2], object))
+
+
+def _unit(units: Set[str]) -> str:
+    """What the steps of several sources count."""
+    if len(units) == 1:
+        return next(iter(units))
+    return ENVIRONMENT_STEPS if units <= {ENVIRONMENT_STEPS, FRAMES} else MIXED_STEPS
 
 
 def _named(scores: Scores) -> Scores:

@@ -59,6 +59,11 @@ class AnalysisSettings(Group):
     columns: int | None = Field(None, ge=1, le=8, description="Panels per row in figures with one panel per task")
 
     @property
+    def score(self) -> str:
+        """What statistics over tasks are computed from, in figures."""
+        return "score" if self.normalization == "none" else "normalised score"
+
+    @property
     def quantity(self) -> str:
         """The name of the metric in figures: `return`, or else its name in the logs."""
         return "return" if self.metric.rpartition("/")[2] == "return" else self.metric

@@ -7,6 +7,7 @@ import pandas as pd
 from analysis.checks.data import Data
 from analysis.checks.finding import Finding, grouped, listed, names
 from analysis.paths import shown
+from analysis.scores import AGENT_STEPS, ENVIRONMENT_STEPS, MIXED_STEPS
 from common.text import counted
 
 FOLDER = 4  # last parts of a run's folder: suite, task, variant, seed
@@ -16,6 +17,11 @@ def check(data: Data) -> Iterator[Finding]:
     """All checks of single runs."""
     runs = data.runs
     yield _budgets(data)
+    mixed = int(data.scores.unit == MIXED_STEPS)
+    yield Finding(
+        "mixed steps", "serious", mixed, f"some sources count {ENVIRONMENT_STEPS}, others {AGENT_STEPS}",
+        "kept; `--scale-steps` multiplies the steps of a variant, or by a column",
+    )  # fmt: skip
     missing = runs["state"] == "missing"
     gone = names(runs[missing])
     yield Finding(

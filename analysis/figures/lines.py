@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analysis.figures import panels
 from analysis.figures.style import Look
 
-X_TITLES = {"step": "Environment steps", "hours": "Hours of training"}
+HOURS = "hours of training"
 Array = NDArray[np.float64]
 OPACITY = 0.15  # of a band
 MARKED = 10  # a line with at most this many points marks each
@@ -47,7 +47,7 @@ def lines(axis: Axes, curves: pd.DataFrame, looks: Mapping[str, Look], x: str) -
         axis.add_collection(PolyCollection(polygons, facecolors=colors, linewidth=0, label="bands"))
         axis.autoscale_view()
     axis.margins(x=0.02)
-    if x in X_TITLES:
+    if x in ("step", "hours"):
         axis.set_xlim(left=-0.02 * axis.dataLim.x1)
     panels.ticks(axis, "x")
     panels.ticks(axis, "y")

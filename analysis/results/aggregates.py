@@ -30,7 +30,8 @@ def result(inputs: Inputs) -> Result:
     found = numbers(inputs)
     tasks = counted(found["tasks"].max(), "task")
     shown = plot(inputs, "aggregates", "Aggregate scores", found, inputs.looks, f"the runs on {tasks}")
-    return Result("overview", {"aggregates": found}, [shown], [table(found, inputs.scoring)])
+    shown_table = table(found, inputs.scoring, normalized=inputs.settings.normalization != "none")
+    return Result("overview", {"aggregates": found}, [shown], [shown_table])
 
 
 @shared
@@ -42,13 +43,13 @@ def numbers(inputs: Inputs) -> pd.DataFrame:
 def plot(inputs: Inputs, name: str, title: str, aggregates: pd.DataFrame, looks: Mapping[str, Look], over: str) -> Plot:
     """The figure of some variants' statistics with its captions; `over` names the runs."""
     shows = (
-        f"Marks: interquartile mean (IQM), median, mean and optimality gap of the normalised scores of {over}; "
+        f"Marks: interquartile mean (IQM), median, mean and optimality gap of the {inputs.settings.score}s of {over}; "
         f"bars: {captions.interval(inputs)}."
     )
     return Plot(
         name, title, shows,
         captions.brief(inputs, title, f"Marks: statistic; bars: {captions.interval(inputs)}"),
-        partial(draw, aggregates, looks),
+        partial(draw, aggregates, looks, inputs.settings.score),
         captions.notes(inputs),
     )  # fmt: skip
 
@@ -98,12 +99,13 @@ def summary(sizes: Sequence[int]) -> Callable[[Array], Array]:
     return function
 
 
-def table(aggregates: pd.DataFrame, *notes: str) -> Table:
+def table(aggregates: pd.DataFrame, *notes: str, normalized: bool = True) -> Table:
     """One row per variant, one column per statistic; each value has its interval.
 
     Args:
         aggregates: Rows variant, statistic, value, low, high, runs, tasks.
         notes: Sentences under the table.
+        normalized: Whether the scores are normalised.
     """
     statistics = list(dict.fromkeys(aggregates["statistic"]))
     grid = Grid(aggregates, "value", ["variant"], "statistic", statistics, ".3f")
@@ -114,16 +116,18 @@ def table(aggregates: pd.DataFrame, *notes: str) -> Table:
     columns = ["variant", *(STATISTICS[name] for name in statistics), "runs per task", "tasks"]
     bold = grid.bold(["statistic"], aggregates["statistic"] == "optimality_gap")
     noted = with_rule(notes, bold, "the highest value of each column (the lowest optimality gap)")
-    return Table("Aggregate scores (normalised)", noted, columns, rows, bold=bold)
+    heading = f"Aggregate scores ({'' if normalized else 'not '}normalised)"
+    return Table(heading, noted, columns, rows, bold=bold)
 
 
 @styled
-def draw(aggregates: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
+def draw(aggregates: pd.DataFrame, looks: Mapping[str, Look], score: str = "normalised score") -> Figure:
     """One panel per statistic, with a mark for the value and a bar for its interval.
 
     Args:
         aggregates: Rows variant, statistic, value, low, high, from `aggregates`.
         looks: Variant -> look, from top to bottom.
+        score: What the scores are.
     """
     statistics = list(dict.fromkeys(aggregates["statistic"]))
     figure, names = rows(aggregates, looks, TWO)
@@ -133,4 +137,4 @@ def draw(aggregates: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
         axis.set_title(STATISTICS.get(statistic, statistic))
         axis.margins(x=0.12)
         panels.ticks(axis, "x")
-    return panels.finish(figure, [], "Normalised score")
+    return panels.finish(figure, [], score.capitalize())

@@ -67,4 +67,4 @@ def _tasks(inputs: Inputs) -> int:
 
 def _steps(inputs: Inputs) -> str:
     steps = inputs.evaluations.groupby("task")["step"].max()
-    return f"{' to '.join(f'{step:,.0f}' for step in sorted({steps.min(), steps.max()}))} environment steps"
+    return f"{' to '.join(f'{step:,.0f}' for step in sorted({steps.min(), steps.max()}))} {inputs.scores.unit}"

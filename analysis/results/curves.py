@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from analysis import bootstrap, scoring, series
 from analysis.figures import panels
-from analysis.figures.lines import X_TITLES, lines
+from analysis.figures.lines import HOURS, lines
 from analysis.figures.style import Look, handle, styled, titled
 from analysis.inputs import Inputs, shared
 from analysis.published import Published
 from analysis.result import Plot, Result
 from analysis.results import captions
+from analysis.scores import ENVIRONMENT_STEPS
 from analysis.series import Series
 from analysis.settings import AnalysisSettings
 from analysis.statistics import PAIR, mean_interval
@@ -69,7 +70,7 @@ def plot(inputs: Inputs, name: str, title: str, curves: pd.DataFrame, looks: Map
     return Plot(
         name, title, shows,
         captions.brief(inputs, title, f"Lines: mean over seeds{band}"),
-        partial(draw, curves, looks, inputs.published, axis, settings.columns, settings.quantity),
+        partial(draw, curves, looks, inputs.published, axis, settings.columns, settings.quantity, inputs.scores.unit),
         captions.notes(inputs, scoring.intervals(settings, inputs.finals)),
     )  # fmt: skip
 
@@ -138,6 +139,7 @@ def draw(
     x: Literal["step", "hours"] = "step",
     columns: int | None = None,
     quantity: str = "return",
+    unit: str = ENVIRONMENT_STEPS,
 ) -> Figure:
     """Return during training: one panel per task, with bands and the number of seeds; dotted where seeds are missing.
 
@@ -148,7 +150,9 @@ def draw(
         x: The column of the x axis.
         columns: Panels per row; default: `panels.columns_of`.
         quantity: The measured quantity, or its name in the logs.
+        unit: What the steps count.
     """
+    title = (HOURS if x == "hours" else unit).capitalize()
     handles = [handle(name, look) for name, look in looks.items() if name in set(curves["variant"])]
 
     def draw(axis: Axes, panel: pd.DataFrame) -> None:
@@ -157,7 +161,7 @@ def draw(
         panels.headroom(axis)
         panels.seeds(axis, panel.groupby("variant")["seeds"].max(), "left")
 
-    return panels.by_task(curves, handles, published, columns, (X_TITLES[x], titled(quantity)), draw)
+    return panels.by_task(curves, handles, published, columns, (title, titled(quantity)), draw)
 
 
 def _resample(run: Series, grid_S: Array, alone: bool) -> Array:

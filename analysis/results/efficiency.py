@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from analysis import bootstrap, scoring, series
 from analysis.figures import panels
-from analysis.figures.lines import X_TITLES, lines
+from analysis.figures.lines import lines
 from analysis.figures.style import Look, handle, styled
 from analysis.inputs import Inputs
 from analysis.result import Plot, Result
 from analysis.results import captions
+from analysis.scores import ENVIRONMENT_STEPS
 from analysis.series import Series
 from analysis.settings import AnalysisSettings
 from analysis.statistics import compared_tasks, interquartile_mean, per_task
@@ -30,13 +31,13 @@ def result(inputs: Inputs) -> Result:
     """The interquartile mean against steps as numbers and figure."""
     found = efficiency(scoring.normalize(inputs.evaluations, inputs.settings), inputs.settings)
     shows = (
-        "Lines: interquartile mean (IQM) of the normalised returns over runs and common tasks, at up to 50 steps; "
-        f"dotted where runs are missing{_missing(found)}; bands: {captions.interval(inputs)}."
+        f"Lines: interquartile mean (IQM) of the {inputs.settings.score}s over runs and common tasks, at up to 50 "
+        f"steps; dotted where runs are missing{_missing(found)}; bands: {captions.interval(inputs)}."
     )
     shown = Plot(
         "efficiency", TITLE, shows,
         captions.brief(inputs, TITLE, f"Lines: IQM over runs and tasks; bands: {captions.interval(inputs)}"),
-        partial(draw, found, inputs.looks),
+        partial(draw, found, inputs.looks, inputs.settings.score, inputs.scores.unit),
         captions.notes(inputs),
     )  # fmt: skip
     return Result("overview", {"efficiency": found}, [shown])
@@ -116,18 +117,25 @@ def _missing(efficiency: pd.DataFrame) -> str:
 
 
 @styled
-def draw(efficiency: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
-    """The interquartile mean of normalised scores over all tasks against environment steps, with bands.
+def draw(
+    efficiency: pd.DataFrame,
+    looks: Mapping[str, Look],
+    score: str = "normalised score",
+    unit: str = ENVIRONMENT_STEPS,
+) -> Figure:
+    """The interquartile mean of scores over all tasks against steps, with bands.
 
     It is dotted where runs are missing.
 
     Args:
         efficiency: Rows variant, step, value, low, high, missing.
         looks: Variant -> look, in the order of the legend.
+        score: What the scores are.
+        unit: What the steps count.
     """
     handles = [handle(name, look) for name, look in looks.items() if name in set(efficiency["variant"])]
     figure, [axis] = panels.grid(1, None, len(handles))
     curves = efficiency.rename(columns={"value": "mean"}).assign(seeds=-efficiency["missing"])
     lines(axis, curves, looks, "step")
     panels.from_zero(axis)
-    return panels.finish(figure, handles, X_TITLES["step"], "IQM of normalised scores")
+    return panels.finish(figure, handles, unit.capitalize(), f"IQM of {score}s")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis import families, scoring, statistics
 from analysis.figures import panels
-from analysis.figures.lines import X_TITLES, lines
+from analysis.figures.lines import lines
 from analysis.figures.panels import WIDE
 from analysis.figures.points import label_ticks, side_by_side
 from analysis.figures.style import LARGE, TWO, Look, handle, styled, wrapped
@@ -19,7 +19,7 @@ from analysis.inputs import Inputs
 from analysis.result import Plot, Result
 from analysis.results import captions
 from analysis.results.curves import curves
-from analysis.scores import ERROR, usable_model_errors
+from analysis.scores import ENVIRONMENT_STEPS, ERROR, usable_model_errors
 from analysis.scoring import span
 from analysis.settings import AnalysisSettings
 from analysis.tables import Grid, Table, with_rule
@@ -216,7 +216,7 @@ def draw(errors: pd.DataFrame, looks: Mapping[str, Look], x: Literal["horizon", 
                 panels.logarithmic(axis, "y")
             panels.headroom(axis)
     panels.share_x(figure.axes)
-    label = X_TITLES["step"] if x == "step" else "Agent steps ahead"
+    label = ENVIRONMENT_STEPS.capitalize() if x == "step" else "Agent steps ahead"
     panels.finish(figure, [handle(name, look) for name, look in drawn.items()], label)
     if x == "horizon":
         label_ticks(figure.axes, horizons)

@@ -29,13 +29,13 @@ def result(inputs: Inputs) -> Result:
     """The profiles as numbers and figure."""
     found = profiles(inputs.normalized, inputs.settings)
     shows = (
-        f"Lines: fraction of runs with a normalised score above τ; bands: {captions.interval(inputs)}. "
+        f"Lines: fraction of runs with a {inputs.settings.score} above τ; bands: {captions.interval(inputs)}. "
         "τ covers [0, 1], and more if over 5 % of a variant's runs are above or below. Dotted line: half of the runs."
     )
     shown = Plot(
         "profiles", TITLE, shows,
         captions.brief(inputs, TITLE, f"Lines: fraction of runs with score > τ; bands: {captions.interval(inputs)}"),
-        partial(draw, found, inputs.looks),
+        partial(draw, found, inputs.looks, inputs.settings.score),
         captions.notes(inputs),
     )  # fmt: skip
     return Result("overview", {"profiles": found}, [shown])
@@ -79,7 +79,7 @@ def shares_above(scores_N: Array, thresholds_S: Array) -> Array:
 
 
 @styled
-def draw(profiles: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
+def draw(profiles: pd.DataFrame, looks: Mapping[str, Look], score: str = "normalised score") -> Figure:
     """The fraction of runs whose score is above a threshold, with bands and a dotted line at one half.
 
     A profile crosses the line at its median, and the area below a profile is its mean (Agarwal et al. 2021).
@@ -87,10 +87,11 @@ def draw(profiles: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
     Args:
         profiles: Rows variant, threshold, value, low, high, ascending in threshold.
         looks: Variant -> look, in the order of the legend.
+        score: What the scores are.
     """
     handles = [handle(name, look) for name, look in looks.items() if name in set(profiles["variant"])]
     figure, [axis] = panels.grid(1, None, len(handles))
     axis.axhline(0.5, color="0.3", linestyle=":", linewidth=0.9)
     lines(axis, profiles.rename(columns={"value": "mean"}), looks, "threshold")
     axis.set_ylim(-0.02, 1.02)
-    return panels.finish(figure, handles, "Normalised score τ", "Fraction of runs with score > τ")
+    return panels.finish(figure, handles, f"{score.capitalize()} τ", "Fraction of runs with score > τ")

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from analysis.scores import AGENT_STEPS, ENVIRONMENT_STEPS, FRAMES
 from common.errors import UserError
 from common.text import listed, nearest
 
 REQUIRED = ("task", "variant", "seed", "step", "value")
 OPTIONAL = ("suite", "metric", "episodes")
+FACTOR = "factor"  # of the step, only where the user names its column
 # Column -> its other names: first the two that are always accepted, then those that are said aloud.
 ACCEPTED: Mapping[str, Sequence[str]] = {"variant": ("method",), "value": ("score", "return")}
 ALIASES: Mapping[str, Sequence[str]] = {
@@ -16,19 +19,29 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "seed": ("random_seed", "seeds"),
     "step": (
         "steps", "frame", "frames", "global_step", "timestep", "timesteps", "total_timesteps", "env_step", "env_steps",
-        "environment_steps", "num_frames",
+        "environment_steps", "num_frames", "agent_step", "agent_steps",
     ),
     "value": (
         "reward", "episode_reward", "episode_return", "episodic_return", "episode_score", "eval_return", "eval_reward",
         "returns", "rewards", "mean_reward", "success",
     ),
 }  # fmt: skip
+UNITS = {
+    **dict.fromkeys(("frame", "frames", "num_frames"), FRAMES),
+    **dict.fromkeys(("agent_step", "agent_steps"), AGENT_STEPS),
+}
 EXPECTED = "expected the columns task, variant (or method), seed, step, value (or score, or return)"
 
 
-def choose(
-    found: Sequence[str], given: Mapping[str, str], known: Collection[str], path: Path
-) -> tuple[dict[str, str], list[str]]:
+class Choice(NamedTuple):
+    """The columns of a table."""
+
+    columns: Mapping[str, str]  # name in the tidy table -> column
+    unit: str  # of its steps: environment steps if nothing tells
+    notes: list[str]  # what was assumed, as a sentence if anything was
+
+
+def choose(found: Sequence[str], given: Mapping[str, str], known: Collection[str], path: Path) -> Choice:
     """The columns of a table.
 
     Args:
@@ -37,21 +50,24 @@ def choose(
         known: What is known where there is no column, such as a task from the name of the file.
         path: The file, for messages.
 
-    Returns:
-        Name in the tidy table -> column, and what was assumed, as a sentence for each file that needs one.
-
     Raises:
-        UserError: Columns are missing, or several could be one.
+        UserError: Columns are missing, several could be one, or one is given for two.
     """
+    for name, column in given.items():
+        if doubled := [other for other in given if other != name and given[other] == column]:
+            raise UserError(f"{path}: column {column} is given for both {name} and {doubled[0]}")
     chosen: dict[str, str] = {}
     assumed: list[str] = []
     absent: list[str] = []
-    for name in (*REQUIRED, *OPTIONAL):
+    for name in (*REQUIRED, *OPTIONAL, FACTOR):
         if name in given:
             if given[name] not in found:
                 near = nearest(given[name], found, cutoff=0)
                 raise UserError(f"{path}: no column {given[name]} for {name}; the nearest is {near}")
             chosen[name] = given[name]
+            assumed += [f"the step is multiplied by {given[name]}"] if name == FACTOR else []
+            continue
+        if name == FACTOR:
             continue
         plain = [column for column in (name, *ACCEPTED.get(name, ())) if column in found]
         taken = set(given.values())
@@ -60,6 +76,8 @@ def choose(
         ]
         if plain:
             chosen[name] = plain[0]
+            if rest := [column for column in others if column not in plain]:
+                assumed.append(f"{plain[0]} is the {name}, not {' or '.join(rest)}")
         elif len(others) == 1:
             chosen[name] = others[0]
             assumed.append(f"{others[0]} is the {name}")
@@ -73,7 +91,8 @@ def choose(
             absent.append(name)
     if absent:
         raise UserError(_missing(absent, [column for column in found if column not in chosen.values()], found, path))
-    return chosen, [f"{path.name}: {', '.join(assumed)}"] if assumed else []
+    unit = ENVIRONMENT_STEPS if FACTOR in chosen else UNITS.get(_plain(chosen["step"]), ENVIRONMENT_STEPS)
+    return Choice(chosen, unit, [f"{path.name}: {', '.join(assumed)}"] if assumed else [])
 
 
 def _missing(absent: Sequence[str], free: Sequence[str], found: Sequence[str], path: Path) -> str:

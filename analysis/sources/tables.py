@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from analysis.scores import Scores, from_table
+from analysis.scores import ENVIRONMENT_STEPS, Scores, from_table
 from analysis.sources import wide
-from analysis.sources.columns import EXPECTED, choose
+from analysis.sources.columns import EXPECTED, FACTOR, choose
 from analysis.sources.fields import LARGEST_SEED, is_name
 from analysis.sources.pattern import Pattern
 from analysis.sources.score_files import stem
@@ -57,8 +57,9 @@ def read_table(
         raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
     except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; {EXPECTED}") from error
+    unit = ENVIRONMENT_STEPS
     if raw.startswith(b"PAR1"):
-        first, (frame, notes) = 1, _parquet(raw, path, names, columns)
+        first, (frame, unit, notes) = 1, _parquet(raw, path, names, columns)
     elif raw.startswith(b"#"):
         first, (frame, notes) = 3, wide.monitor(raw, path, names)
     else:
@@ -66,12 +67,14 @@ def read_table(
         if runs := wide.runs_of(header):
             first, (frame, notes) = 2, wide.export(raw, path, separator, runs, pattern)
         else:
-            first, (frame, notes) = 2, _csv(raw, path, header, separator, names, columns)
+            first, (frame, unit, notes) = 2, _csv(raw, path, header, separator, names, columns)
     for name in set(names) - set(frame):
         frame[name] = float(names[name]) if name == "seed" else pd.Categorical([names[name]] * len(frame))
     for name in NAMED:
         if name in frame:
             _check_names(frame[name], path, first)
+    if FACTOR in frame:
+        frame["step"] *= frame[FACTOR].where(frame[FACTOR] > 0)
     for name, right in (
         ("seed", (frame["seed"] % 1 == 0) & frame["seed"].between(0, LARGEST_SEED)),
         ("step", np.isfinite(frame["step"])),
@@ -85,17 +88,17 @@ def read_table(
     absent: dict[str, str | float] = {"suite": stem(path), "metric": metric, "episodes": np.nan}
     for name in set(absent) - set(frame):
         frame[name] = absent[name]
-    return replace(from_table(frame, path.name), notes=tuple(notes))
+    return replace(from_table(frame, path.name), unit=unit, notes=tuple(notes))
 
 
 def _parquet(
     raw: bytes, path: Path, names: Mapping[str, str], given: Mapping[str, str]
-) -> tuple[pd.DataFrame, list[str]]:
+) -> tuple[pd.DataFrame, str, list[str]]:
     try:
         table = pa.parquet.read_table(pa.BufferReader(raw))
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not Parquet: {error}") from error
-    chosen, notes = choose(table.column_names, given, names, path)
+    chosen, unit, notes = choose(table.column_names, given, names, path)
     columns = {}
     for name, column in chosen.items():
         try:
@@ -108,7 +111,7 @@ def _parquet(
             raise UserError(
                 f"{path}: column {column} has the type {table[column].type}, which does not fit {name}: {error}"
             ) from error
-    return pa.table(columns).to_pandas(), notes
+    return pa.table(columns).to_pandas(), unit, notes
 
 
 def _header(raw: bytes, path: Path) -> tuple[list[str], str]:
@@ -124,8 +127,8 @@ def _header(raw: bytes, path: Path) -> tuple[list[str], str]:
 
 def _csv(
     raw: bytes, path: Path, header: Sequence[str], separator: str, names: Mapping[str, str], given: Mapping[str, str]
-) -> tuple[pd.DataFrame, list[str]]:
-    chosen, notes = choose(header, given, names, path)
+) -> tuple[pd.DataFrame, str, list[str]]:
+    chosen, unit, notes = choose(header, given, names, path)
     comma = separator != "," and DECIMAL_COMMA.search(raw) is not None
     try:
         table = pa.csv.read_csv(
@@ -144,7 +147,7 @@ def _csv(
         raise UserError(f"{path}: {message}; {EXPECTED}") from error
     if comma:
         notes.append(f"{path.name}: a comma is the decimal point")
-    return table.rename_columns(list(chosen)).to_pandas(), notes
+    return table.rename_columns(list(chosen)).to_pandas(), unit, notes
 
 
 def _check_names(column: pd.Series, path: Path, first: int) -> None:

@@ -70,6 +70,13 @@ def test_nothing_to_check() -> None:
     assert not any(finding.count for finding in check(from_runs([], "nothing"), SETTINGS))
 
 
+def test_sources_that_count_other_steps_are_told() -> None:
+    ours, theirs = (replace(clean(entries([WALKER], [name], seeds=2)), source=name) for name in ("ours", "theirs"))
+    finding = only(join([ours, replace(theirs, unit="agent steps")]), "mixed steps")
+    assert finding.title == "some sources count environment steps, others agent steps"
+    assert not named(check(join([ours, replace(theirs, unit="frames")]), SETTINGS), "mixed steps").count
+
+
 def test_missing_runs_leave_seeds_missing() -> None:
     data = curves()
     data[3] |= {"xs": [], "ys": []}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.scores import Scores, usable
+from analysis.scores import Scores, join, scaled, usable
 from analysis.sources import read
 from common.errors import UserError
 
@@ -60,6 +60,44 @@ def test_chosen_columns_override_all_others(tmp_path: Path) -> None:
     assert finals(scores) == {("reach", "ours", 4): [[40, 0]]}
     with pytest.raises(UserError, match="no column wom for value; the nearest is won"):
         read(path, METRIC, columns={"value": "wom"})
+
+
+def test_a_column_multiplies_the_steps_of_its_rows(tmp_path: Path) -> None:
+    rows = "task,variant,seed,agent_step,value,skip\nreach,a,0,10,1,4\nreach,b,0,10,2,2\n"
+    path = write(tmp_path / "a.csv", rows)
+    assert read(path, METRIC).unit == "agent steps"
+    scores = read(path, METRIC, columns={"factor": "skip"})
+    assert finals(scores) == {("reach", "a", 0): [[40, 1]], ("reach", "b", 0): [[20, 2]]}
+    assert scores.unit == "environment steps"
+    assert scores.notes == ("a.csv: agent_step is the step, the step is multiplied by skip",)
+    with pytest.raises(UserError, match="no column skp for factor; the nearest is skip"):
+        read(path, METRIC, columns={"factor": "skp"})
+    for wrong in ("0", "-4", "inf", ""):
+        with pytest.raises(UserError, match="row 3: step must be a finite number, not"):
+            read(write(path, rows.replace(",2,2", f",2,{wrong}")), METRIC, columns={"factor": "skip"})
+    with pytest.raises(UserError, match="column skip is given for both step and factor"):
+        read(path, METRIC, columns={"step": "skip", "factor": "skip"})
+
+
+def test_what_a_column_is_taken_before_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "task,variant,seed,step,frame,value\nreach,ours,0,5,10,1\n")
+    assert read(path, METRIC).notes == ("a.csv: step is the step, not frame",)
+
+
+@pytest.mark.parametrize(
+    ("steps", "unit"),
+    [
+        (["frame"], "frames"), (["Frames", "num_frames"], "frames"), (["global_step"], "environment steps"),
+        (["frame", "step"], "environment steps"), (["agent_steps"], "agent steps"),
+        (["agent_step", "frame"], "environment steps or agent steps"),
+    ],
+)  # fmt: skip
+def test_steps_have_the_unit_of_their_columns(tmp_path: Path, steps: list[str], unit: str) -> None:
+    rows = "task,variant,seed,{},value\nreach,{},0,10,1\n"
+    paths = [write(tmp_path / f"{i}.csv", rows.format(step, step)) for i, step in enumerate(steps)]
+    scores = join(read(path, METRIC) for path in paths)
+    assert scores.unit == unit
+    assert scaled(scores, {steps[0]: 2}).unit == "environment steps"
 
 
 @pytest.mark.parametrize(

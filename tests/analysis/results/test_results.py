@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from analysis import output, report, results
 from analysis.figures.style import CAPTION_SIZE, ONE, wrapped
@@ -90,6 +91,20 @@ def test_published_scores_are_told_with_their_scale(inputs: Inputs) -> None:
     assert scale.capitalize() in " ".join(table.notes)
     unknown = replace(inputs, published=[PUBLISHED[1]])
     assert captions.published(unknown) == "published scores."
+
+
+def test_figures_name_the_unit_of_steps_and_of_scores(inputs: Inputs) -> None:
+    scores = replace(as_scores(entries(TASKS, ["a", "b"], seeds=2, points=5)), unit="frames")
+    made = results.make(Inputs(scores, AnalysisSettings(repetitions=50, normalization="none")))
+    plots = {plot.name: plot for each in made for plot in each.plots}
+    assert [plots[name].draw().get_supxlabel() for name in ("curves", "efficiency")] == ["Frames", "Frames"]
+    for name in ("aggregates", "profiles", "efficiency"):
+        assert "ormalised score" not in plots[name].shows
+        shown = [text.get_text() for text in plots[name].draw().findobj(Text)]
+        assert not any("ormalised" in text for text in shown)
+        assert any("core" in text for text in shown)
+    assert "Aggregate scores (not normalised)" in [table.heading for each in made for table in each.tables]
+    assert "5,000 frames" in plots["curves"].brief
 
 
 def test_a_single_seed_has_no_interval_in_captions(inputs: Inputs) -> None:
