@@ -16,8 +16,8 @@ def begin(folder: Path, step: int, updates: int, heartbeat: float | None) -> Non
 
     Args:
         folder: The run's folder.
-        step: Environment steps that the attempt resumes from.
-        updates: Gradient steps that it resumes from.
+        step: Environment steps of the newest checkpoint.
+        updates: Its gradient steps.
         heartbeat: The run's last heartbeat in seconds since the epoch, or None.
     """
     content = files.read_json(folder / PROVENANCE) or {}
@@ -40,17 +40,28 @@ def begin(folder: Path, step: int, updates: int, heartbeat: float | None) -> Non
     files.write_json(folder / PROVENANCE, content | {"attempts": attempts})
 
 
-def describe(folder: Path, packages: Sequence[str], device: str, renderer: str | None, settled: dict[str, Any]) -> None:
-    """Records the environment of the newest attempt.
+def describe(
+    folder: Path,
+    position: tuple[int, int],
+    packages: Sequence[str],
+    device: str,
+    renderer: str | None,
+    settled: dict[str, Any],
+) -> None:
+    """Records where the newest attempt has resumed, and its environment.
 
     Args:
         folder: The run's folder.
+        position: Environment and gradient steps that it resumed from: fewer than at its beginning where the newest
+            checkpoint was damaged.
         packages: Distributions that its task depends on.
         device: The device that the agent computes on.
         renderer: The renderer of the pixels; None if the task draws its own, or the agent observes state vectors.
         settled: What was decided at the start in addition to the settings: action groups and widths.
     """
     attempts = attempts_of(folder)
+    if attempts:
+        attempts[-1] |= dict(zip(("step", "updates"), position, strict=True))
     content = {**origin(packages), "device": device, "renderer": renderer, "settled": settled, "attempts": attempts}
     files.write_json(folder / PROVENANCE, content)
 

@@ -91,7 +91,8 @@ def assembled(spec: RunSpec, folder: Path, monitor: Monitor) -> Iterator[Parts]:
         longest = -(-evaluation.time_limit // settings.action_repeat)
         replay = _replay(spec, folder, record_spec(observations, actions), agent.length, longest, progress)
         progress.settled = resolve_groups.kept(settled)
-        provenance.describe(folder, packages(spec.task), device, renderer, progress.settled)
+        position = (progress.step, progress.updates)
+        provenance.describe(folder, position, packages(spec.task), device, renderer, progress.settled)
         recorder = stack.enter_context(Recorder(folder, progress.position, progress.step, progress.digest))
         progress.damage += [recorder.damage] if recorder.damage else []
         damaged = bool(recorder.damage) or not replay.lost.issubset(progress.lost)

@@ -25,6 +25,7 @@ from envs.parallel import WorkerError
 from runs.store import state
 from runs.store.checkpoint import Checkpoints
 from runs.store.episodes import DamagedError, Name
+from runs.store.provenance import attempts_of
 from runs.store.stop import Stop
 from runs.training.assemble import env_settings
 from runs.training.attempt import run
@@ -228,6 +229,10 @@ def test_damaged_newest_checkpoint_falls_back(tmp_path: Path, caplog: pytest.Log
         run(spec(), damaged)
     assert "damaged" in caplog.text
     assert metrics(damaged) == metrics(tmp_path / "whole")
+    first, second = attempts_of(damaged)
+    [older] = {int(path.name) for path in (tmp_path / "whole/checkpoints").iterdir()} - {400}
+    assert (first["step"], second["step"]) == (0, older)
+    assert 0 < second["updates"] < Checkpoints(tmp_path / "whole/checkpoints").position()[1]
 
 
 def test_without_usable_checkpoint_starts_from_scratch_with_a_warning(
