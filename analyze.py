@@ -115,6 +115,7 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
     from analysis.results import quality
     from analysis.scores import cut, join, scaled, select
     from analysis.sources import options
+    from analysis.sources.columns import FACTOR
     from analysis.sources.layout import find
     from discovery import figures, store
     from suites.plan import selection
@@ -139,6 +140,8 @@ def _analyze(arguments: argparse.Namespace, command: Sequence[str]) -> None:
         scores = select(scores, selection(arguments.only))
     if scores.runs.empty and any(discoveries.values()):
         raise UserError("the sources have only discoveries of SD2, which are shown with scores: add scores")
+    if factor and not any(sources.is_tabular(path, arguments.layout) for path in arguments.sources):
+        raise UserError(f"--scale-steps {factor[FACTOR]}: no source has columns; expected VARIANT=FACTOR")
     scores = scaled(scores, factors)
     for path in arguments.export:
         export.write(scores, settings.metric, path)

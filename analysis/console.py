@@ -1,6 +1,5 @@
 """Terminal output: problems of the data, the tables, and where the files are."""
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -10,9 +9,10 @@ from rich.table import Table as RichTable
 
 from analysis.checks import Finding
 from analysis.tables import Table
+from common.text import shortened
 
 COLUMN = 11  # characters of the narrowest readable column
-SHOWN, WIDTH = 5, 160  # items of a finding, and characters of an item; checks.md has all
+SHOWN, WIDTH = 5, 200  # items of a finding, and characters of a line; checks.md has all
 
 
 def show(findings: Iterable[Finding], tables: Iterable[Table], paths: Sequence[Path], console: Console) -> None:
@@ -34,9 +34,9 @@ def show(findings: Iterable[Finding], tables: Iterable[Table], paths: Sequence[P
 
 
 def _show_finding(finding: Finding, console: Console) -> None:
-    _print(console, f"[bold yellow]Warning:[/] {escape(finding.title)}; {escape(finding.rule)}")
+    _print(console, f"[bold yellow]Warning:[/] {escape(shortened(f'{finding.title}; {finding.rule}', WIDTH))}")
     for item in finding.items[:SHOWN]:
-        _print(console, f"  {escape(textwrap.shorten(item, WIDTH, placeholder=' ...'))}")
+        _print(console, f"  {escape(shortened(item, WIDTH))}")
     if len(finding.items) > SHOWN:
         _print(console, f"  and {len(finding.items) - SHOWN} more, see checks.md")
 

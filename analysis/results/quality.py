@@ -1,12 +1,12 @@
 """Data quality: the findings of the checks, as a table and as a document."""
 
-import textwrap
 from collections.abc import Sequence
 
 from analysis.checks import Finding, check
 from analysis.inputs import Inputs, shared
 from analysis.result import Result
 from analysis.tables import Table
+from common.text import shortened
 
 SHOWN, WIDTH = 2, 120  # items in a table, and characters of an item; the document has all
 
@@ -32,7 +32,7 @@ def table(findings: Sequence[Finding]) -> Table:
     """One row per check, in the order of the findings: the finding, the rule and the places."""
     rows = []
     for finding in findings:
-        where = [textwrap.shorten(item, WIDTH, placeholder=" ...") for item in finding.items[:SHOWN]]
+        where = [shortened(item, WIDTH) for item in finding.items[:SHOWN]]
         if len(finding.items) > SHOWN:
             where.append(f"and {len(finding.items) - SHOWN:,} more")
         found = finding.title if finding.count else "0"

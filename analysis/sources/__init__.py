@@ -13,7 +13,7 @@ from analysis.sources.tables import read_table
 from common.errors import UserError
 from common.text import nearest
 
-__all__ = ["read", "read_expected"]
+__all__ = ["is_tabular", "read", "read_expected"]
 
 TABLES = (".csv", ".tsv", ".parquet")
 SUPPORTED = (
@@ -56,6 +56,13 @@ def read(path: Path, metric: str, layout: str = "", columns: Mapping[str, str] =
     return _read_file(path, metric, told or {}, columns, pattern)
 
 
+def is_tabular(path: Path, layout: str = "") -> bool:
+    """Whether a source is a table or a folder of tables, which alone have columns."""
+    if path.is_dir():
+        return any(_is_table(file) for file, _ in _files(path, Pattern.of(layout) if layout else None))
+    return path.is_file() and _is_table(path)
+
+
 def _files(folder: Path, pattern: Pattern | None) -> list[tuple[Path, Mapping[str, str]]]:
     """The tables in a folder with the names that their paths tell: those that fit the layout, or all without runs."""
     here = {"variant": folder.absolute().name, "suite": folder.absolute().name}
@@ -70,11 +77,23 @@ def _files(folder: Path, pattern: Pattern | None) -> list[tuple[Path, Mapping[st
 def _read_file(
     path: Path, metric: str, names: Mapping[str, str], columns: Mapping[str, str], pattern: Pattern | None
 ) -> Scores:
-    endings = [ending.lower() for ending in path.suffixes if ending.lower() != ".gz"][-1:]
-    with path.open("rb") as file:
-        start = file.read(1000).lstrip()
-    if endings in ([".csv"], [".tsv"], [".parquet"]) or start.startswith(b"PAR1"):
+    if _is_table(path):
         return read_table(path, metric, names, columns, pattern)
-    if endings == [".json"] or start[:1] in (b"[", b"{") or start.startswith(b"\x1f\x8b"):
+    start = _start(path)
+    if _ending(path) == ".json" or start[:1] in (b"[", b"{") or start.startswith(b"\x1f\x8b"):
         return read_score_file(path, metric)
     raise UserError(f"{path}: unknown format; {SUPPORTED}")
+
+
+def _is_table(path: Path) -> bool:
+    return _ending(path) in TABLES or _start(path).startswith(b"PAR1")
+
+
+def _ending(path: Path) -> str:
+    """The last ending of a file's name, without that of gzip."""
+    return next((ending for ending in reversed([each.lower() for each in path.suffixes]) if ending != ".gz"), "")
+
+
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(1000).lstrip()
