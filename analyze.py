@@ -3,6 +3,7 @@
 """Command line of analysis/: statistics, figures, tables and a report of scores from any source."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.settings import AnalysisSettings
 from common.arguments import filled_path
-from common.errors import UserError
+from common.errors import UserError, unwritable
 from common.text import printable
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ Options override the `analysis` settings of a suite."""
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one analysis and returns the exit code: 0, 2 after a reported error, 130 if interrupted."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
     arguments = _parse(argv)
     try:
         _analyze(arguments, ["analyze.py", *(sys.argv[1:] if argv is None else argv)])
     except UnicodeEncodeError as error:
-        name = error.object[error.start : error.end]
-        message = f"error: the locale writes {error.encoding} only, not {name!a}; set PYTHONUTF8=1"
-        print(message, file=sys.stderr)
+        print(f"error: {unwritable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from common.arguments import filled_path, natural, positive
-from common.errors import UserError
+from common.errors import UserError, unwritable
 from common.text import counted, hint, printable
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except UnicodeEncodeError as error:
-        name = error.object[error.start : error.end]
-        message = f"error: the locale writes {error.encoding} only, not {name!a}; set PYTHONUTF8=1"
-        print(message, file=sys.stderr)
+        print(f"error: {unwritable(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted" + ("; run the same command to resume" if verb is run else ""), file=sys.stderr)
