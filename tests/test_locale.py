@@ -16,7 +16,7 @@ SUITE = "name: prüfung\ntasks: [toy_reach_1]\nseeds: 1\npreset: debug\nvariants
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (["launch.py", "run", "suite.yaml", "--dry-run"], "the locale cannot write the name 'pr\\xfcfung'; set PYTHONUTF8=1"),
+        (["launch.py", "run", "suite.yaml", "--dry-run"], "the locale cannot write the name 'pr\\xfcfung'; set"),
         (["analyze.py", "suite.yaml"], "results/pr\\xfcfung: no results of suite pr\\xfcfung; "),
     ],
     ids=["launch", "analyze"],

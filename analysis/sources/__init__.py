@@ -1,6 +1,6 @@
 """Sources of scores: run folders, event files, score files and tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -10,6 +10,7 @@ from analysis.sources.pattern import Pattern
 from analysis.sources.run_folders import read_expected, read_folder
 from analysis.sources.score_files import read_score_file, stem
 from analysis.sources.tables import read_table
+from analysis.sources.wide import is_monitor, seeds_of
 from common.errors import UserError
 from common.text import nearest
 
@@ -67,11 +68,21 @@ def _files(folder: Path, pattern: Pattern | None) -> list[tuple[Path, Mapping[st
     """The tables in a folder with the names that their paths tell: those that fit the layout, or all without runs."""
     here = {"variant": folder.absolute().name, "suite": folder.absolute().name}
     if pattern:
-        return [(path, {**here, **names}) for path, names in pattern.find(folder) if path.is_file()]
+        return _seeded([(path, {**here, **names}) for path, names in pattern.find(folder) if path.is_file()])
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES)
     if not found or find(folder) or others(folder, []):
         return []
-    return [(path, {**here, "task": stem(path)}) for path in found]
+    return _seeded([(path, here if is_monitor(path) else {**here, "task": stem(path)}) for path in found])
+
+
+def _seeded(files: Sequence[tuple[Path, Mapping[str, str]]]) -> list[tuple[Path, Mapping[str, str]]]:
+    """The files with seeds of monitor files, which have no column of them, where names do not tell."""
+    alike: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    for path, names in files:
+        if is_monitor(path) and "seed" not in names:
+            alike.setdefault(tuple(names.items()), []).append(path)
+    seed_of = {path: seed for paths in alike.values() for path, seed in seeds_of(paths).items()}
+    return [(path, {**names, "seed": seed_of[path]} if path in seed_of else names) for path, names in files]
 
 
 def _read_file(

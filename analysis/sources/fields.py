@@ -1,10 +1,13 @@
 """Validation of numbers, seeds and names in files of other programs."""
 
 import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
 
+SHOWN = 5  # names in a note
 LARGEST_SEED = 2**53  # floats represent integers exactly up to here
 
 
@@ -24,6 +27,18 @@ def number(value: Any) -> float:
 def is_name(value: object) -> bool:
     """Whether a value can name a task, a variant or a suite."""
     return isinstance(value, str) and value.isprintable() and bool(value.strip())
+
+
+def numbered(texts: Iterable[str], taken: Iterable[int]) -> dict[str, int]:
+    """Seed that is text -> its number: in the order of appearance, after the seeds that are numbers."""
+    return {text: number for number, text in enumerate(dict.fromkeys(texts), int(max(taken, default=-1)) + 1)}
+
+
+def note_on(numbers: Mapping[str, int], path: Path) -> list[str]:
+    """What is to be said about seeds that were numbered, if any were."""
+    named = [f"{text} is {number}" for text, number in numbers.items()]
+    more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
+    return [f"{path.name}: seeds that are text are numbered: {', '.join(named[:SHOWN])}{more}"] if numbers else []
 
 
 def seed(value: object, where: str) -> int:

@@ -41,6 +41,11 @@ class Pattern:
             raise UserError(f"--layout {text}: expected each of {{task}}, {{variant}}, {{seed}} at most once, and one")
         return cls(text, [_compiled(part) for part in text.strip("/").split("/")])
 
+    @property
+    def fields(self) -> set[str]:
+        """The names that it has."""
+        return {name for part in self.parts for name in part.groupindex}
+
     def find(self, root: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
         """The paths in a folder that fit, sorted, each with the names in its path."""
         found: list[tuple[Path, dict[str, str]]] = [(root, {})]

@@ -1,5 +1,6 @@
 """Reads many run folders: the planned runs of a suite, or all runs in a folder."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from analysis.sources import events, records
 from analysis.sources.layout import Place, find, has_events_only, is_run, is_seed, normal, others
 from analysis.sources.pattern import Pattern
 from common.errors import UserError
-from common.text import counted, nearest
+from common.text import counted, listed, nearest
 
 LEVELS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 LISTED = 20  # names of metrics in a message
@@ -48,7 +49,8 @@ def read_folder(root: Path, metric: str, pattern: Pattern | None = None) -> Scor
     Args:
         root: The folder.
         metric: The analysed metric.
-        pattern: The layout of the folders; names that it lacks are the folder's own, and seeds are then numbered.
+        pattern: The layout of the folders; names that it lacks are the folder's own, and seeds are then the order of
+            the folders of a task and variant.
 
     Raises:
         UserError: There are no runs, or they log other metrics, but not this one.
@@ -64,7 +66,10 @@ def read_folder(root: Path, metric: str, pattern: Pattern | None = None) -> Scor
         raise UserError(_no_runs(root, passed, pattern))
     runs = [_read_run(place) for place in places]
     _require(metric, runs, str(root))
-    return replace(from_runs(runs, shown(root)), passed=tuple(root / folder for folder in passed))
+    numbered = [f"{place.seed} is {Path(place.folder).relative_to(normal(root))}" for place in places]
+    unnamed = pattern is not None and "seed" not in pattern.fields
+    notes = (f"{shown(root)}: seeds are the order of folders: {listed(numbered)}",) if unnamed else ()
+    return replace(from_runs(runs, shown(root)), passed=tuple(root / folder for folder in passed), notes=notes)
 
 
 def _places(root: Path, pattern: Pattern) -> list[Place]:
@@ -75,10 +80,12 @@ def _places(root: Path, pattern: Pattern) -> list[Place]:
     else:
         found = [(path, names) for path, names in pattern.find(top) if is_run(str(path))]
     places: list[Place] = []
-    for number, (path, names) in enumerate(found):
+    runs: Counter[tuple[str, ...]] = Counter()  # so far
+    for path, names in found:
         known = {**dict.fromkeys(("suite", "task", "variant"), top.name), **names}
-        seed = int(names.get("seed", number))
-        places.append(Place(known["suite"], known["task"], known["variant"], seed, str(path)))
+        run = (known["suite"], known["task"], known["variant"])
+        places.append(Place(*run, int(names.get("seed", runs[run])), str(path)))
+        runs[run] += 1
     named = [place[:-1] for place in places]
     if doubled := next((place for place in places if named.count(place[:-1]) > 1), None):
         raise UserError(

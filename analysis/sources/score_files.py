@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 import numpy as np
 
 from analysis.scores import Points, Run, Scores, from_runs
-from analysis.sources.fields import is_name, is_number, number, seed
+from analysis.sources.fields import is_name, is_number, note_on, number, numbered, seed
 from common.errors import UserError
 from common.text import counted, listed
 
@@ -21,7 +21,6 @@ EXPECTED = (
     "a score file is a JSON list of {task, method, seed, xs, ys}, plain or gzip; "
     "a table of published scores a JSON object {method, steps, scores: {task: score}} or {task: {method: score}}"
 )
-SHOWN = 5  # names in a message or note
 
 
 def read_score_file(path: Path, metric: str) -> Scores:
@@ -48,10 +47,7 @@ def read_score_file(path: Path, metric: str) -> Scores:
     elif isinstance(content, list):
         numbers = _numbers(content)
         runs = list(_entries(path, content, metric, numbers))
-        if numbers:
-            named = [f"{text} is {number}" for text, number in numbers.items()]
-            more = f" and {len(named) - SHOWN:,} more" if len(named) > SHOWN else ""
-            notes = (f"{path.name}: seeds that are text are numbered: {', '.join(named[:SHOWN])}{more}",)
+        notes = tuple(note_on(numbers, path))
     else:
         raise UserError(f"{path}: contains {type(content).__name__}; {EXPECTED}")
     return replace(from_runs(runs, path.name), notes=notes)
@@ -72,13 +68,13 @@ def is_points(content: object) -> TypeGuard[Mapping[str, Mapping[str, float | No
 
 
 def _numbers(content: list[Any]) -> dict[str, int]:
-    """Seed that is text -> its number, in the order of appearance, after the seeds that are numbers."""
+    """Seed that is text -> its number."""
     given = [entry.get("seed") for entry in content if isinstance(entry, dict)]
     seeds = [str(each) for each in given if type(each) in (str, int)]
     whole = [int(text) for text in seeds if text.isdecimal() and len(text) < 20]
     texts = [each for each in given if isinstance(each, str) and is_name(each)]
     texts = [text for text in texts if not (text.isdecimal() and len(text) < 20)]
-    return {text: number for number, text in enumerate(dict.fromkeys(texts), max(whole, default=-1) + 1)}
+    return numbered(texts, whole)
 
 
 def _points(path: Path, content: Mapping[str, Mapping[str, float | None]], metric: str) -> Iterator[Run]:

@@ -2,23 +2,26 @@
 
 import csv
 import gzip
+import math
 import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
+from numpy.typing import NDArray
 
 from analysis.scores import ENVIRONMENT_STEPS, Scores, from_table
 from analysis.sources import wide
 from analysis.sources.columns import EXPECTED, FACTOR, choose
-from analysis.sources.fields import LARGEST_SEED, is_name
+from analysis.sources.fields import LARGEST_SEED, is_name, note_on, numbered
 from analysis.sources.pattern import Pattern
 from analysis.sources.score_files import stem
 from common.errors import UserError
@@ -26,6 +29,7 @@ from common.text import nearest
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 NAMED = ("task", "variant", "suite", "metric")  # columns of text; the others are numbers
+TEXT = (*NAMED, "seed")  # of columns in CSV: a seed may be a name
 SEPARATORS = (",", ";", "\t")
 DECIMAL_COMMA = re.compile(rb"(^|[;\t])-?[0-9]+,[0-9]+(e[-+]?[0-9]+)?\r?($|[;\t])", re.MULTILINE)
 
@@ -69,7 +73,10 @@ def read_table(
         else:
             first, (frame, unit, notes) = 2, _csv(raw, path, header, separator, names, columns)
     for name in set(names) - set(frame):
-        frame[name] = float(names[name]) if name == "seed" else pd.Categorical([names[name]] * len(frame))
+        frame[name] = pd.Categorical([names[name]] * len(frame))
+    if isinstance(frame["seed"].dtype, pd.CategoricalDtype):
+        frame["seed"], numbers = _seeds(frame["seed"].cat)
+        notes = [*notes, *note_on(numbers, path)]
     for name in NAMED:
         if name in frame:
             _check_names(frame[name], path, first)
@@ -104,7 +111,7 @@ def _parquet(
         try:
             columns[name] = (
                 table[column].cast(pa.string()).dictionary_encode()
-                if name in NAMED
+                if name in NAMED or (name == "seed" and _is_text(table[column].type))
                 else table[column].cast(pa.float64())
             )
         except pa.ArrowException as error:
@@ -112,6 +119,10 @@ def _parquet(
                 f"{path}: column {column} has the type {table[column].type}, which does not fit {name}: {error}"
             ) from error
     return pa.table(columns).to_pandas(), unit, notes
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_dictionary(type_)
 
 
 def _header(raw: bytes, path: Path) -> tuple[list[str], str]:
@@ -136,7 +147,7 @@ def _csv(
             pa.csv.ReadOptions(use_threads=False),  # with threads, errors do not name the row
             pa.csv.ParseOptions(newlines_in_values=True, delimiter=separator),
             pa.csv.ConvertOptions(
-                column_types={column: NAME if name in NAMED else pa.float64() for name, column in chosen.items()},
+                column_types={column: NAME if name in TEXT else pa.float64() for name, column in chosen.items()},
                 null_values=["", "null", "None", "NA", "NaN", "nan"],
                 include_columns=list(chosen.values()),
                 decimal_point="," if comma else ".",
@@ -148,6 +159,29 @@ def _csv(
     if comma:
         notes.append(f"{path.name}: a comma is the decimal point")
     return table.rename_columns(list(chosen)).to_pandas(), unit, notes
+
+
+def _seeds(names: Any) -> tuple[NDArray[np.float64], dict[str, int]]:
+    """Seeds as numbers, and text -> number for those that are text; NaN for an empty cell.
+
+    Args:
+        names: The accessor `cat` of a column of text.
+    """
+    texts = [str(text) for text in names.categories]
+    given = [_float(text) for text in texts]
+    numbers = numbered(
+        (text for text, seed in zip(texts, given, strict=True) if seed is None and is_name(text)),
+        (int(seed) for seed in given if seed is not None and math.isfinite(seed)),
+    )
+    known = [numbers.get(text, math.nan) if seed is None else seed for text, seed in zip(texts, given, strict=True)]
+    return np.array([*known, math.nan])[names.codes], numbers
+
+
+def _float(text: str) -> float | None:
+    try:
+        return float(text) if "_" not in text else None  # for Python, 1_5 is 15
+    except ValueError:
+        return None
 
 
 def _check_names(column: pd.Series, path: Path, first: int) -> None:

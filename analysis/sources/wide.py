@@ -15,6 +15,7 @@ RUN = re.compile(r"(.+?) - (.+?)(__MIN|__MAX|__STEP)?")  # a column of W&B's exp
 STEPS = ("step", "global_step")
 NAMED = re.compile(r"([^-/]+)([-/])([^-/]+)\2(\d+)", re.ASCII)  # task-variant-seed
 MONITOR = ("r", "l", "t")
+LEADING = re.compile(r"\d{1,15}", re.ASCII)  # a number that a name begins with
 
 
 def runs_of(header: Sequence[str]) -> dict[str, tuple[str, str]]:
@@ -50,11 +51,23 @@ def export(
     return frame, [f"{path.name}: W&B's export, with the names of runs as task, variant and seed"]
 
 
+def is_monitor(path: Path) -> bool:
+    """Whether a file is called as Stable-Baselines3 calls its monitor files."""
+    return path.name.lower().endswith("monitor.csv")
+
+
+def seeds_of(paths: Sequence[Path]) -> dict[Path, str]:
+    """Monitor file -> its seed: the numbers that names begin with if all do and differ, otherwise their order."""
+    numbers = [match[0] for path in paths if (match := LEADING.match(path.name))]
+    distinct = len({int(number) for number in numbers}) == len(paths)
+    return dict(zip(paths, numbers if distinct else map(str, range(len(paths))), strict=True))
+
+
 def monitor(raw: bytes, path: Path, names: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
     """A monitor file of Stable-Baselines3, one row per episode, as a tidy table.
 
-    The task is that of its first line, the variant the name of its folder, the seed the number that its name begins
-    with. Steps are the sum of the episodes' lengths.
+    Unless names tell, the task is that of its first line, the variant the name of its folder, the seed the number that
+    its name begins with. Steps are the sum of the episodes' lengths.
 
     Raises:
         UserError: It is no monitor file.
@@ -71,7 +84,7 @@ def monitor(raw: bytes, path: Path, names: Mapping[str, str]) -> tuple[pd.DataFr
             f"{path}: begins with #, but is no monitor file of Stable-Baselines3, which has a line of JSON and the "
             f"columns r, l, t: {error}"
         ) from error
-    number = re.match(r"\d{1,15}", path.name, re.ASCII)
+    number = LEADING.match(path.name)
     own = {"task": str(about.get("env_id") or path.name.split(".")[0]), "variant": path.absolute().parent.name}
     told = {**own, "seed": number[0] if number else "0", **names}
     frame = pd.DataFrame({"step": step, "value": value}).assign(**{name: told[name] for name in ("task", "variant")})

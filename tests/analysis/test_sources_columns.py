@@ -159,5 +159,22 @@ def test_monitor_files_are_read(tmp_path: Path) -> None:
     scores = read(path, METRIC)
     assert finals(scores) == {("Reach-v1", "sac", 7): expected}
     assert "task Reach-v1, variant sac, seed 7" in scores.notes[0]
+    both = tmp_path / "sac"
+    write(both / "12.monitor.csv", path.read_text())
+    assert set(finals(read(both, METRIC))) == {("Reach-v1", "sac", 7), ("Reach-v1", "sac", 12)}
     with pytest.raises(UserError, match=r"no monitor file of Stable-Baselines3, .*: its columns are a, b"):
         read(write(tmp_path / "x.csv", "#{}\na,b\n1,2\n"), METRIC)
+
+
+def test_monitor_files_of_other_names_are_numbered(tmp_path: Path) -> None:
+    text = '#{"env_id": "Reach-v1"}\nr,l,t\n1,10,1\n2,10,2\n'
+    for name in ("left", "right"):
+        write(tmp_path / f"ppo/{name}.monitor.csv", text)
+        write(tmp_path / f"runs/Push-v2/{name}/monitor.csv", text)
+    scores = read(tmp_path / "ppo", METRIC)
+    assert set(finals(scores)) == {("Reach-v1", "ppo", 0), ("Reach-v1", "ppo", 1)}
+    assert [note.partition(";")[0] for note in scores.notes] == [
+        "left.monitor.csv: a monitor file", "right.monitor.csv: a monitor file",
+    ]  # fmt: skip
+    scores = read(tmp_path / "runs", METRIC, "{task}/*/monitor.csv")
+    assert set(finals(scores)) == {("Push-v2", "runs", 0), ("Push-v2", "runs", 1)}

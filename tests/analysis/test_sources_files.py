@@ -120,6 +120,17 @@ def test_seeds_that_are_text_are_numbered_after_the_numbers(score_file: Callable
         read(score_file([*one, one[2]]), METRIC)
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_seeds_that_are_text_are_numbered_in_tables_too(ending: str, tmp_path: Path) -> None:
+    seeds = ["left", "4", "1_5", "right", "4", "2.0"]
+    frame = pd.DataFrame({"task": "reach", "variant": "ours", "seed": seeds, "step": range(6), "value": 1.5})
+    path = tmp_path / f"a.{ending}"
+    frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+    scores = read(path, METRIC)
+    assert scores.table["seed"].tolist() == [5, 4, 6, 7, 4, 2]
+    assert scores.notes == (f"a.{ending}: seeds that are text are numbered: left is 5, 1_5 is 6, right is 7",)
+
+
 def test_other_values_are_selected_by_the_metric(score_file: Callable[[object], Path]) -> None:
     curve = CURVES[0] | {"xs": [1, 2], "ys": [1.0, 2.0], "lengths": [None, 7]}
     path = score_file([curve])
@@ -225,7 +236,8 @@ def test_names_in_tables_are_literal(tmp_path: Path) -> None:
             r"no column step; there are task, .*value. Did you mean 'stepz' for step\?",
         ),
         (HEADER + "a,b,0,1,1\na,b,0,x,1\n", "column step: Row #3: .*'x'"),
-        (HEADER + "a,b,0,1,1\na,b,zero,1,1\n", "column seed: Row #3: .*'zero'"),
+        (HEADER + "a,b,0,1,1\na,b,,1,1\n", "row 3: seed must be an integer from 0 on, not nan"),
+        (HEADER + "a,b,0,1,1\na,b,nan,1,1\n", "row 3: seed must be an integer from 0 on, not nan"),
         (HEADER + "a,b,0,1,1\na,b,0,1\n", "Row #3: Expected 5 columns, got 4"),
         (HEADER + "a,b,0,1,1\na,b,-1,1,1\n", "row 3: seed must be an integer from 0 on, not -1"),
         (HEADER + "a,b,0.5,1,1\n", "row 2: seed must be an integer from 0 on, not 0.5"),

@@ -82,6 +82,13 @@ def test_a_layout_may_have_dates_and_versions(tmp_path: Path) -> None:
         read(tmp_path, METRIC, "{task}")
 
 
+def test_folders_without_a_seed_are_numbered_within_task_and_variant(tmp_path: Path) -> None:
+    root = runs(tmp_path, "reach/ours/xk3", "reach/ours/ab", "reach/other/q", "push/ours/z9")
+    scores = read(root, METRIC, "{task}/{variant}/*")
+    assert named(scores) == [("push", "ours", 0), ("reach", "other", 0), ("reach", "ours", 0), ("reach", "ours", 1)]
+    assert "0 is reach/ours/ab, 1 is reach/ours/xk3" in scores.notes[0]
+
+
 @pytest.mark.parametrize("text", ["{tusk}/{seed}", "{task}/{task}", "a/b"])
 def test_a_malformed_layout_is_reported(text: str) -> None:
     with pytest.raises(UserError, match="--layout"):
