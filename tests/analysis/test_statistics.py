@@ -70,6 +70,24 @@ def test_interval_is_the_quantile_of_resampled_means() -> None:
     np.testing.assert_allclose([low, high], np.quantile(resampled, [0.1, 0.9], axis=0), rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("by", [["task", "variant"], ["task", "variant", "measure", "horizon"]])
+def test_means_of_unequal_runs_equal_a_bootstrap_by_numpy(by: list[str]) -> None:
+    """Each task's mean resamples its own runs; rliable, which resamples all tasks at once, has no such statistic."""
+    settings = AnalysisSettings(repetitions=150, confidence=0.9, seed=4)
+    scores_of = {f"task_{seeds}": RNG.normal(0, 1, seeds) for seeds in (3, 1, 6, 2, 3)}
+    runs = pd.concat(
+        pd.DataFrame({"task": task, "variant": "v", "seed": np.arange(len(scores)), "score": scores})
+        for task, scores in scores_of.items()
+    ).assign(measure="kl", horizon=5)
+    found = statistics.task_means(runs.sample(frac=1, random_state=2), settings, by).set_index("task")
+    for task, scores in scores_of.items():
+        runs_B = np.random.default_rng(4).multinomial(len(scores), np.full(len(scores), 1 / len(scores)), 150)
+        means = [np.mean(np.repeat(scores, counts)) for counts in runs_B]
+        bounds = np.quantile(means, [0.05, 0.95]) if len(scores) > 1 else [np.nan, np.nan]
+        row = found.loc[[task], ["mean", "low", "high", "seeds"]].to_numpy(float)[0]
+        np.testing.assert_allclose(row, [scores.mean(), *bounds, len(scores)], rtol=0, atol=1e-12)
+
+
 def test_many_points_have_the_intervals_that_each_has_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     values, settings = RNG.normal(0, 1, (3, 7)), AnalysisSettings(repetitions=100)
     monkeypatch.setattr(statistics, "RESAMPLED", 300)  # three points at once

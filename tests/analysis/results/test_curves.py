@@ -63,6 +63,21 @@ def test_curve_of_seeds_evaluated_at_different_steps(settings: AnalysisSettings)
         assert found.index[found["high"].isna()].tolist() == [35, 45]
 
 
+def test_bands_of_runs_that_end_early_equal_a_bootstrap_by_numpy(settings: AnalysisSettings) -> None:
+    """Three runs end after four, two and three evaluations: each point resamples the runs that it averages."""
+    values = RNG.normal(0, 1, (3, 4))
+    runs = [run(seed, [10.0, 20, 30, 40][:end], [*values[seed, :end]]) for seed, end in enumerate((4, 2, 3))]
+    found = curves.curves(table(runs), settings.model_copy(update={"seed": 3}))
+    assert found["seeds"].tolist() == [3, 3, 2, 1]
+    for point, seeds in enumerate(([0, 1, 2], [0, 1, 2], [0, 2])):
+        scores, count = values[seeds, point], len(seeds)
+        runs_B = np.random.default_rng(3).multinomial(count, np.full(count, 1 / count), settings.repetitions)
+        means = [np.mean(np.repeat(scores, counts)) for counts in runs_B]
+        expected = [scores.mean(), *np.quantile(means, [0.025, 0.975])]
+        row = found[["mean", "low", "high"]].to_numpy()[point]
+        np.testing.assert_allclose(row, expected, rtol=0, atol=1e-12)
+
+
 def test_bands_by_hand(settings: AnalysisSettings) -> None:
     runs = [run(0, [1], [1.0]), run(1, [1], [2.0]), run(2, [1], [6.0])]
 
