@@ -189,7 +189,7 @@ def join(parts: Iterable[Scores]) -> Scores:
     notes = tuple(dict.fromkeys(note for part in plain for note in part.notes))
     source = ", ".join(dict.fromkeys(part.source for part in plain))
     runs_of_all = pd.concat(runs, ignore_index=True)
-    unit = _unit({part.unit for part in plain if not part.runs.empty})
+    unit = steps_of({part.unit for part in plain if not part.runs.empty})
     return _named(Scores(table[TABLE], runs_of_all, source, unplanned, passed=passed, notes=notes, unit=unit))
 
 
@@ -345,8 +345,8 @@ def _sorted(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return ordered.astype(dict.fromkeys(RUN[:2], object))
 
 
-def _unit(units: Set[str]) -> str:
-    """What the steps of several sources count."""
+def steps_of(units: Set[str]) -> str:
+    """What the steps of several sources count, from what those of each count."""
     if len(units) == 1:
         return next(iter(units))
     return ENVIRONMENT_STEPS if units <= {ENVIRONMENT_STEPS, FRAMES} else MIXED_STEPS

@@ -34,7 +34,7 @@ def read(path: Path, metric: str, layout: str = "", columns: Mapping[str, str] =
         path: A folder or a file.
         metric: The analysed metric.
         layout: What the names of folders and files mean, as a text for `Pattern.of`; empty for the usual layout.
-        columns: task, variant, seed, step, value -> its column in tables.
+        columns: task, variant, seed, step, value -> its column in tables; step also in metrics.jsonl.
 
     Raises:
         UserError: The source is unsupported or broken, or lacks the metric.
@@ -43,7 +43,7 @@ def read(path: Path, metric: str, layout: str = "", columns: Mapping[str, str] =
     if path.is_dir():
         if files := _files(path, pattern):
             return join(_read_file(file, metric, names, columns, None) for file, names in files)
-        return read_folder(path, metric, pattern)
+        return read_folder(path, metric, pattern, columns.get("step", ""))
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         near = nearest(path.name, names)
@@ -52,7 +52,7 @@ def read(path: Path, metric: str, layout: str = "", columns: Mapping[str, str] =
     if not path.is_file():
         raise UserError(f"{path}: no plain file, but a FIFO or device; {SUPPORTED}")
     if path.name in (METRICS, SCORES) or EVENTS in path.name:
-        return read_folder(path.parent, metric, pattern)
+        return read_folder(path.parent, metric, pattern, columns.get("step", ""))
     told = pattern.names(Path(normal(path))) if pattern else {}
     return _read_file(path, metric, told or {}, columns, pattern)
 

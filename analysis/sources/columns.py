@@ -91,8 +91,18 @@ def choose(found: Sequence[str], given: Mapping[str, str], known: Collection[str
             absent.append(name)
     if absent:
         raise UserError(_missing(absent, [column for column in found if column not in chosen.values()], found, path))
-    unit = ENVIRONMENT_STEPS if FACTOR in chosen else UNITS.get(_plain(chosen["step"]), ENVIRONMENT_STEPS)
+    unit = ENVIRONMENT_STEPS if FACTOR in chosen else unit_of(chosen["step"])
     return Choice(chosen, unit, [f"{path.name}: {', '.join(assumed)}"] if assumed else [])
+
+
+def unit_of(step: str) -> str:
+    """What steps count by the name of their column or key; environment steps if it does not tell."""
+    return UNITS.get(_plain(step), ENVIRONMENT_STEPS)
+
+
+def is_step(name: str) -> bool:
+    """Whether a column or key is another name of the step."""
+    return _plain(name) in ALIASES["step"]
 
 
 def _missing(absent: Sequence[str], free: Sequence[str], found: Sequence[str], path: Path) -> str:

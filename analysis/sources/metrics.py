@@ -9,6 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from analysis.scores import Points
+from analysis.sources.columns import is_step
 from analysis.sources.fields import number
 
 Array = NDArray[np.float64]
@@ -16,8 +17,18 @@ STEP = "step"
 NUMBERS = {float, int, type(None)}
 
 
-def parse(raw: bytes) -> tuple[dict[str, Points], int]:
-    """Reads every metric of a run.
+def step_of(raw: bytes, given: str = "") -> str:
+    """The key of the steps: the given one if there is any, or the only other name of a step if there is no `step`."""
+    if given and json.dumps(given).encode() in raw:
+        return given
+    if b'"step"' in raw:
+        return STEP
+    names = [name for name in _object(raw.partition(b"\n")[0]) or {} if is_step(name)]
+    return names[0] if len(names) == 1 else STEP
+
+
+def parse(raw: bytes, step: str = STEP) -> tuple[dict[str, Points], int]:
+    """Reads every metric of a run, with the steps under the key `step`.
 
     Null is NaN. A metric that is never a number or null, such as a list or text, is left out. The value of
     `<prefix>/episodes` on a line applies to all metrics with the prefix on that line.
@@ -40,7 +51,7 @@ def parse(raw: bytes) -> tuple[dict[str, Points], int]:
         places, *columns = zip(*rows, strict=True)
         kinds_of = {name: set(map(type, column)) for name, column in zip(names, columns, strict=True)}
         column_of = {name: _floats(column, kinds_of[name]) for name, column in zip(names, columns, strict=True)}
-        steps = column_of.pop(STEP, np.full(len(places), np.nan))
+        steps = column_of.pop(step, np.full(len(places), np.nan))
         whole = np.isfinite(steps)
         torn += len(places) - int(whole.sum())
         for name, column in column_of.items():

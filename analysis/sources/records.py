@@ -11,7 +11,7 @@ from typing import Any
 from analysis.scores import Run
 from analysis.sources.fields import number
 from analysis.sources.layout import METRICS, SCORES
-from analysis.sources.metrics import parse
+from analysis.sources.metrics import STEP, parse, step_of
 from common import files
 from common.errors import UserError
 from common.yaml_reader import MAX_BYTES
@@ -20,15 +20,20 @@ from common.yaml_reader import parse as parse_yaml
 LARGEST = 2**33  # bytes of metrics.jsonl
 
 
-def read_run(folder: str) -> Run:
+def read_run(folder: str, step: str = "") -> Run:
     """The content of a run folder; malformed or torn records are ignored.
+
+    The key of its steps is `step`, or the given one if it is there; another name of a step is taken if it is the only
+    one, and told as `step`.
 
     Raises:
         UserError: The metrics cannot be opened.
     """
-    values, torn = parse(_bytes(Path(folder) / METRICS))
-    scores, torn_scores = parse(_bytes(Path(folder) / SCORES))
-    return Run({"folder": folder, **_records(folder), "torn": torn + torn_scores}, {**scores, **values})
+    logs = [_bytes(Path(folder) / name) for name in (SCORES, METRICS)]
+    keys = [step_of(raw, step) for raw in logs]
+    (scores, torn_scores), (values, torn) = map(parse, logs, keys)
+    about = {**_records(folder), "torn": torn + torn_scores, "step": next((key for key in keys if key != STEP), STEP)}
+    return Run({"folder": folder, **about}, {**scores, **values})
 
 
 def _bytes(path: Path) -> bytes:

@@ -6,9 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis.paths import shown
-from analysis.scores import ExpectedRun, Run, Scores, from_runs
+from analysis.scores import ENVIRONMENT_STEPS, ExpectedRun, Run, Scores, from_runs, steps_of
 from analysis.sources import events, records
+from analysis.sources.columns import unit_of
 from analysis.sources.layout import Place, find, has_events_only, is_run, is_seed, normal, others
+from analysis.sources.metrics import STEP
 from analysis.sources.pattern import Pattern
 from common.errors import UserError
 from common.text import counted, listed, nearest
@@ -43,7 +45,7 @@ def read_expected(expected: Sequence[ExpectedRun], suite: str, root: Path, metri
     return from_runs(runs, source, unplanned)
 
 
-def read_folder(root: Path, metric: str, pattern: Pattern | None = None) -> Scores:
+def read_folder(root: Path, metric: str, pattern: Pattern | None = None, step: str = "") -> Scores:
     """Reads all runs in a folder: one run, or the runs of one or several suites; see `layout.find`.
 
     Args:
@@ -51,6 +53,7 @@ def read_folder(root: Path, metric: str, pattern: Pattern | None = None) -> Scor
         metric: The analysed metric.
         pattern: The layout of the folders; names that it lacks are the folder's own, and seeds are then the order of
             the folders of a task and variant.
+        step: The key of steps in metrics.jsonl, where it is not `step`.
 
     Raises:
         UserError: There are no runs, or they log other metrics, but not this one.
@@ -64,12 +67,18 @@ def read_folder(root: Path, metric: str, pattern: Pattern | None = None) -> Scor
     passed = others(root, places)
     if not places:
         raise UserError(_no_runs(root, passed, pattern))
-    runs = [_read_run(place) for place in places]
+    runs = [_read_run(place, step) for place in places]
     _require(metric, runs, str(root))
+    keys = Counter(run.about.get("step", STEP) for run in runs if run.values)
     numbered = [f"{place.seed} is {Path(place.folder).relative_to(normal(root))}" for place in places]
     unnamed = pattern is not None and "seed" not in pattern.fields
-    notes = (f"{shown(root)}: seeds are the order of folders: {listed(numbered)}",) if unnamed else ()
-    return replace(from_runs(runs, shown(root)), passed=tuple(root / folder for folder in passed), notes=notes)
+    notes = [f"{shown(root)}: seeds are the order of folders: {listed(numbered)}"] if unnamed else []
+    notes += [
+        f"{shown(root)}: {key} is the step of {counted(count, 'run')}" for key, count in keys.items() if key != STEP
+    ]
+    unit = steps_of({unit_of(key) for key in keys} or {ENVIRONMENT_STEPS})
+    scores = from_runs(runs, shown(root))
+    return replace(scores, passed=tuple(root / folder for folder in passed), notes=tuple(notes), unit=unit)
 
 
 def _places(root: Path, pattern: Pattern) -> list[Place]:
@@ -126,11 +135,11 @@ def _guess(path: Path) -> str:
     return "/".join([*above, f"{name}{{seed}}" if name != last else "{variant}" if len(folders) == 1 else "*"])
 
 
-def _read_run(place: Place) -> Run:
+def _read_run(place: Place, step: str = "") -> Run:
     if not is_run(place.folder):
         about = {} if Path(place.folder).is_dir() else {"state": "missing"}
         return Run({**about, **place._asdict()}, {})
-    run = (events if has_events_only(place.folder) else records).read_run(place.folder)
+    run = events.read_run(place.folder) if has_events_only(place.folder) else records.read_run(place.folder, step)
     return Run({**run.about, **place._asdict()}, run.values)
 
 

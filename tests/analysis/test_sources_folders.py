@@ -85,6 +85,26 @@ def test_numbers_are_read_as_the_standard_library_reads_them() -> None:
     assert torn == 3
 
 
+def test_steps_of_another_name_are_read_and_said(tmp_path: Path) -> None:
+    for seed, key in enumerate(("frame", "num_frames")):
+        write_lines(
+            tmp_path / f"t/v/{seed}", {key: 10, "episode": 1, METRIC: 1.0}, {key: 20, "episode": 2, METRIC: 2.0}
+        )
+    scores = read(tmp_path, METRIC)
+    assert usable(scores, METRIC)[["seed", "step", "score"]].to_numpy().tolist() == [
+        [0, 10, 1], [0, 20, 2], [1, 10, 1], [1, 20, 2],
+    ]  # fmt: skip
+    assert scores.unit == "frames"
+    assert [note.split(": ")[1] for note in scores.notes] == [
+        "frame is the step of 1 run",
+        "num_frames is the step of 1 run",
+    ]
+    chosen = read(tmp_path, METRIC, columns={"step": "episode"})
+    assert usable(chosen, METRIC)["step"].tolist() == [1, 2, 1, 2]
+    write_lines(tmp_path / "t/v/0", {"frame": 10, "timesteps": 5, METRIC: 1.0})
+    assert read(tmp_path / "t/v/0", METRIC).runs["torn"].tolist() == [1]
+
+
 def test_metrics_of_lines_with_different_names_keep_the_order_of_the_lines() -> None:
     lines = [{"step": 5, "a": 1}, {"step": 3, "a": 2, "b": 1}, {"step": 5, "a": 3}, {"step": 1, "a": 4, "b": 2}]
     found, _ = parse("\n".join(map(json.dumps, lines)).encode())
