@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 
 import numpy as np
 import pandas as pd
@@ -101,16 +102,20 @@ def probability(sizes_T: Sequence[int], other_sizes_T: Sequence[int]) -> Callabl
     Returns:
         Maps two arrays, each with the scores of the first task's runs, then of the second's, ..., to the statistic (1).
     """
-    sizes = np.array(sizes_T, int) * np.array(other_sizes_T, int)  # pairs of each task
     starts_T = np.cumsum(sizes_T) - sizes_T, np.cumsum(other_sizes_T) - other_sizes_T
     pairs = list(zip(*starts_T, sizes_T, other_sizes_T, strict=True))
     runs_P = np.concatenate([np.repeat(np.arange(n) + start, m) for start, _, n, m in pairs])
     others_P = np.concatenate([np.tile(np.arange(m) + start, n) for _, start, n, m in pairs])
-    firsts_T = np.cumsum(sizes) - sizes
+    spans, end = [], 0
+    for size, tasks in groupby(n * m for *_, n, m in pairs):  # tasks with equally many pairs are counted together
+        start, end = end, end + sum(tasks)
+        spans.append((slice(start, end), size))
 
     def function(scores_N: Array, others_M: Array) -> Array:
-        signs_P = np.sign(scores_N.take(runs_P) - others_M.take(others_P))  # won: 1, tie: 0, lost: -1
-        return np.array([np.mean((np.add.reduceat(signs_P, firsts_T) / sizes + 1) / 2)])
+        ours_P, theirs_P = scores_N.take(runs_P), others_M.take(others_P)
+        won_P, not_lost_P = ours_P > theirs_P, ours_P >= theirs_P
+        counts = [(np.count_nonzero(won_P[span]) + np.count_nonzero(not_lost_P[span])) / size for span, size in spans]
+        return np.array([sum(counts) / (2 * len(pairs))])
 
     return function
 
