@@ -1,6 +1,6 @@
 """From a run's evaluations to its final score, and from returns to normalised scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -128,21 +128,23 @@ def normalize(finals: pd.DataFrame, settings: AnalysisSettings) -> pd.DataFrame:
     tasks = finals["task"].drop_duplicates().sort_values()
     known = {task: ends for task in tasks if (ends := scale(task, settings))}
     if not known:
-        raise UserError(_unknown(list(tasks), settings))
+        raise UserError(_unknown(list(tasks), finals.get("variant", []), settings))
     finals = finals[finals["task"].isin(known)]
     low = finals["task"].map({task: ends.low for task, ends in known.items()})
     high = finals["task"].map({task: ends.high for task, ends in known.items()})
     return finals.assign(score=(finals["score"] - low) / (high - low))
 
 
-def _unknown(tasks: Sequence[str], settings: AnalysisSettings) -> str:
+def _unknown(tasks: Sequence[str], variants: Iterable[str], settings: AnalysisSettings) -> str:
     others = " or of any other task" if len(tasks) > 1 else ""
-    near = ""
+    near, swapped = "", ""
+    if any(scale(variant, settings) for variant in set(variants)):
+        swapped = "variants are called as tasks: for folders, use --layout '{variant}/{task}/{seed}'; otherwise, "
     if settings.normalization.endswith(".csv"):
         found = nearest(tasks[0], read_scales(Path(settings.normalization)), cutoff=0)
         near = f" (the nearest is {found})" if found else ""
     return (
-        f"`normalization: {settings.normalization}` has no {lacking(settings)} of {tasks[0]}{others}{near}; "
+        f"{swapped}`normalization: {settings.normalization}` has no {lacking(settings)} of {tasks[0]}{others}{near}; "
         f"{NORMALIZATIONS}"
     )
 

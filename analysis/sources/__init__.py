@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from analysis.scores import Scores, join
-from analysis.sources.layout import EVENTS, METRICS, SCORES, find, normal, others
+import pandas as pd
+
+from analysis.scores import RUN, Scores, join
+from analysis.sources.layout import EVENTS, METRICS, PROGRESS, SCORES, TABLES, find, normal, others
 from analysis.sources.pattern import Pattern
 from analysis.sources.run_folders import read_expected, read_folder
 from analysis.sources.score_files import read_score_file, stem
@@ -16,7 +18,6 @@ from common.text import nearest
 
 __all__ = ["is_tabular", "read", "read_expected"]
 
-TABLES = (".csv", ".tsv", ".parquet")
 SUPPORTED = (
     "supported are folders of runs (<task>/<variant>/<seed> with a metrics.jsonl or TensorBoard event files), score "
     "files (JSON, also .json.gz) and tables (CSV, also .csv.gz, and Parquet)"
@@ -42,7 +43,9 @@ def read(path: Path, metric: str, layout: str = "", columns: Mapping[str, str] =
     pattern = Pattern.of(layout) if layout else None
     if path.is_dir():
         if files := _files(path, pattern):
-            return join(_read_file(file, metric, names, columns, None) for file, names in files)
+            parts = [_read_file(file, metric, names, columns, None) for file, names in files]
+            _require_distinct(path, parts)
+            return join(parts)
         return read_folder(path, metric, pattern, columns.get("step", ""))
     if not path.exists():
         names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
@@ -68,21 +71,36 @@ def _files(folder: Path, pattern: Pattern | None) -> list[tuple[Path, Mapping[st
     """The tables in a folder with the names that their paths tell: those that fit the layout, or all without runs."""
     here = {"variant": folder.absolute().name, "suite": folder.absolute().name}
     if pattern:
-        return _seeded([(path, {**here, **names}) for path, names in pattern.find(folder) if path.is_file()])
+        fitting: list[tuple[Path, Mapping[str, str]]] = [
+            (path, {**({} if is_monitor(path) else {"task": here["suite"]}), **here, **names})
+            for path, names in pattern.find(folder)
+            if path.is_file()
+        ]
+        return fitting if "seed" in pattern.fields else _seeded(fitting)
     found = sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES)
     if not found or find(folder) or others(folder, []):
         return []
-    return _seeded([(path, here if is_monitor(path) else {**here, "task": stem(path)}) for path in found])
+    monitors, plain = ([path for path in found if is_monitor(path) == wanted] for wanted in (True, False))
+    return [*_seeded([(path, here) for path in monitors]), *((path, {**here, "task": stem(path)}) for path in plain)]
 
 
 def _seeded(files: Sequence[tuple[Path, Mapping[str, str]]]) -> list[tuple[Path, Mapping[str, str]]]:
-    """The files with seeds of monitor files, which have no column of them, where names do not tell."""
+    """The files with seeds, for those that have no column of seeds."""
     alike: dict[tuple[tuple[str, str], ...], list[Path]] = {}
     for path, names in files:
-        if is_monitor(path) and "seed" not in names:
-            alike.setdefault(tuple(names.items()), []).append(path)
+        alike.setdefault(tuple(names.items()), []).append(path)
     seed_of = {path: seed for paths in alike.values() for path, seed in seeds_of(paths).items()}
-    return [(path, {**names, "seed": seed_of[path]} if path in seed_of else names) for path, names in files]
+    return [(path, {**names, "seed": seed_of[path]}) for path, names in files]
+
+
+def _require_distinct(folder: Path, parts: Sequence[Scores]) -> None:
+    """Raises an error for a run that several files of a folder have."""
+    runs = pd.concat([part.runs for part in parts])
+    for task, variant, seed in runs.loc[runs.duplicated(["suite", *RUN]), RUN].itertuples(index=False):
+        raise UserError(
+            f"{folder}: several files have task {task}, variant {variant}, seed {seed}; give a --layout that tells "
+            "them apart or selects one of them"
+        )
 
 
 def _read_file(
@@ -97,7 +115,7 @@ def _read_file(
 
 
 def _is_table(path: Path) -> bool:
-    return _ending(path) in TABLES or _start(path).startswith(b"PAR1")
+    return _ending(path) in TABLES or path.name == PROGRESS or _start(path).startswith(b"PAR1")
 
 
 def _ending(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Which column of a table is the task, variant, seed, step and value."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,17 +20,19 @@ ALIASES: Mapping[str, Sequence[str]] = {
     "seed": ("random_seed", "seeds"),
     "step": (
         "steps", "frame", "frames", "global_step", "timestep", "timesteps", "total_timesteps", "env_step", "env_steps",
-        "environment_steps", "num_frames", "agent_step", "agent_steps",
+        "environment_steps", "num_frames", "agent_step", "agent_steps", "timesteps_total", "total_env_interacts",
     ),
     "value": (
         "reward", "episode_reward", "episode_return", "episodic_return", "episode_score", "eval_return", "eval_reward",
-        "returns", "rewards", "mean_reward", "success",
+        "returns", "rewards", "mean_reward", "success", "episode_reward_mean", "episode_return_mean", "ep_rew_mean",
+        "average_ep_ret",
     ),
 }  # fmt: skip
 UNITS = {
     **dict.fromkeys(("frame", "frames", "num_frames"), FRAMES),
     **dict.fromkeys(("agent_step", "agent_steps"), AGENT_STEPS),
 }
+CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 EXPECTED = "expected the columns task, variant (or method), seed, step, value (or score, or return)"
 
 
@@ -91,7 +94,11 @@ def choose(found: Sequence[str], given: Mapping[str, str], known: Collection[str
             absent.append(name)
     if absent:
         raise UserError(_missing(absent, [column for column in found if column not in chosen.values()], found, path))
-    unit = ENVIRONMENT_STEPS if FACTOR in chosen else unit_of(chosen["step"])
+    unit = unit_of(chosen["step"])
+    if unit == ENVIRONMENT_STEPS and any(unit_of(column) == FRAMES for column in found):
+        unit = AGENT_STEPS  # a table that tells frames from steps
+    if FACTOR in chosen:
+        unit = ENVIRONMENT_STEPS
     return Choice(chosen, unit, [f"{path.name}: {', '.join(assumed)}"] if assumed else [])
 
 
@@ -110,9 +117,10 @@ def _missing(absent: Sequence[str], free: Sequence[str], found: Sequence[str], p
     near = {name: nearest(name, free) or _nearest_alias(name, free) for name in absent}
     hints = " ".join(f"Did you mean {column!r} for {name}?" for name, column in near.items() if column)
     columns = "no column" + ("s" if len(absent) > 1 else "")
+    example = next((f"{name}={column}" for name, column in near.items() if column), f"{absent[0]}=NAME")
     return (
         f"{path}: {columns} {', '.join(absent)}; there are {listed(found) or 'none'}. {hints}{' ' if hints else ''}"
-        f"{EXPECTED}; others can be given, such as --columns {absent[0]}={next(filter(None, near.values()), 'NAME')}, "
+        f"{EXPECTED}; others can be given, such as --columns {example}, "
         "and names in the path by --layout '{variant}/{task}.csv'"
     )
 
@@ -126,4 +134,5 @@ def _nearest_alias(name: str, free: Sequence[str]) -> str | None:
 
 
 def _plain(column: str) -> str:
-    return column.strip().lower().replace(" ", "_").replace("-", "_")
+    """A column in lower case with underscores; TotalSteps is total_steps."""
+    return CAMEL.sub("_", column.strip()).lower().replace(" ", "_").replace("-", "_")

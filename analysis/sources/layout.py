@@ -9,6 +9,8 @@ from urllib.parse import unquote
 
 METRICS, SCORES = "metrics.jsonl", "scores.jsonl"
 EVENTS = "tfevents"  # in the names of TensorBoard files
+TABLES = (".csv", ".tsv", ".parquet")
+PROGRESS = "progress.txt"  # a table of Spinning Up, separated by tabs
 NO_TASKS = {"analysis", "slurm"}  # folders of a suite that are not tasks
 SEED = re.compile(r"(seed|s|run|)[-_ =]?([0-9]{1,16})", re.ASCII | re.IGNORECASE)
 DEPTH = 8  # levels of folders that are searched for runs in another layout
@@ -44,6 +46,12 @@ def others(root: Path, places: Collection[Place]) -> list[Path]:
     """The folders of runs at any place in a folder that are not among the places, sorted, relative to it."""
     top, known = normal(root), {place.folder for place in places}
     return [Path(folder).relative_to(top) for folder in _runs(top, DEPTH) if folder not in known]
+
+
+def tables(root: Path) -> list[Path]:
+    """The tables at any place in a folder, sorted, relative to it."""
+    top = normal(root)
+    return [Path(path).relative_to(top) for path in _tables(top, DEPTH)]
 
 
 def has_events_only(folder: str) -> bool:
@@ -112,6 +120,14 @@ def _runs(folder: str, depth: int) -> Iterator[str]:
             yield path
         elif depth > 1 and name not in NO_TASKS:
             yield from _runs(path, depth - 1)
+
+
+def _tables(folder: str, depth: int) -> Iterator[str]:
+    names = sorted(entry.name for entry in _entries(folder) if entry.name[0] != "." and entry.is_file())
+    yield from (f"{folder}/{name}" for name in names if Path(name).suffix.lower() in TABLES or name == PROGRESS)
+    for name, path in _folders(folder) if depth > 1 else []:
+        if name not in NO_TASKS:
+            yield from _tables(path, depth - 1)
 
 
 def _folders(root: str) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from analysis.paths import shown
 from analysis.scores import ENVIRONMENT_STEPS, ExpectedRun, Run, Scores, from_runs, steps_of
 from analysis.sources import events, records
 from analysis.sources.columns import unit_of
-from analysis.sources.layout import Place, find, has_events_only, is_run, is_seed, normal, others
+from analysis.sources.layout import Place, find, has_events_only, is_run, is_seed, normal, others, tables
 from analysis.sources.metrics import STEP
 from analysis.sources.pattern import Pattern
 from common.errors import UserError
@@ -107,6 +107,13 @@ def _places(root: Path, pattern: Pattern) -> list[Place]:
 def _no_runs(root: Path, found: Sequence[Path], pattern: Pattern | None) -> str:
     """What is in a folder without a readable run."""
     files = "metrics.jsonl, scores.jsonl or TensorBoard event files"
+    if not found and (files_below := tables(root)):
+        first = files_below[0]
+        layout = "/".join([*([_guess(first.parent)] if first.parent.parts else []), first.name])
+        return (
+            f"{root}: no runs, but {counted(len(files_below), 'table')}, such as {first}; say what their paths mean, "
+            f"such as --layout '{layout}'"
+        )
     if not found:
         return (
             f"{root}: no runs; expected folders <task>/<variant>/<seed> in it or in its folders, with a number as seed "

@@ -139,7 +139,10 @@ def _header(raw: bytes, path: Path) -> tuple[list[str], str]:
 def _csv(
     raw: bytes, path: Path, header: Sequence[str], separator: str, names: Mapping[str, str], given: Mapping[str, str]
 ) -> tuple[pd.DataFrame, str, list[str]]:
-    chosen, unit, notes = choose(header, given, names, path)
+    column_of = {column.strip(): column for column in header}
+    spaced = any(stripped != column for stripped, column in column_of.items())
+    chosen, unit, notes = choose(list(column_of), given, names, path)
+    chosen = {name: column_of[column] for name, column in chosen.items()}
     comma = separator != "," and DECIMAL_COMMA.search(raw) is not None
     try:
         table = pa.csv.read_csv(
@@ -158,7 +161,11 @@ def _csv(
         raise UserError(f"{path}: {message}; {EXPECTED}") from error
     if comma:
         notes.append(f"{path.name}: a comma is the decimal point")
-    return table.rename_columns(list(chosen)).to_pandas(), unit, notes
+    frame = table.rename_columns(list(chosen)).to_pandas()
+    for name in TEXT if spaced else ():  # spaces after separators
+        if name in frame:
+            frame[name] = frame[name].astype(object).str.strip().astype("category")
+    return frame, unit, notes
 
 
 def _seeds(names: Any) -> tuple[NDArray[np.float64], dict[str, int]]:

@@ -57,7 +57,7 @@ def is_monitor(path: Path) -> bool:
 
 
 def seeds_of(paths: Sequence[Path]) -> dict[Path, str]:
-    """Monitor file -> its seed: the numbers that names begin with if all do and differ, otherwise their order."""
+    """File of a run -> its seed: the numbers that names begin with if all do and differ, otherwise their order."""
     numbers = [match[0] for path in paths if (match := LEADING.match(path.name))]
     distinct = len({int(number) for number in numbers}) == len(paths)
     return dict(zip(paths, numbers if distinct else map(str, range(len(paths))), strict=True))

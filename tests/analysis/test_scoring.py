@@ -76,7 +76,10 @@ def test_normalisation_divides_by_the_best_return_of_the_task() -> None:
     runs = pd.DataFrame({"task": ["dmc_walker_walk", "toy_reach_2", "toy_grid"], "score": [500.0, 50.0, 10.0]})
     assert normalize(runs, AnalysisSettings())["score"].tolist() == [0.5, 0.25]
     assert normalize(runs, AnalysisSettings(normalization="none"))["score"].tolist() == [500.0, 50.0, 10.0]
-    with pytest.raises(UserError, match=r"no best return of toy_grid; .*`none` for any task"):
+    swapped = runs.assign(task="mine", variant="dmc_walker_walk")
+    with pytest.raises(UserError, match=r"^variants are called as tasks: .* --layout '\{variant\}/\{task\}/\{seed\}'"):
+        normalize(swapped, AnalysisSettings())
+    with pytest.raises(UserError, match=r"^`normalization: dmc` has no best return of toy_grid; .*`none` for any task"):
         normalize(runs[2:], AnalysisSettings())
 
 

@@ -178,3 +178,52 @@ def test_monitor_files_of_other_names_are_numbered(tmp_path: Path) -> None:
     ]  # fmt: skip
     scores = read(tmp_path / "runs", METRIC, "{task}/*/monitor.csv")
     assert set(finals(scores)) == {("Push-v2", "runs", 0), ("Push-v2", "runs", 1)}
+
+
+def test_tables_in_folders_are_named_with_a_layout_that_reads_them(tmp_path: Path) -> None:
+    for name in ("reach_4", "reach_5"):
+        write(tmp_path / f"logs/{name}/eval.csv", "step,episode_reward\n10,1\n20,2\n")
+    with pytest.raises(UserError, match=r"no runs, but 2 tables, such as reach_4/eval.csv; .*") as error:
+        read(tmp_path / "logs", METRIC)
+    layout = str(error.value).rpartition("--layout ")[2].strip("'")
+    assert set(finals(read(tmp_path / "logs", METRIC, layout))) == {("logs", "reach", 4), ("logs", "reach", 5)}
+
+
+def test_tables_without_a_seed_are_numbered_by_a_layout_without_one(tmp_path: Path) -> None:
+    """As of RLlib, whose folders have random endings."""
+    rows = "training_iteration,timesteps_total,episode_reward_mean\n1,10,1\n2,20,2\n"
+    for name in ("sac_Reach_x3", "sac_Reach_k9", "ppo_Reach_q1"):
+        write(tmp_path / f"{name}/progress.csv", rows)
+    scores = read(tmp_path, METRIC, "{variant}_{task}_*/progress.csv")
+    assert set(finals(scores)) == {("Reach", "sac", 0), ("Reach", "sac", 1), ("Reach", "ppo", 0)}
+
+
+def test_a_log_of_spinning_up_is_read(tmp_path: Path) -> None:
+    rows = "Epoch\tAverageEpRet\tTotalEnvInteracts\n0\t1.5\t10\n1\t2.5\t20\n"
+    write(tmp_path / "reach_sac/reach_sac_s7/progress.txt", rows)
+    scores = read(tmp_path, METRIC, "{task}_{variant}/*_s{seed}/progress.txt")
+    assert finals(scores) == {("reach", "sac", 7): [[10, 1.5], [20, 2.5]]}
+    with pytest.raises(UserError, match=r"such as reach_sac/reach_sac_s7/progress\.txt"):
+        read(tmp_path, METRIC)
+
+
+def test_spaces_after_separators_are_no_part_of_names(tmp_path: Path) -> None:
+    rows = "task, variant, seed, step, value\nreach, ours, 0, 10, 1.5\nreach, ours, a b, 10, 2.5\n"
+    scores = read(write(tmp_path / "a.csv", rows), METRIC)
+    assert finals(scores) == {("reach", "ours", 0): [[10, 1.5]], ("reach", "ours", 1): [[10, 2.5]]}
+    assert scores.notes == ("a.csv: seeds that are text are numbered: a b is 1",)
+
+
+def test_several_files_of_one_run_are_refused(tmp_path: Path) -> None:
+    """As of Stable-Baselines3 with several environments, each with a file."""
+    for number in range(2):
+        write(tmp_path / f"ppo_3/{number}.monitor.csv", '#{"env_id": "Reach-v1"}\nr,l,t\n1,10,1\n')
+    with pytest.raises(UserError, match=r"several files have task Reach-v1, variant ppo, seed 3; .* --layout"):
+        read(tmp_path, METRIC, "{variant}_{seed}/*.monitor.csv")
+    assert len(read(tmp_path, METRIC, "{variant}_{seed}/0.monitor.csv").runs) == 1
+
+
+def test_a_table_that_tells_frames_from_steps_counts_agent_steps(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "task,variant,seed,step,frame,value\nreach,ours,0,5,10,1\n")
+    assert read(path, METRIC).unit == "agent steps"
+    assert read(path, METRIC, columns={"step": "frame"}).unit == "frames"
