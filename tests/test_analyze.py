@@ -416,7 +416,7 @@ def test_sources_are_joined_and_exported_and_read_again(suite: Path, tmp_path: P
     more = entries(["dmc_walker_walk"], ["other"], seeds=3)
     (tmp_path / "more.json").write_text(json.dumps(more))
     results, out, again = str(tmp_path / "results"), tmp_path / "out", tmp_path / "again"
-    exports = [tmp_path / f"all.{kind}" for kind in ("parquet", "csv", "json")]
+    exports = [*(tmp_path / f"all.{kind}" for kind in ("parquet", "csv", "json")), tmp_path / "events"]
     command = [str(suite), str(tmp_path / "more.json"), "--results", results, "--out", str(out)]
     assert analyze.main([*command, "--only", "task=*walker*", "--export", *map(str, exports)]) == 0
     tasks = (out / "tasks.csv").read_text()
@@ -424,7 +424,9 @@ def test_sources_are_joined_and_exported_and_read_again(suite: Path, tmp_path: P
     assert "toy_reach_2" not in tasks
     for path in exports:
         assert analyze.main([str(path), "--out", str(again), "--repetitions", "100"]) == 0
-        assert (again / "tasks.csv").read_text() == tasks, path.name
+        found = (again / "tasks.csv").read_text()
+        assert sorted(found.splitlines()) == sorted(tasks.splitlines()), path.name
+        assert found == tasks or path.name == "events", "the variants of a folder are in the order of their names"
 
 
 def test_report_names_folders_relative_to_the_working_directory(
