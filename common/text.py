@@ -5,6 +5,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 
 MILLENNIUM = 1000 * 365.25 * 86400  # seconds
+MESSAGE = 300  # characters of another library's message
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -51,6 +52,11 @@ def shortened(text: str, length: int = 80) -> str:
     """Returns the beginning of a text's first line, for a message that quotes it."""
     line = printable(text.partition("\n")[0])
     return line if line == text and len(line) <= length else f"{line[: length - 3]}..."
+
+
+def quoted(value: object) -> str:
+    """Returns a value of a file as a message quotes it: as Python writes it, at most a line."""
+    return shortened(repr(value))
 
 
 def duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from agents.settings import DiscoverySettings
 from common.errors import UserError
-from common.text import counted
+from common.text import counted, shortened
 from common.yaml_reader import Key, Node, Place, parse
 from discovery import sd2
 from discovery.discovery import Discovery, stability
@@ -37,11 +37,11 @@ def read_options(options: Mapping[str, str], seeds: Sequence[str]) -> list[Disco
     for seed in seeds or [str(DiscoverySettings().seed)]:
         block = {}
         for name, text in {**options, "seed": seed}.items():
-            place = Place(f"--{name} {text}")
+            place = Place(f"--{name} {shortened(text)}")
             block[Key(name, place)] = Node(parse(text or "null", place.source).value, place)
         requested = catalog.build(catalog.layer(Node(block, Place("discover"))), Place("discover"))
         if requested in settings:
-            raise UserError(f"--seed {seed}: given twice; give each seed once")
+            raise UserError(f"--seed {shortened(seed)}: given twice; give each seed once")
         settings.append(requested)
     return settings
 

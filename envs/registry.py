@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from common.errors import UserError
-from common.text import hint
+from common.text import hint, shortened
 from envs import atari_games, dmc_tasks, gym_tasks
 
 IMAGE_SHAPE = (64, 64, 3)  # of the observation `image`, in all families
@@ -134,7 +134,7 @@ def family(task: str) -> Family:
     """
     found = _FAMILY_OF.get(task) or next((each for each in _OPEN if re.fullmatch(str(each.form), task)), None)
     if found is None:
-        raise UserError(f"unknown task {task}; allowed: {', '.join(PATTERNS)}{hint(task, TASKS)}")
+        raise UserError(f"unknown task {shortened(task)}; allowed: {', '.join(PATTERNS)}{hint(task, TASKS)}")
     return found
 
 

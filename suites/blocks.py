@@ -79,7 +79,8 @@ def read_preset(node: Node) -> str | None:
         return None
     name = _text(node, "preset")
     if name not in presets():
-        raise node.place.error(f"unknown preset {name}; allowed: {', '.join(presets())}{hint(name, presets())}")
+        allowed = ", ".join(presets())
+        raise node.place.error(f"unknown preset {shortened(name)}; allowed: {allowed}{hint(name, presets())}")
     return name
 
 
@@ -140,7 +141,7 @@ def _read_swept(
         return _read_values(key, block), everywhere
     for part in block.value:
         if part not in SWEPT:
-            raise part.place.error(f"unknown key {part!s}; allowed: {', '.join(SWEPT)}{hint(part, SWEPT)}")
+            raise part.place.error(f"unknown key {shortened(part)}; allowed: {', '.join(SWEPT)}{hint(part, SWEPT)}")
     drawn = [part for part in SAMPLED if part in block.value]
     needed = () if drawn else ("of", "values")
     for part in needed:
@@ -169,7 +170,9 @@ def _read_of(key: Key, node: Node, variants: Sequence[str]) -> frozenset[str]:
     for entry in _entries(node, f"of {key!s}", "variants"):
         name = _text(entry, "a swept variant")
         if name not in variants:
-            raise entry.place.error(f"unknown variant {name}; allowed: {listed(variants)}{hint(name, variants)}")
+            raise entry.place.error(
+                f"unknown variant {shortened(name)}; allowed: {listed(variants)}{hint(name, variants)}"
+            )
         if name in of:
             raise entry.place.error(f"{name} is given twice, first at {of[name]}; name it once")
         of[name] = entry.place
@@ -198,7 +201,9 @@ def _chosen(node: Node, key: str, names: Sequence[str]) -> list[str]:
     for entry in _entries(node, key, "variants"):
         found = {*matching(pattern := _text(entry, f"a variant in {key}"), names)}
         if not found:
-            raise entry.place.error(f"no such variant {pattern}; allowed: {listed(names)}{hint(pattern, names)}")
+            raise entry.place.error(
+                f"no such variant {shortened(pattern)}; allowed: {listed(names)}{hint(pattern, names)}"
+            )
         if found <= chosen:
             raise entry.place.error(f"{pattern} adds no variant to {key}; name each once")
         chosen |= found
@@ -234,7 +239,9 @@ def read_published(node: Node) -> tuple[str, ...]:
     for entry in _entries(node, "published", "methods under results/published"):
         name = _text(entry, "a published method")
         if PUBLISHED.is_dir() and name not in known:
-            raise entry.place.error(f"unknown published method {name}; allowed: {', '.join(known)}{hint(name, known)}")
+            raise entry.place.error(
+                f"unknown published method {shortened(name)}; allowed: {', '.join(known)}{hint(name, known)}"
+            )
         if name in methods:
             raise entry.place.error(f"{name} is given twice, first at {methods[name]}; name it once")
         methods[name] = entry.place

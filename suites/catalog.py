@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from common.settings import fields, is_group
-from common.text import hint
+from common.text import hint, shortened
 from common.yaml_reader import Key, Node, Place, own
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -120,7 +120,7 @@ class Catalog(Generic[Model]):
             if dotted in self.groups:
                 self._flatten(value, f"{dotted}.", flat)
             elif dotted not in self.leaves:
-                raise key.place.error(f"unknown {self._noun} {dotted!s}; {self._choices(dotted)}")
+                raise key.place.error(f"unknown {self._noun} {shortened(dotted)}; {self._choices(dotted)}")
             elif first := own(flat, dotted):
                 raise key.place.error(f"{dotted} is given twice, first at {first.place}; give it once")
             else:

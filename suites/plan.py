@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.text import hint, listed
+from common.text import hint, listed, shortened
 from common.yaml_reader import Key, Node, dump, parse
 from suites import identity
 from suites.catalog import overlay
@@ -123,9 +123,8 @@ def plan(suite: Suite, only: Mapping[str, Sequence[str]] = {}, results: Path | N
     """
     for selector in only:
         if selector not in SELECTORS:
-            raise UserError(
-                f"--only: unknown selector {selector}; allowed: {', '.join(SELECTORS)}{hint(selector, SELECTORS)}"
-            )
+            near = hint(selector, SELECTORS)
+            raise UserError(f"--only: unknown selector {shortened(selector)}; allowed: {', '.join(SELECTORS)}{near}")
     tasks = _select(suite.tasks, only.get("task"), "task")
     variants = _select(list(suite.grid), only.get("variant"), "variant")
     seeds = _select([str(seed) for seed in suite.seeds], only.get("seed"), "seed")
@@ -168,7 +167,7 @@ def selection(items: Iterable[str]) -> dict[str, list[str]]:
         selector, equals, wanted = item.partition("=")
         if not equals:
             raise UserError(
-                f"--only {item}: no value; expected one of {', '.join(f'{name}=NAME' for name in SELECTORS)}"
+                f"--only {shortened(item)}: no value; expected one of {', '.join(f'{name}=NAME' for name in SELECTORS)}"
             )
         only.setdefault(selector, []).append(wanted)
     return only
@@ -200,7 +199,8 @@ def _select(names: Sequence[str], wanted: Sequence[str] | None, selector: str) -
             found = matching(pattern, names)
             if not found:
                 raise UserError(
-                    f"--only {selector}={pattern}: no such {selector}; allowed: {listed(names)}{hint(pattern, names)}"
+                    f"--only {selector}={shortened(pattern)}: no such {selector}; allowed: {listed(names)}"
+                    f"{hint(pattern, names)}"
                 )
             chosen |= {*found}
     return [name for name in names if name in chosen]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agents.registry import AGENTS
 from analysis.settings import AnalysisSettings
-from common.text import hint
+from common.text import hint, shortened
 from common.yaml_reader import Key, Node, Place, read
 from envs.registry import is_discrete
 from suites import blocks, groups
@@ -154,7 +154,7 @@ def _top_level(root: Node) -> dict[str, Node]:
         if key not in KEYS:
             leaf = key in SETTINGS.leaves or key in SETTINGS.groups
             meant = f"; {key!s} is a setting: put it under settings" if leaf else hint(key, [*KEYS, *SETTINGS.leaves])
-            raise key.place.error(f"unknown key {key!s}; allowed: {', '.join(KEYS)}{meant}")
+            raise key.place.error(f"unknown key {shortened(key)}; allowed: {', '.join(KEYS)}{meant}")
     return {key: node for key, node in root.value.items() if node.value is not None}
 
 

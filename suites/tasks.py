@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 
-from common.text import hint
+from common.text import hint, shortened
 from common.yaml_reader import Node, Place, read
 from envs.registry import PATTERNS, TASKS, canonical, exists
 
@@ -58,5 +58,6 @@ def _known(node: Node, lists: Sequence[str]) -> str:
         raise node.place.error(f"a task is {node.described()}; allowed: the name of a task or task list")
     if not exists(node.value):
         allowed = ", ".join([*PATTERNS, *lists])
-        raise node.place.error(f"unknown task {node.value}; allowed: {allowed}{hint(node.value, [*TASKS, *lists])}")
+        near = hint(node.value, [*TASKS, *lists])
+        raise node.place.error(f"unknown task {shortened(node.value)}; allowed: {allowed}{near}")
     return node.value

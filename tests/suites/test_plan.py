@@ -123,6 +123,8 @@ def test_selectors_keep_what_they_name(suite: Suite, only: list[str], tasks: int
         (["task=toy_reach_8,dmc_*"], "--only task=dmc_*: no such task"),
         (["seed=12"], "--only seed=12: no such seed; allowed: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ...; did you mean"),
         (["seed="], "--only seed=: no such seed"),
+        (["task=" + "x" * 999], f"--only task={'x' * 77}...: no such task"),
+        (["variant=a\nb"], "--only variant=a...: no such variant"),
         (["toy_reach_8"], "--only toy_reach_8: no value; expected one of task=NAME, variant=NAME, seed=NAME"),
     ],
 )

@@ -143,6 +143,16 @@ def test_wrong_override_is_refused(tmp_path: Path, item: str, message: str) -> N
         one(tmp_path, "", item)
 
 
+@pytest.mark.parametrize("block", ["tasks: [{}]", "preset: {}", "published: [{}]", "{}: 1", "settings: {{{}: 1}}"])
+def test_messages_quote_at_most_a_line(tmp_path: Path, block: str) -> None:
+    for text in ("x" * 900, "x\\nx\\x1b[31m"):
+        quoted = block.format(f'"{text}"')
+        with pytest.raises(UserError) as refused:
+            load(tmp_path, f"name: s\n{quoted}\n" + ("" if "tasks" in block else "tasks: [toy_reach_8]\n"))
+        assert "\n" not in str(refused.value)
+        assert "x" * 81 not in str(refused.value)
+
+
 def test_override_given_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="steps is set twice"):
         one(tmp_path, "", "steps=1", "steps=2")
