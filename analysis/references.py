@@ -1,6 +1,7 @@
 """Scales of normalisation: random play and a human on Atari, random actions elsewhere, or a file of scales."""
 
 import csv
+import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +10,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from analysis.scores import LARGEST
+from common import files
 from common.errors import UserError
-from common.text import nearest
+from common.text import nearest, shortened
 from envs.registry import canonical
 
 FOLDER = Path(__file__).parents[1] / "results" / "published" / "references"
@@ -99,9 +102,9 @@ def read_scales(path: Path) -> dict[str, Scale]:
             finite.
     """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            lines, columns = list(reader), list(reader.fieldnames or [])
+        text = files.read_bytes(path).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        lines, columns = list(reader), list(reader.fieldnames or [])
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         near = nearest(path.name, [other.name for other in path.parent.glob("*.csv")])
         hint = f"; did you mean {path.parent / near}?" if near and near != path.name else ""
@@ -123,7 +126,7 @@ def read_scales(path: Path) -> dict[str, Scale]:
         if task in scales:
             raise UserError(f"{where}: second line of {task}; each task has one line")
         scales[task] = Scale(_number(line, "low", where), _number(line, "high", where))
-        if scales[task].low == scales[task].high:
+        if not abs(scales[task].high - scales[task].low) >= 1 / LARGEST:
             raise UserError(
                 f"{where}: low and high of {task} are both {scales[task].low:g}; the returns that count as 0 "
                 "and as 1 must differ"
@@ -137,6 +140,7 @@ def _number(line: Mapping[str, str | None], column: str, where: str) -> float:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not math.isfinite(number):
-        raise UserError(f"{where}: {column} of {line['task']} is {text or 'empty'}; expected a finite number")
+    if not abs(number) <= LARGEST:
+        shown = shortened(text) or "empty"
+        raise UserError(f"{where}: {column} of {line['task']} is {shown}; expected a finite number")
     return number

@@ -50,6 +50,8 @@ RUNS: Mapping[str, Any] = {
 # What steps count, for axes. Frames are environment steps; agent steps are fewer if actions are repeated.
 ENVIRONMENT_STEPS, FRAMES, AGENT_STEPS = "environment steps", "frames", "agent steps"
 MIXED_STEPS = f"{ENVIRONMENT_STEPS} or {AGENT_STEPS}"
+LARGEST_STEP = 1e15  # more than anything takes, and each is exact as a float
+LARGEST = 1e100  # of a value: sums and squares of larger ones are no floats
 COMMIT = 8  # characters of a commit that are shown
 HOURS = "time/hours"
 SEQUENCES = "model_error/sequences"
@@ -90,8 +92,9 @@ class Scores:
     of them have a run of the same task and seed: then every variant of that name is called `suite/variant`.
 
     Attributes:
-        table: One row per value: suite, task, variant, seed, step (environment steps), metric, value (NaN if absent),
-            episodes (that the value is averaged over, NaN if unknown). Suite, task, variant and metric are categorical.
+        table: One row per value: suite, task, variant, seed, step (environment steps), metric, value (NaN if absent,
+            infinite if beyond `LARGEST`), episodes (that the value is averaged over, NaN if unknown). Suite, task,
+            variant and metric are categorical.
             It has all metrics of a run in the order of reading, including repeated steps and NaN.
         runs: One row per run: suite, task, variant, seed, folder (empty if none), planned (environment steps, NaN if
             unknown), state (`missing` if there is no folder, empty if unknown), damage (what the run has lost of its
@@ -140,7 +143,7 @@ def from_runs(runs: Sequence[Run], source: str, unplanned: Iterable[Path] = ()) 
             "seed": about["seed"].to_numpy()[index],
             "step": steps,
             "metric": metrics[np.repeat(np.arange(len(found)), sizes)],
-            "value": values,
+            "value": _bounded(values),
             "episodes": episodes,
         },
         copy=False,
@@ -152,6 +155,7 @@ def from_table(table: pd.DataFrame, source: str) -> Scores:
     """Scores from a tidy table with the columns of `Scores.table`."""
     categories = {name: table[name].astype(object).astype("category") for name in CATEGORICAL}
     table = table.assign(**categories).astype({"seed": int, "step": float, "value": float, "episodes": float})[TABLE]
+    table = table.assign(value=_bounded(table["value"].to_numpy()))
     runs = table[["suite", *RUN]].drop_duplicates(ignore_index=True).astype(dict.fromkeys(CATEGORICAL[:3], object))
     return _named(Scores(table, runs_frame(runs), source))
 
@@ -256,6 +260,8 @@ def scaled(scores: Scores, factors: Mapping[str, float]) -> Scores:
             raise UserError(f"--scale-steps {name}: no such variant; the nearest is {near}")
     names = scores.table["variant"].cat
     steps = scores.table["step"] * np.array([factors.get(str(name), 1.0) for name in names.categories])[names.codes]
+    if not (np.abs(steps) <= LARGEST_STEP).all():
+        raise UserError("--scale-steps: steps would be beyond 1e15; give the steps of the environment")
     planned = scores.runs["planned"] * scores.runs["variant"].map(lambda name: factors.get(name, 1.0))
     notes = (*scores.notes, *(f"{name}: steps are multiplied by {factor:g}" for name, factor in factors.items()))
     runs, unit = scores.runs.assign(planned=planned), ENVIRONMENT_STEPS if factors else scores.unit
@@ -336,6 +342,11 @@ def last(table: pd.DataFrame, wanted: Callable[[str], bool]) -> pd.DataFrame:
     seeds, known = pd.factorize(rows["seed"])
     gone, _ = replaced(series * len(known) + seeds, rows["step"].to_numpy())
     return rows[~gone].drop_duplicates([*RUN, "metric", "step"], keep="last")
+
+
+def _bounded(values: Array) -> Array:
+    """The values, infinite where they are too large to be summed and squared."""
+    return np.where(np.abs(values) > LARGEST, np.copysign(np.inf, values), values)
 
 
 def _sorted(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterable
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 TEMPORARY = ".tmp-"  # prefix of names that a killed process may leave behind
 LARGEST = 100_000_000  # bytes of a file that is read as a whole
@@ -83,19 +83,30 @@ def clear_temporary(folder: Path, names: Iterable[str]) -> None:
                 path.unlink(missing_ok=True)
 
 
+def open_plain(path: Path) -> BinaryIO:
+    """Opens a plain file for reading.
+
+    Raises:
+        OSError: it cannot be read, or is a folder, FIFO or device, which might never end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return open(descriptor, "rb")  # noqa: PTH123
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "no plain file, but a FIFO or device", str(path))
+
+
 def read_bytes(path: Path, limit: int = LARGEST) -> bytes:
     """The content of a plain file of at most `limit` bytes.
 
     Raises:
-        OSError: it cannot be read, is larger, or is a folder, FIFO or device, which might never end.
+        OSError: it is larger, or cannot be opened by `open_plain`.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123
-        status = os.fstat(file.fileno())
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "no plain file, but a FIFO or device", str(path))
-        if status.st_size > limit:
+    with open_plain(path) as file:
+        if os.fstat(file.fileno()).st_size > limit:
             raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
         return file.read()
 

@@ -14,6 +14,7 @@ from analysis.sources.score_files import read_score_file, stem
 from analysis.sources.tables import read_table
 from analysis.sources.wide import is_monitor, seeds_of
 from common.errors import UserError
+from common.files import open_plain
 from common.text import nearest
 
 __all__ = ["is_tabular", "read", "read_expected"]
@@ -52,8 +53,6 @@ def read(path: Path, metric: str, layout: str = "", columns: Mapping[str, str] =
         near = nearest(path.name, names)
         hint = f"; did you mean {path.with_name(near)}?" if near else f"; {SUPPORTED}"
         raise UserError(f"{path}: no such file or folder{hint}")
-    if not path.is_file():
-        raise UserError(f"{path}: no plain file, but a FIFO or device; {SUPPORTED}")
     if path.name in (METRICS, SCORES) or EVENTS in path.name:
         return read_folder(path.parent, metric, pattern, columns.get("step", ""))
     told = pattern.names(Path(normal(path))) if pattern else {}
@@ -106,9 +105,9 @@ def _require_distinct(folder: Path, parts: Sequence[Scores]) -> None:
 def _read_file(
     path: Path, metric: str, names: Mapping[str, str], columns: Mapping[str, str], pattern: Pattern | None
 ) -> Scores:
+    start = _start(path)  # first, since no FIFO may be waited for
     if _is_table(path):
         return read_table(path, metric, names, columns, pattern)
-    start = _start(path)
     if _ending(path) == ".json" or start[:1] in (b"[", b"{") or start.startswith(b"\x1f\x8b"):
         return read_score_file(path, metric)
     raise UserError(f"{path}: unknown format; {SUPPORTED}")
@@ -124,5 +123,8 @@ def _ending(path: Path) -> str:
 
 
 def _start(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(1000).lstrip()
+    try:
+        with open_plain(path) as file:
+            return file.read(1000).lstrip()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror}") from None

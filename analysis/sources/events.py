@@ -18,6 +18,7 @@ from tensorboard.util.tensor_util import make_ndarray
 from analysis.scores import HOURS, Run, by_metric
 from analysis.sources.layout import EVENTS
 from common.errors import UserError
+from common.files import open_plain
 
 HEADER = struct.Struct("<QI")  # of an event: its length and the checksum of the length
 FOOTER = 4  # bytes after an event: its checksum
@@ -77,7 +78,7 @@ def read_run(folder: str) -> Run:
 def last_video(folder: Path) -> tuple[int, bytes] | None:
     """Step and GIF of the newest evaluation video in a run's folder, None without one."""
     end = math.inf  # first step of the later sessions
-    for path in reversed(_paths(str(folder))):
+    for path in reversed([path for path in _paths(str(folder)) if path.is_file()]):
         began = end
         found: list[tuple[int, int]] = []
         with path.open("rb") as file:
@@ -99,7 +100,7 @@ def last_video(folder: Path) -> tuple[int, bytes] | None:
 
 
 def _paths(folder: str) -> list[Path]:
-    return sorted(path for path in Path(folder).glob(f"*{EVENTS}*") if path.is_file())
+    return sorted(path for path in Path(folder).glob(f"*{EVENTS}*") if path.exists() and not path.is_dir())
 
 
 def _first_time(path: Path) -> float:
@@ -118,7 +119,7 @@ def _events(path: Path) -> Iterator[Event]:
         UserError: The file cannot be opened.
     """
     try:
-        file = path.open("rb")
+        file = open_plain(path)
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     with file:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.text import quoted
 
 SHOWN = 5  # names in a note
 LARGEST_SEED = 2**53  # floats represent integers exactly up to here
@@ -49,5 +50,5 @@ def seed(value: object, where: str) -> int:
     """
     found = number(int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 20 else value)
     if not found.is_integer() or not 0 <= found < LARGEST_SEED:
-        raise UserError(f"{where}: the seed must be an integer from 0 on, not {value!r}")
+        raise UserError(f"{where}: the seed must be an integer from 0 on, not {quoted(value)}")
     return int(found)

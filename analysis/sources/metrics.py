@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from analysis.scores import Points
+from analysis.scores import LARGEST_STEP, Points
 from analysis.sources.columns import is_step
 from analysis.sources.fields import number
 
@@ -34,8 +34,8 @@ def parse(raw: bytes, step: str = STEP) -> tuple[dict[str, Points], int]:
     `<prefix>/episodes` on a line applies to all metrics with the prefix on that line.
 
     Returns:
-        Metric -> its values in the order of the lines, and the number of lines that are not a JSON object with a finite
-        step.
+        Metric -> its values in the order of the lines, and the number of lines that are not a JSON object with a step
+        up to `LARGEST_STEP`.
     """
     rows_of: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}  # lines with equal names are converted together
     torn = 0
@@ -52,7 +52,7 @@ def parse(raw: bytes, step: str = STEP) -> tuple[dict[str, Points], int]:
         kinds_of = {name: set(map(type, column)) for name, column in zip(names, columns, strict=True)}
         column_of = {name: _floats(column, kinds_of[name]) for name, column in zip(names, columns, strict=True)}
         steps = column_of.pop(step, np.full(len(places), np.nan))
-        whole = np.isfinite(steps)
+        whole = np.abs(steps) <= LARGEST_STEP
         torn += len(places) - int(whole.sum())
         for name, column in column_of.items():
             episodes = _episodes(name, column_of, len(places))

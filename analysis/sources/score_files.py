@@ -11,10 +11,10 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from analysis.scores import Points, Run, Scores, from_runs
+from analysis.scores import LARGEST_STEP, Points, Run, Scores, from_runs
 from analysis.sources.fields import is_name, is_number, note_on, number, numbered, seed
 from common.errors import UserError
-from common.text import counted, listed
+from common.text import counted, listed, quoted, shortened
 
 RETURNS = ("return", "score")  # last parts of the metrics that a score file can have
 EXPECTED = (
@@ -37,7 +37,7 @@ def read_score_file(path: Path, metric: str) -> Scores:
     """
     content = _content(path)
     if not _is_return(metric) and not isinstance(content, list):
-        raise UserError(f"{path}: such a score file has returns alone, not {metric!r}; leave --metric out")
+        raise UserError(f"{path}: such a score file has returns alone, not {quoted(metric)}; leave --metric out")
     notes: tuple[str, ...] = ()
     if is_points(content):
         runs = list(_points(path, content, metric))
@@ -108,20 +108,21 @@ def _entries(path: Path, content: list[Any], metric: str, numbers: Mapping[str, 
         if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
             raise UserError(f"{where}: xs and {key} must be lists of the same length")
         steps = [number(x) for x in xs]
-        if not all(map(math.isfinite, steps)):
-            raise UserError(f"{where}: xs must be finite numbers, the environment steps")
+        if not all(abs(step) <= LARGEST_STEP for step in steps):
+            raise UserError(f"{where}: xs must be finite numbers up to 1e15, the environment steps")
         if not all(y is None or is_number(y) for y in ys):
             raise UserError(f"{where}: {key} must be numbers, the returns, or null")
         for name in ("task", "method"):
             if not is_name(entry[name]):
-                raise UserError(f"{where}: the {name} must be a name, not {entry[name]!r}")
+                raise UserError(f"{where}: the {name} must be a name, not {quoted(entry[name])}")
         text = entry["seed"] if isinstance(entry["seed"], str) else ""
         own = numbers[text] if text in numbers else seed(entry["seed"], where)
         run = _run(path, entry["task"], entry["method"], own, metric, steps, map(number, ys))
         of = (run.about["task"], run.about["variant"], run.about["seed"])
         if of in names:
             raise UserError(
-                f"{where}: second entry of task {of[0]}, method {of[1]}, seed {entry['seed']}; each run has one entry"
+                f"{where}: second entry of task {of[0]}, method {of[1]}, "
+                f"seed {shortened(str(entry['seed']))}; each run has one entry"
             )
         names.add(of)
         yield run
@@ -143,14 +144,14 @@ def _published(path: Path, content: Mapping[str, Any], metric: str) -> Iterator[
         raise UserError(f"{path}: {_described(content)}; {EXPECTED}")
     method, steps, scores = (content.get(key) for key in ("method", "steps", "scores"))
     if not is_name(method):
-        raise UserError(f"{path}: the method must be a name, not {method!r}; {EXPECTED}")
-    if not math.isfinite(number(steps)):
-        raise UserError(f"{path}: steps must be a number, the environment steps, not {steps!r}; {EXPECTED}")
+        raise UserError(f"{path}: the method must be a name, not {quoted(method)}; {EXPECTED}")
+    if not abs(number(steps)) <= LARGEST_STEP:
+        raise UserError(f"{path}: steps must be a number up to 1e15, not {quoted(steps)}; {EXPECTED}")
     if not isinstance(scores, dict):
-        raise UserError(f"{path}: scores must be an object {{task: score}}, not {scores!r}; {EXPECTED}")
+        raise UserError(f"{path}: scores must be an object {{task: score}}, not {quoted(scores)}; {EXPECTED}")
     for task, score in scores.items():
         if not is_name(task) or not (score is None or is_number(score)):
-            raise UserError(f"{path}: scores must map tasks to numbers, not {task!r}: {score!r}")
+            raise UserError(f"{path}: scores must map tasks to numbers, not {quoted(task)}: {quoted(score)}")
         yield _run(path, task, str(method), 0, metric, [number(steps)], [number(score)])
 
 

@@ -18,14 +18,14 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
-from analysis.scores import ENVIRONMENT_STEPS, Scores, from_table
+from analysis.scores import ENVIRONMENT_STEPS, LARGEST_STEP, Scores, from_table
 from analysis.sources import wide
 from analysis.sources.columns import EXPECTED, FACTOR, choose
 from analysis.sources.fields import LARGEST_SEED, is_name, note_on, numbered
 from analysis.sources.pattern import Pattern
 from analysis.sources.score_files import stem
 from common.errors import UserError
-from common.text import nearest
+from common.text import MESSAGE, listed, nearest, quoted, shortened
 
 NAME = pa.dictionary(pa.int32(), pa.string())
 NAMED = ("task", "variant", "suite", "metric")  # columns of text; the others are numbers
@@ -84,11 +84,11 @@ def read_table(
         frame["step"] *= frame[FACTOR].where(frame[FACTOR] > 0)
     for name, right in (
         ("seed", (frame["seed"] % 1 == 0) & frame["seed"].between(0, LARGEST_SEED)),
-        ("step", np.isfinite(frame["step"])),
+        ("step", frame["step"].abs() <= LARGEST_STEP),
     ):
         if not right.all():
             row = int(np.argmin(right))
-            meaning = "an integer from 0 on" if name == "seed" else "a finite number"
+            meaning = "an integer from 0 on" if name == "seed" else "a finite number up to 1e15"
             raise UserError(f"{path}: row {row + first}: {name} must be {meaning}, not {frame[name][row]}")
     if "metric" in frame:
         _check_metric(frame["metric"], metric, path)
@@ -104,7 +104,7 @@ def _parquet(
     try:
         table = pa.parquet.read_table(pa.BufferReader(raw))
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not Parquet: {error}") from error
+        raise UserError(f"{path}: not Parquet: {shortened(str(error), MESSAGE)}") from error
     chosen, unit, notes = choose(table.column_names, given, names, path)
     columns = {}
     for name, column in chosen.items():
@@ -116,7 +116,8 @@ def _parquet(
             )
         except pa.ArrowException as error:
             raise UserError(
-                f"{path}: column {column} has the type {table[column].type}, which does not fit {name}: {error}"
+                f"{path}: column {column} has the type {table[column].type}, which does not fit {name}: "
+                f"{shortened(str(error), MESSAGE)}"
             ) from error
     return pa.table(columns).to_pandas(), unit, notes
 
@@ -158,7 +159,7 @@ def _csv(
         )
     except pa.ArrowException as error:
         message = re.sub(r"In CSV column #(\d+)", lambda match: f"column {header[int(match[1])]}", str(error))
-        raise UserError(f"{path}: {message}; {EXPECTED}") from error
+        raise UserError(f"{path}: {shortened(message, MESSAGE)}; {EXPECTED}") from error
     if comma:
         notes.append(f"{path.name}: a comma is the decimal point")
     frame = table.rename_columns(list(chosen)).to_pandas()
@@ -195,7 +196,7 @@ def _check_names(column: pd.Series, path: Path, first: int) -> None:
     wrong = [name for name in column.cat.categories if not is_name(name)]
     rows = np.flatnonzero(column.isna() | column.isin(wrong))
     if rows.size:
-        raise UserError(f"{path}: row {rows[0] + first}: {column.name} must be a name, not {column[rows[0]]!r}")
+        raise UserError(f"{path}: row {rows[0] + first}: {column.name} must be a name, not {quoted(column[rows[0]])}")
 
 
 def _check_metric(column: pd.Series, metric: str, path: Path) -> None:
@@ -203,6 +204,6 @@ def _check_metric(column: pd.Series, metric: str, path: Path) -> None:
     if found and metric not in found:
         near = nearest(metric, found, cutoff=0)
         raise UserError(
-            f"{path}: no values of {metric!r}; there are {', '.join(found)}. "
+            f"{path}: no values of {quoted(metric)}; there are {listed(found)}. "
             f"Select another with --metric NAME; the nearest is {near}"
         )

@@ -10,6 +10,7 @@ import pandas as pd
 
 from analysis.sources.pattern import Pattern
 from common.errors import UserError
+from common.text import MESSAGE, listed, quoted, shortened
 
 RUN = re.compile(r"(.+?) - (.+?)(__MIN|__MAX|__STEP)?")  # a column of W&B's export: run - metric
 STEPS = ("step", "global_step")
@@ -45,7 +46,7 @@ def export(
             told = _names(run, pattern, path)
             frames.append(pd.DataFrame({**told, "step": steps, "metric": metric, "value": values})[values.notna()])
     except (ValueError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not an export of W&B's charts: {error}") from error
+        raise UserError(f"{path}: not an export of W&B's charts: {shortened(str(error), MESSAGE)}") from error
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.astype({"seed": float, **dict.fromkeys(("task", "variant", "metric"), "category")})
     return frame, [f"{path.name}: W&B's export, with the names of runs as task, variant and seed"]
@@ -77,12 +78,12 @@ def monitor(raw: bytes, path: Path, names: Mapping[str, str]) -> tuple[pd.DataFr
         about = json.loads(first[1:])
         table = pd.read_csv(io.BytesIO(rest))
         if not isinstance(about, dict) or not set(MONITOR) <= set(table.columns):
-            raise ValueError(f"its columns are {', '.join(table.columns)}")
+            raise ValueError(f"its columns are {listed(list(map(str, table.columns)))}")
         step, value = table["l"].astype(float).cumsum(), table["r"].astype(float)
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(
             f"{path}: begins with #, but is no monitor file of Stable-Baselines3, which has a line of JSON and the "
-            f"columns r, l, t: {error}"
+            f"columns r, l, t: {shortened(str(error), MESSAGE)}"
         ) from error
     number = LEADING.match(path.name)
     own = {"task": str(about.get("env_id") or path.name.split(".")[0]), "variant": path.absolute().parent.name}
@@ -99,7 +100,7 @@ def _names(run: str, pattern: Pattern | None, path: Path) -> Mapping[str, str]:
     if match := NAMED.fullmatch(run):
         return {"task": match[1], "variant": match[3], "seed": match[4]}
     raise UserError(
-        f"{path}: an export of W&B whose run {run!r} does not tell task, variant and seed; name runs as "
+        f"{path}: an export of W&B whose run {quoted(run)} does not tell task, variant and seed; name runs as "
         "task-variant-seed, say what the names mean with --layout, such as '{task}-{variant}-seed{seed}', or make the "
         "table tidy: one row a value, with the columns task, variant, seed, step, value"
     )

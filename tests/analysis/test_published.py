@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ def test_ball_in_cup_has_two_names() -> None:
 
 
 def test_unknown_method_names_the_nearest() -> None:
-    with pytest.raises(UserError, match=r"'plannet'.*a3c, d4pg, dreamer, planet.*mean 'planet'"):
+    with pytest.raises(UserError, match=r"'plannet'.*a3c, d4pg, dreamer, planet.*did you mean planet\?"):
         read_published(["plannet"])
 
 
@@ -58,6 +59,8 @@ def test_no_methods_at_all_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         ({"source": None}, "source: Input should be a valid string"),
         ({"scores": {"dmc_walker_walk": "high"}}, "scores.dmc_walker_walk: Input should be a valid number"),
         ({"scores": []}, "scores: Input should be an object"),
+        ({"scores": {"dmc_walker_walk": 1e200}}, r"the score of Dreamer on dmc_walker_walk is 1e\+200; expected a fin"),
+        ({"steps": 10**17}, "steps of Dreamer must be environment steps up to 1e15"),
     ],
 )
 def test_wrong_file_is_explained(
@@ -93,6 +96,9 @@ def test_own_tables_and_files_are_read_with_the_known_ones(tmp_path: Path) -> No
         ("task\nx\n", "has the columns task; "),
         ("task,A\nx,high\n", "the column A has values that are not numbers"),
         ("task,A\nx,1\nx,2\n", "two rows of x"),
+        ("task,A\nx,1\n,2\nx,3\n,4\n", "two rows of nan"),
+        ("task,A\nx,1e308\n", r"the score of A on x is 1e\+308; expected a finite number"),
+        ("task,A\nx\x1by,1\n", r"'x\\x1by' is no name of a method or task"),
         (None, "cannot be read"),
     ],
 )
@@ -102,3 +108,10 @@ def test_wrong_table_is_explained(text: str | None, expected: str, tmp_path: Pat
         path.write_text(text)
     with pytest.raises(UserError, match=rf"table\.csv: {expected}"):
         read_published([str(path)])
+
+
+@pytest.mark.parametrize("name", ["table.csv", "mine.json"])
+def test_a_fifo_is_refused_and_not_waited_for(name: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match=rf"{name}: cannot be read: no plain file, but a FIFO or device"):
+        read_published([str(tmp_path / name)])

@@ -172,3 +172,5 @@ def test_steps_of_a_variant_are_multiplied() -> None:
     assert found.notes == ("frames: steps are multiplied by 4",)
     with pytest.raises(UserError, match="--scale-steps frame: no such variant; the nearest is frames"):
         scaled(scores, {"frame": 4})
+    with pytest.raises(UserError, match="--scale-steps: steps would be beyond 1e15"):
+        scaled(scores, {"frames": 1e300})

@@ -174,6 +174,8 @@ def test_scales_may_come_from_a_file(tmp_path: Path) -> None:
         ("task,low,high\na,0,ten\n", "line 2: high of a is ten; expected a finite number"),
         ("task,low,high\na,nan,1\n", "line 2: low of a is nan; expected a finite number"),
         ("task,low,high\na,0\n", "line 2: high of a is empty; expected a finite number"),
+        ("task,low,high\na,0,1e101\n", "line 2: high of a is 1e101; expected a finite number"),
+        ("task,low,high\na,0,1e-101\n", "line 2: low and high of a are both 0"),
     ],
 )
 def test_a_malformed_file_of_scales_is_reported(text: str, message: str, tmp_path: Path) -> None:

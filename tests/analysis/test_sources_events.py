@@ -1,4 +1,5 @@
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -158,3 +159,13 @@ def test_the_newest_video_that_counts_is_found(tmp_path: Path) -> None:
 def test_event_files_are_read_without_tensorflow() -> None:
     code = "import sys, analysis.sources; sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    run = tmp_path / "logs/walker/dreamer/3"
+    written = write(run, 0, [scalar(10, 1.0)])
+    os.mkfifo(run / "events.out.tfevents.1800000000.host.1")
+    with pytest.raises(UserError, match=r"1800000000\.host\.1: cannot be read: no plain file, but a FIFO or device"):
+        read(tmp_path / "logs", METRIC)
+    assert last_video(run) is None
+    assert written.is_file()

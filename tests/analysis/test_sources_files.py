@@ -50,8 +50,28 @@ def test_a_score_file_has_no_metric_but_returns(score_file: Callable[[object], P
 
 def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "scores.csv")
-    with pytest.raises(UserError, match=r"scores\.csv: no plain file, but a FIFO or device"):
-        read(tmp_path / "scores.csv", METRIC)
+    for source in (tmp_path / "scores.csv", tmp_path):
+        with pytest.raises(UserError, match=r"scores\.csv: cannot be read: no plain file, but a FIFO or device"):
+            read(source, METRIC)
+
+
+def test_messages_quote_at_most_a_line(score_file: Callable[[object], Path]) -> None:
+    for content in ([CURVES[0] | {"task": ["x" * 9000]}], {"method": "m", "steps": 1, "scores": ["x" * 9000]}):
+        with pytest.raises(UserError) as refused:
+            read(score_file(content), METRIC)
+        assert "x..." in str(refused.value)
+        assert len(str(refused.value)) < 600
+
+
+def test_values_that_cannot_be_summed_count_as_infinite(score_file: Callable[[object], Path]) -> None:
+    largest = [1e100, -1e100, 1.1e100, -1.7e308]
+    scores = read(score_file([CURVES[0] | {"xs": [1, 2, 3, 4], "ys": largest}]), METRIC)
+    assert scores.table["value"].tolist() == [1e100, -1e100, math.inf, -math.inf]
+    used = evaluations(scores)["score"]
+    assert used.tolist() == [1e100, -1e100]
+    assert math.isfinite(used.std())
+    with pytest.raises(UserError, match=r"entry 0: xs must be finite numbers up to 1e15"):
+        read(score_file([CURVES[0] | {"xs": [1e16], "ys": [1.0]}]), METRIC)
 
 
 @pytest.mark.parametrize("ending", ["\r", "\n", "\r\n"])
@@ -94,7 +114,7 @@ def test_null_is_kept_as_nan(score_file: Callable[[object], Path]) -> None:
         ),
         ({"a": {"b": "high"}}, "has a at its top, in 2 levels of objects; a score file is"),
         ([{"task": "a", "method": "b", "seed": 0, "xs": [1], "wins": [1]}], "lacks ys, but has wins, .* by --metric"),
-        ({"method": "A"}, "steps must be a number, the environment steps, not None"),
+        ({"method": "A"}, "steps must be a number up to 1e15, not None"),
         ({"method": "A", "steps": 5, "scores": [1]}, r"scores must be an object \{task: score\}, not \[1\]"),
         ({"method": "A", "steps": 5, "scores": {"a": "b"}}, "scores must map tasks to numbers, not 'a': 'b'"),
     ],
@@ -241,8 +261,8 @@ def test_names_in_tables_are_literal(tmp_path: Path) -> None:
         (HEADER + "a,b,0,1,1\na,b,0,1\n", "Row #3: Expected 5 columns, got 4"),
         (HEADER + "a,b,0,1,1\na,b,-1,1,1\n", "row 3: seed must be an integer from 0 on, not -1"),
         (HEADER + "a,b,0.5,1,1\n", "row 2: seed must be an integer from 0 on, not 0.5"),
-        (HEADER + "a,b,0,inf,1\n", "row 2: step must be a finite number, not inf"),
-        (HEADER + "a,b,0,,1\n", "row 2: step must be a finite number, not nan"),
+        (HEADER + "a,b,0,inf,1\n", "row 2: step must be a finite number up to 1e15, not inf"),
+        (HEADER + "a,b,0,,1\n", "row 2: step must be a finite number up to 1e15, not nan"),
         (HEADER + "a,b,0,1,1\n,b,0,1,1\n", "row 3: task must be a name, not ''"),
         (HEADER + 'a,b,0,1,1\na,"b\n",0,1,1\n', r"row 3: variant must be a name, not 'b\\n'"),
         (HEADER + "a,\udcff,0,1,1\n", "variant.*UTF8|invalid UTF8"),
