@@ -6,7 +6,9 @@ import sys
 import time
 from pathlib import Path
 
+from common import files
 from common.errors import UserError
+from common.text import printable
 from runs.settings import SlurmSettings
 from runs.store.run import OUTPUT
 from runs.watching.batches import BATCHES
@@ -71,9 +73,9 @@ def _is_active(folder: Path) -> bool:
 
 
 def _print(path: Path, position: int) -> int:
-    """Prints a file from a position on; returns the position of its end."""
-    with path.open("rb") as file:
+    """Prints a file from a position on, without control characters; returns the position of its end."""
+    with files.open_plain(path) as file:
         file.seek(position)
         content = file.read()
-    print(content.decode(errors="replace"), end="", flush=True)
+    print(printable(content.decode(errors="replace").replace("\r\n", "\n")), end="", flush=True)
     return position + len(content)

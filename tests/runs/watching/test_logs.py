@@ -29,6 +29,13 @@ def test_output_is_printed(run: Run, capsys: pytest.CaptureFixture[str]) -> None
     assert str(run.folder / OUTPUT) in captured.err
 
 
+def test_control_characters_are_escaped(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    write_spec(run.spec, run.folder)
+    (run.folder / OUTPUT).write_bytes(b"a\tb\r\n\x1b]0;title\x07 \xc2\x9b1m\n50 %\r100 %\n")
+    logs.show(run.folder, follow=False)
+    assert capsys.readouterr().out == "a\tb\n\\x1b]0;title\\x07 \\x9b1m\n50 %\\r100 %\n"
+
+
 def test_log_of_the_job_is_shown_if_the_run_never_started(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     suite = run.folder.parents[2]
     other = Run(spec(1), spec(1).folder(suite.parent))
