@@ -10,6 +10,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from common.errors import UserError
+
 TEMPORARY = ".tmp-"  # prefix of names that a killed process may leave behind
 LARGEST = 100_000_000  # bytes of a file that is read as a whole
 
@@ -53,11 +55,17 @@ def remove_folder(path: Path) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replaces a file atomically."""
+    """Replaces a file atomically.
+
+    Raises:
+        UserError: it is a folder.
+    """
     fresh = temporary(path)
     try:
         write_file(fresh, data)
         fresh.replace(path)
+    except IsADirectoryError:
+        raise UserError(f"{path}: is a folder, where a file is written; move it away") from None
     finally:
         fresh.unlink(missing_ok=True)
     sync_folder(path.parent)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from common import files
+from common.errors import UserError
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -18,6 +19,13 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="disk full"):
         files.write_text(path, "new")
     assert path.read_text() == "old"
+
+
+def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "state.json").mkdir()
+    with pytest.raises(UserError, match=r"state\.json: is a folder, where a file is written; move it away"):
+        files.write_text(tmp_path / "state.json", "{}")
+    assert [path.name for path in tmp_path.iterdir()] == ["state.json"]
 
 
 def test_text_and_bytes_are_written(tmp_path: Path) -> None:
