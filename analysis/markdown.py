@@ -4,13 +4,19 @@ import re
 
 from analysis.tables import Table
 
-# Characters with a meaning in Markdown; an underscore within a word has none, a bracket only before a link's target.
-SPECIAL = re.compile(r"(?<=\])\(|[\\`*<>~&$|]|(?<![^\W_])_|_(?![^\W_])")
+# Characters with a meaning in Markdown; an underscore within a word has none, a bracket only before a link's target, a
+# colon or dot only where GitHub makes a link of a bare address.
+SPECIAL = re.compile(r"(?<=\])\(|[\\`*<>~&$|]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?i:(?<=\bwww)\.)")
+
+
+def literal(text: str) -> str:
+    """A text without line breaks that Markdown shows as it is, also where it looks like a link or markup."""
+    return SPECIAL.sub(r"\\\g<0>", text)
 
 
 def to_markdown(table: Table) -> str:
     """A heading, the table in GitHub's form with its columns aligned, and the note."""
-    rows = [[SPECIAL.sub(r"\\\g<0>", cell) for cell in row] for row in (table.columns, *table.rows)]
+    rows = [[literal(cell) for cell in row] for row in (table.columns, *table.rows)]
     for i, j in table.bold:
         rows[i + 1][j] = f"**{rows[i + 1][j]}**"
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -20,7 +20,7 @@ def write(inputs: Inputs, results: Sequence[Result], folder: Path) -> list[Path]
     tables = [table for result in results for table in result.tables]
     rendered = {plot.name: plot.render() for plot in plots}
     svgs = {name: kinds["svg"] for name, kinds in rendered.items()}
-    title = f"# {inputs.scores.source}\n"
+    title = f"# {markdown.literal(inputs.scores.source)}\n"
     contents: dict[str, str | bytes] = {
         f"{name}.csv": _csv(frame) for result in results for name, frame in result.numbers.items() if not frame.empty
     }
@@ -50,4 +50,4 @@ def _sources(published: Sequence[Published]) -> Sequence[str]:
 
 
 def _source(method: Published) -> str:
-    return f"- {method.label}: {method.unit}, from {method.source}. {method.note}".rstrip()
+    return markdown.literal(f"- {method.label}: {method.unit}, from {method.source}. {method.note}".rstrip())

@@ -18,7 +18,7 @@ from pandas.api.types import union_categoricals
 
 from analysis.series import replaced
 from common.errors import UserError
-from common.text import nearest
+from common.text import hint, listed, nearest, shortened
 
 Array = NDArray[np.float64]
 RUN = ["task", "variant", "seed"]  # the name of a run
@@ -210,9 +210,8 @@ def select(scores: Scores, only: Mapping[str, Sequence[str]]) -> Scores:
     kept = {"table": scores.table, "runs": scores.runs}
     for selector, wanted in only.items():
         if selector not in RUN:
-            near = nearest(selector, RUN)
-            hint = f". Did you mean {near}?" if near else ""
-            raise UserError(f"--only: unknown selector {selector}; allowed: {', '.join(RUN)}{hint}")
+            shown, near = shortened(selector), hint(selector, RUN)
+            raise UserError(f"--only: unknown selector {shown}; allowed: {', '.join(RUN)}{near}")
         names = list(dict.fromkeys(scores.runs[selector].astype(str)))
         chosen = {name for entry in wanted for name in _matching(entry, names, selector)}
         kept = {name: frame[frame[selector].astype(str).isin(chosen)] for name, frame in kept.items()}
@@ -257,7 +256,7 @@ def scaled(scores: Scores, factors: Mapping[str, float]) -> Scores:
     for name in factors:
         if name not in variants:
             near = nearest(name, variants, cutoff=0)
-            raise UserError(f"--scale-steps {name}: no such variant; the nearest is {near}")
+            raise UserError(f"--scale-steps {shortened(name)}: no such variant; the nearest is {near}")
     names = scores.table["variant"].cat
     steps = scores.table["step"] * np.array([factors.get(str(name), 1.0) for name in names.categories])[names.codes]
     if not (np.abs(steps) <= LARGEST_STEP).all():
@@ -322,9 +321,8 @@ def _matching(entry: str, names: Sequence[str], selector: str) -> list[str]:
     for pattern in [entry] if entry in names else entry.split(","):
         matches = [pattern] if pattern in names else fnmatch.filter(names, pattern)
         if not matches:
-            near = nearest(pattern, names)
-            hint = f" Did you mean {near!r}?" if near else ""
-            raise UserError(f"--only {selector}={pattern}: no such {selector}; there are {', '.join(names)}.{hint}")
+            shown, near = shortened(pattern), hint(pattern, names)
+            raise UserError(f"--only {selector}={shown}: no such {selector}; there are {listed(names)}{near}")
         found += matches
     return found
 

@@ -291,7 +291,7 @@ def test_smallest_data_give_the_whole_set(points: int, tmp_path: Path) -> None:
         (["one.json", "--out", "out", "--bin", "inf"], "--bin inf: "),
         (["one.json", "--out", "out", "--bin", "1e-300"], "--bin 1e-300: "),
         (["one.json", "--out", "out", "--scale-steps", "dreamer"], "--scale-steps dreamer: no source has columns"),
-        (["one.json", "--out", "out", "--published", "dreamr"], "Did you mean 'dreamer'?"),
+        (["one.json", "--out", "out", "--published", "dreamr"], "did you mean dreamer?"),
         (["one.json", "--out", "one.json"], "one.json"),
     ],
 )

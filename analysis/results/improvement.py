@@ -20,7 +20,7 @@ from analysis.settings import AnalysisSettings
 from analysis.statistics import by_task, per_task
 from analysis.tables import Grid, Table
 from common.errors import UserError
-from common.text import nearest
+from common.text import hint, listed, shortened
 
 Array = NDArray[np.float64]
 
@@ -155,6 +155,6 @@ def draw(improvement: pd.DataFrame, looks: Mapping[str, Look]) -> Figure:
 
 def _unknown(reference: str, variants: list[str]) -> str:
     return (
-        f"`reference: {reference}` is not a variant with a score; "
-        f"did you mean {nearest(reference, variants, cutoff=0)}? There are {', '.join(variants)}"
+        f"`reference: {shortened(reference)}` is not a variant with a score; there are {listed(variants)}"
+        f"{hint(reference, variants)}"
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from analysis.checks import Finding, check
 from analysis.inputs import Inputs, shared
+from analysis.markdown import literal
 from analysis.result import Result
 from analysis.tables import Table
 from common.text import shortened
@@ -51,7 +52,7 @@ def to_markdown(findings: Sequence[Finding], scoring: str) -> str:
     for finding in findings:
         if finding.count:
             parts += [f"## {_capital(finding.title)}", f"Rule: {finding.rule}."]
-            parts.append("\n".join(f"- {item}" for item in finding.items))
+            parts.append("\n".join(f"- {literal(item)}" for item in finding.items))
     clean = [finding.check for finding in findings if not finding.count]
     if clean:
         parts += ["## Checks without findings", "\n".join(f"- {check}" for check in clean)]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from analysis.scores import AGENT_STEPS, ENVIRONMENT_STEPS, FRAMES
 from common.errors import UserError
-from common.text import listed, nearest
+from common.text import hint, listed, nearest, shortened
 
 REQUIRED = ("task", "variant", "seed", "step", "value")
 OPTIONAL = ("suite", "metric", "episodes")
@@ -65,8 +65,8 @@ def choose(found: Sequence[str], given: Mapping[str, str], known: Collection[str
     for name in (*REQUIRED, *OPTIONAL, FACTOR):
         if name in given:
             if given[name] not in found:
-                near = nearest(given[name], found, cutoff=0)
-                raise UserError(f"{path}: no column {given[name]} for {name}; the nearest is {near}")
+                column, near = shortened(given[name]), hint(given[name], found)
+                raise UserError(f"{path}: no column {column} for {name}; there are {listed(found) or 'none'}{near}")
             chosen[name] = given[name]
             assumed += [f"the step is multiplied by {given[name]}"] if name == FACTOR else []
             continue

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from common.errors import UserError
-from common.text import nearest
+from common.text import nearest, shortened
 
 NAMES = ("suite", "task", "variant", "seed")
 FIELD = re.compile(r"\{(.*?)\}|(\*)")
@@ -36,9 +36,12 @@ class Pattern:
                 near = nearest(field, NAMES)
                 hint = f"; did you mean {{{near}}}?" if near else ""
                 allowed = ", ".join(f"{{{name}}}" for name in NAMES)
-                raise UserError(f"--layout {text}: unknown {{{field}}}; allowed: {allowed} and *{hint}")
+                shown = shortened(text)
+                raise UserError(f"--layout {shown}: unknown {{{shortened(field)}}}; allowed: {allowed} and *{hint}")
         if len(set(fields)) < len(fields) or not fields:
-            raise UserError(f"--layout {text}: expected each of {{task}}, {{variant}}, {{seed}} at most once, and one")
+            raise UserError(
+                f"--layout {shortened(text)}: expected each of {{task}}, {{variant}}, {{seed}} at most once, and one"
+            )
         return cls(text, [_compiled(part) for part in text.strip("/").split("/")])
 
     @property

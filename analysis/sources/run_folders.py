@@ -13,7 +13,7 @@ from analysis.sources.layout import Place, find, has_events_only, is_run, is_see
 from analysis.sources.metrics import STEP
 from analysis.sources.pattern import Pattern
 from common.errors import UserError
-from common.text import counted, listed, nearest
+from common.text import counted, listed, nearest, quoted
 
 LEVELS = {1: "one", 2: "two", 3: "three", 4: "four", 5: "five"}
 LISTED = 20  # names of metrics in a message
@@ -157,6 +157,6 @@ def _require(metric: str, runs: Sequence[Run], source: str) -> None:
         near = nearest(metric, found, cutoff=0)
         others = f" and {len(found) - LISTED} more" if len(found) > LISTED else ""
         raise UserError(
-            f"{source}: no run has logged {metric!r} yet; there are {', '.join(found[:LISTED])}{others}. "
+            f"{source}: no run has logged {quoted(metric)} yet; there are {', '.join(found[:LISTED])}{others}. "
             f"Select another with --metric NAME; the nearest is {near}"
         )

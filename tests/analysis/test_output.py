@@ -1,7 +1,9 @@
 import io
+import re
 
 import numpy as np
 import pandas as pd
+from markdown_it import MarkdownIt
 
 from analysis import markdown, output
 from analysis.tables import Table
@@ -18,8 +20,17 @@ def test_formulas_are_text_in_csv() -> None:
 def test_links_are_text_in_markdown() -> None:
     table = Table("t", [], ["variant", "mean"], [["[here](http://example.org)", "1 [0, 2]"]])
     text = markdown.to_markdown(table)
-    assert r"[here]\(http://example.org)" in text
+    assert r"[here]\(http\://example.org)" in text
     assert "1 [0, 2]" in text
+
+
+def test_bare_addresses_are_text_in_markdown() -> None:
+    """GitHub makes links of them where `://` or `www.` stands in the source, and takes a backslash for an escape."""
+    for name in ("https://example.org/a", "see WWW.example.org", "ftp://example.org"):
+        text = markdown.literal(name)
+        assert not re.search(r"(?<!\\)://|www\.", text, re.IGNORECASE)
+        assert MarkdownIt().renderInline(text) == name
+    assert markdown.literal("a: b, www, c/d") == "a: b, www, c/d"
 
 
 def test_whole_numbers_stay_whole_in_csv_beside_gaps() -> None:

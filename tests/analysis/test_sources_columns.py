@@ -58,7 +58,7 @@ def test_chosen_columns_override_all_others(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "task,variant,seed,step,value,frame,won\nreach,ours,4,10,1.5,40,0\n")
     scores = read(path, METRIC, columns={"step": "frame", "value": "won"})
     assert finals(scores) == {("reach", "ours", 4): [[40, 0]]}
-    with pytest.raises(UserError, match="no column wom for value; the nearest is won"):
+    with pytest.raises(UserError, match=r"no column wom for value; there are .*; did you mean won"):
         read(path, METRIC, columns={"value": "wom"})
 
 

@@ -118,7 +118,7 @@ def test_a_single_variant_is_compared_with_none(settings: AnalysisSettings) -> N
 
 def test_an_unknown_reference_is_reported_with_the_nearest(settings: AnalysisSettings) -> None:
     runs = pd.concat([finals(np.eye(2), "planet"), finals(np.eye(2), "dreamer")])
-    with pytest.raises(UserError, match=r"`reference: dremer` is not a variant .* did you mean dreamer\?"):
+    with pytest.raises(UserError, match=r"`reference: dremer` is not a variant .*there are .*; did you mean dreamer\?"):
         improvement.improvement(runs, settings.model_copy(update={"reference": "dremer"}))
 
 
