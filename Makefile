@@ -5,7 +5,7 @@ READY := .venv/.ready
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header pyproject.toml
 
-.PHONY: demo test lint docs docs-figures bench lock clean
+.PHONY: demo test campaign lint docs docs-figures bench lock clean
 
 demo: $(READY)  ## train the demo suite and draw its figures
 	$(BIN)/python launch.py run suites/demo.yaml --workers 2
@@ -13,6 +13,9 @@ demo: $(READY)  ## train the demo suite and draw its figures
 
 test: $(READY)  ## run all tests
 	$(BIN)/python -m pytest
+
+campaign: $(READY)  ## try thousands of faults, in about ten minutes on two cores
+	$(BIN)/python -m tests.campaign
 
 lint: $(READY)  ## check style, types and the import rules
 	$(BIN)/ruff check .

@@ -24,7 +24,7 @@ from runs.store.stop import NOTICE
 from runs.training.worker import BUSY, NO_ROOM, STOPPED
 from runs.watching.failures import TAIL
 
-COMMAND = (
+COMMAND: tuple[str, ...] = (
     sys.executable,
     "-P",
     "-m",

@@ -28,6 +28,7 @@ from suites.suite import Settings
 
 FAULTS = "STANDIN_FAULTS"
 GATE = "STANDIN_GATE"
+Outcome = tuple[list[dict[str, Any]], dict[str, bytes]]
 SMALL: dict[str, Any] = {
     "steps": 400,
     "action_repeat": 4,
@@ -184,6 +185,11 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     """The lines of metrics.jsonl, without times."""
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     return [{name: value for name, value in line.items() if not name.startswith("time/")} for line in lines]
+
+
+def outcome(folder: Path) -> Outcome:
+    """What a run leaves: its metrics, and its episodes by name."""
+    return metrics(folder), {path.name: path.read_bytes() for path in (folder / "episodes").glob("*.npz")}
 
 
 if __name__ == "__main__":

@@ -29,14 +29,6 @@ from tests.waiting import LIMIT, wait_until
 
 ROOT = Path(__file__).parents[3]
 Faults = Callable[[str], None]
-LAUNCH = """
-import sys
-from pathlib import Path
-from runs.executing import launcher, local
-from tests.runs.standin import spec
-launcher.COMMAND = (sys.executable, "-m", "tests.runs.standin")
-sys.exit(local.launch([spec(seed) for seed in map(int, sys.argv[2:])], Path(sys.argv[1]), 2, False, False))
-"""
 
 
 def states(specs: list[RunSpec], results: Path) -> list[str]:
@@ -48,7 +40,7 @@ def launcher(
 ) -> "subprocess.Popen[str]":
     """A launcher in a separate process. Runs paused by `wait` continue once the results contain a file `gate`."""
     return subprocess.Popen(
-        [sys.executable, "-c", LAUNCH, str(results), *map(str, seeds)],
+        [sys.executable, "-m", "tests.runs.launching", str(results), "2", *map(str, seeds)],
         cwd=ROOT,
         env=os.environ | {FAULTS: faults, GATE: str(results / "gate")},
         stdout=output,

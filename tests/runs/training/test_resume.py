@@ -21,7 +21,7 @@ from runs.store.run_folder import write_spec
 from suites.plan import RunSpec
 from suites.suite import Settings
 from tests.runs import standin
-from tests.runs.standin import metrics, run_until_killed, spec
+from tests.runs.standin import metrics, outcome, run_until_killed, spec
 
 ROOT = Path(__file__).parents[3]
 ENOUGH = 10**9
@@ -34,10 +34,6 @@ def run(run_spec: RunSpec, folder: Path, calls: int = ENOUGH) -> int | None:
     process.start()
     process.join()
     return process.exitcode
-
-
-def episodes(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (folder / "episodes").iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +55,7 @@ def test_killed_at_any_call(kills: list[int], uninterrupted: Path, tmp_path_fact
         assert state.read(folder).state in ("pending", "done")  # done if it was killed after its last record
     assert run(spec(), folder) == 0
     assert state.read(folder).state == "done"
-    assert metrics(folder) == metrics(uninterrupted)
-    assert episodes(folder) == episodes(uninterrupted)
+    assert outcome(folder) == outcome(uninterrupted)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +68,7 @@ def test_killed_with_other_settings(changes: dict[str, Any], tmp_path: Path) -> 
     for calls in (200, 50):
         assert run(spec(**changes), tmp_path / "killed", calls) == -signal.SIGKILL
     assert run(spec(**changes), tmp_path / "killed") == 0
-    assert metrics(tmp_path / "killed") == metrics(tmp_path / "whole")
-    assert episodes(tmp_path / "killed") == episodes(tmp_path / "whole")
+    assert outcome(tmp_path / "killed") == outcome(tmp_path / "whole")
 
 
 def test_other_seeds_give_other_metrics(uninterrupted: Path, tmp_path: Path) -> None:
