@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.settings import AnalysisSettings
-from common.arguments import filled_path
+from common.arguments import Parser, add_results, filled_path
 from common.errors import UserError, unwritable
 from common.text import printable
 
@@ -47,20 +47,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="analyze.py",
         description="Statistics, figures, tables and a report of suites' runs or of scores from other sources.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("sources", nargs="+", type=filled_path, metavar="SOURCE", help="source of scores, see below")
-    parser.add_argument(
-        "--results",
-        type=filled_path,
-        default=Path("results"),
-        metavar="DIR",
-        help="folder of suites' runs (default: results)",
-    )
+    add_results(parser, "folder of suites' runs")
     parser.add_argument(
         "--out", type=filled_path, metavar="DIR",
         help="folder of the analysis (default, for one suite or folder: `analysis` next to its runs)",

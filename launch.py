@@ -19,36 +19,21 @@ import argparse
 import dataclasses
 import io
 import os
-import re
 import sys
 from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, NoReturn
+from typing import TYPE_CHECKING
 
-from common.arguments import filled_path, natural, positive
+from common.arguments import Parser, add_results, filled_path, natural, positive
 from common.errors import UserError, unwritable
-from common.text import counted, hint, printable
+from common.text import counted, printable
 
 if TYPE_CHECKING:
     from discovery.discovery import Discovery
     from runs.training.evaluate import ModelError
     from runs.watching.request import RunRequest
     from suites.plan import RunSpec
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser that suggests the nearest name for a misspelled one."""
-
-    names: ClassVar[set[str]] = set()  # verbs and options of all verbs
-
-    def error(self, message: str) -> NoReturn:
-        """Prints the usage and the error, and exits with 2."""
-        choice = re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message)
-        option = re.search(r"unrecognized arguments: .*?(--?[\w-]+)", message)
-        meant = hint(choice.group(1), re.findall(r"[\w-]+", choice.group(2))) if choice else ""
-        meant = hint(option.group(1), sorted(self.names)) if option else meant
-        super().error(printable(message + meant))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -360,13 +345,7 @@ def _parser() -> Parser:
         results(child)
 
     def results(child: Parser) -> None:
-        child.add_argument(
-            "--results",
-            type=filled_path,
-            default=Path("results"),
-            metavar="DIR",
-            help="root of all results (%(default)s)",
-        )
+        add_results(child, "root of all results")
 
     child = verb("validate", validate, "check suites without running anything")
     child.add_argument("suites", type=filled_path, nargs="+", metavar="SUITE", help="YAML files")
@@ -438,21 +417,17 @@ def _parser() -> Parser:
     child.add_argument("--eta", metavar="X", help="merge groups while the best pair's Rela is at least this (0)")
     child.add_argument("--seed", nargs="+", action="extend", default=[], metavar="S", help="one seed or several (0)")
     child.add_argument("--json", action="store_true", help="print JSON")
-    child.add_argument(
-        "--results",
-        type=filled_path,
-        default=Path("results"),
-        metavar="DIR",
-        help="results go to DIR/sd2/TASK (%(default)s)",
-    )
+    add_results(child, "results go to DIR/sd2/TASK")
 
     child = verb("schema", schema, "print the suite format as a JSON Schema")
     child.add_argument(
         "--write", type=filled_path, metavar="FILE", help="output file, such as suites/suite.schema.json"
     )
 
-    children = verbs.choices.values()
-    Parser.names = set(verbs.choices).union(*(child._option_string_actions for child in children))
+    parsers = (parser, *verbs.choices.values())
+    names = {*verbs.choices, *(option for each in parsers for option in each._option_string_actions)}
+    for each in parsers:
+        each.names = names
     return parser
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from common.arguments import filled_path, natural, positive
+from common.arguments import Parser, filled_path, natural, positive
 
 
 def test_texts_become_values() -> None:
@@ -22,3 +22,15 @@ def test_other_texts_than_integers_are_refused_in_one_short_line(text: str) -> N
 def test_what_is_no_path_is_refused(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is no path"):
         filled_path(text)
+
+
+def test_a_misspelled_option_has_a_hint_and_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser()
+    parser.add_argument("--metric")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--metrc", "\x1b[31m"])
+    assert capsys.readouterr().err.endswith("unrecognized arguments: --metrc \\x1b[31m; did you mean --metric?\n")
+    parser.names = {"--meter"}
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--metre"])
+    assert capsys.readouterr().err.endswith("did you mean --meter?\n")
