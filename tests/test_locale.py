@@ -44,3 +44,9 @@ def test_the_whole_name_is_told(text: str, name: str) -> None:
     with pytest.raises(UnicodeEncodeError) as raised:
         text.encode("ascii")
     assert unwritable(raised.value) == f"the locale cannot write the name '{name}'; set PYTHONUTF8=1"
+
+
+def test_a_name_that_is_no_text_is_named() -> None:
+    with pytest.raises(UnicodeEncodeError) as raised:
+        "a folder/é\udcff".encode()
+    assert unwritable(raised.value) == "the name '\\xe9\\udcff' is no text; rename the file or folder"

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from analysis.paths import shown
 from analysis.scores import RUN, Scores, join
 from analysis.sources.layout import EVENTS, METRICS, PROGRESS, SCORES, TABLES, find, normal, others
 from analysis.sources.pattern import Pattern
@@ -68,7 +69,8 @@ def is_tabular(path: Path, layout: str = "") -> bool:
 
 def _files(folder: Path, pattern: Pattern | None) -> list[tuple[Path, Mapping[str, str]]]:
     """The tables in a folder with the names that their paths tell: those that fit the layout, or all without runs."""
-    here = {"variant": folder.absolute().name, "suite": folder.absolute().name}
+    name = shown(folder.absolute().name)
+    here = {"variant": name, "suite": name}
     if pattern:
         fitting: list[tuple[Path, Mapping[str, str]]] = [
             (path, {**({} if is_monitor(path) else {"task": here["suite"]}), **here, **names})

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from analysis.paths import shown
 from analysis.scores import AGENT_STEPS, ENVIRONMENT_STEPS, FRAMES
 from common.errors import UserError
 from common.text import hint, listed, nearest, shortened
@@ -99,7 +100,7 @@ def choose(found: Sequence[str], given: Mapping[str, str], known: Collection[str
         unit = AGENT_STEPS  # a table that tells frames from steps
     if FACTOR in chosen:
         unit = ENVIRONMENT_STEPS
-    return Choice(chosen, unit, [f"{path.name}: {', '.join(assumed)}"] if assumed else [])
+    return Choice(chosen, unit, [f"{shown(path.name)}: {', '.join(assumed)}"] if assumed else [])
 
 
 def unit_of(step: str) -> str:

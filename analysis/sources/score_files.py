@@ -11,6 +11,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from analysis.paths import shown
 from analysis.scores import LARGEST_STEP, Points, Run, Scores, from_runs
 from analysis.sources.fields import is_name, is_number, note_on, number, numbered, seed
 from common.errors import UserError
@@ -41,7 +42,7 @@ def read_score_file(path: Path, metric: str) -> Scores:
     notes: tuple[str, ...] = ()
     if is_points(content):
         runs = list(_points(path, content, metric))
-        notes = (f"{path.name}: scores without steps, shown at step 0",)
+        notes = (f"{shown(path.name)}: scores without steps, shown at step 0",)
     elif isinstance(content, dict):
         runs = list(_published(path, content, metric))
     elif isinstance(content, list):
@@ -50,7 +51,7 @@ def read_score_file(path: Path, metric: str) -> Scores:
         notes = tuple(note_on(numbers, path))
     else:
         raise UserError(f"{path}: contains {type(content).__name__}; {EXPECTED}")
-    return replace(from_runs(runs, path.name), notes=notes)
+    return replace(from_runs(runs, shown(path.name)), notes=notes)
 
 
 def is_points(content: object) -> TypeGuard[Mapping[str, Mapping[str, float | None]]]:
@@ -172,4 +173,4 @@ def _run(path: Path, task: str, method: str, seed: int, metric: str, steps: list
 
 def stem(path: Path) -> str:
     """The name of a file without its endings, used as the name of the suite."""
-    return path.name.split(".")[0] or path.name
+    return shown(path.name.split(".")[0] or path.name)

@@ -18,6 +18,7 @@ import pyarrow.csv
 import pyarrow.parquet
 from numpy.typing import NDArray
 
+from analysis.paths import shown
 from analysis.scores import ENVIRONMENT_STEPS, LARGEST_STEP, Scores, from_table
 from analysis.sources import wide
 from analysis.sources.columns import EXPECTED, FACTOR, choose
@@ -95,7 +96,7 @@ def read_table(
     absent: dict[str, str | float] = {"suite": stem(path), "metric": metric, "episodes": np.nan}
     for name in set(absent) - set(frame):
         frame[name] = absent[name]
-    return replace(from_table(frame, path.name), unit=unit, notes=tuple(notes))
+    return replace(from_table(frame, shown(path.name)), unit=unit, notes=tuple(notes))
 
 
 def _parquet(
@@ -161,7 +162,7 @@ def _csv(
         message = re.sub(r"In CSV column #(\d+)", lambda match: f"column {header[int(match[1])]}", str(error))
         raise UserError(f"{path}: {shortened(message, MESSAGE)}; {EXPECTED}") from error
     if comma:
-        notes.append(f"{path.name}: a comma is the decimal point")
+        notes.append(f"{shown(path.name)}: a comma is the decimal point")
     frame = table.rename_columns(list(chosen)).to_pandas()
     for name in TEXT if spaced else ():  # spaces after separators
         if name in frame:

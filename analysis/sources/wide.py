@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from analysis.paths import shown
 from analysis.sources.pattern import Pattern
 from common.errors import UserError
 from common.text import MESSAGE, listed, quoted, shortened
@@ -49,7 +50,7 @@ def export(
         raise UserError(f"{path}: not an export of W&B's charts: {shortened(str(error), MESSAGE)}") from error
     frame = pd.concat(frames, ignore_index=True)
     frame = frame.astype({"seed": float, **dict.fromkeys(("task", "variant", "metric"), "category")})
-    return frame, [f"{path.name}: W&B's export, with the names of runs as task, variant and seed"]
+    return frame, [f"{shown(path.name)}: W&B's export, with the names of runs as task, variant and seed"]
 
 
 def is_monitor(path: Path) -> bool:
@@ -86,11 +87,14 @@ def monitor(raw: bytes, path: Path, names: Mapping[str, str]) -> tuple[pd.DataFr
             f"columns r, l, t: {shortened(str(error), MESSAGE)}"
         ) from error
     number = LEADING.match(path.name)
-    own = {"task": str(about.get("env_id") or path.name.split(".")[0]), "variant": path.absolute().parent.name}
+    own = {
+        "task": str(about.get("env_id") or shown(path.name.split(".")[0])),
+        "variant": shown(path.absolute().parent.name),
+    }
     told = {**own, "seed": number[0] if number else "0", **names}
     frame = pd.DataFrame({"step": step, "value": value}).assign(**{name: told[name] for name in ("task", "variant")})
     frame = frame.astype(dict.fromkeys(("task", "variant"), "category")).assign(seed=float(told["seed"]))
-    note = f"{path.name}: a monitor file; task {told['task']}, variant {told['variant']}, seed {told['seed']}"
+    note = f"{shown(path.name)}: a monitor file; task {told['task']}, variant {told['variant']}, seed {told['seed']}"
     return frame, [f"{note}; values are returns of training episodes"]
 
 

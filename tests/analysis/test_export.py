@@ -41,10 +41,10 @@ odd = [
 ]
 names = st.text(max_size=8).filter(is_name) | st.sampled_from(odd)
 numbers = st.floats() | st.sampled_from([0.1 + 0.2, 1e300, 5e-324, -0.0])
-rows = st.lists(st.tuples(st.floats(allow_nan=False, allow_infinity=False), names, numbers, numbers), max_size=4)
+rows = st.lists(st.tuples(st.floats(-1e15, 1e15), names, numbers, numbers), max_size=4)
 run = st.tuples(names, names, names, st.integers(0, 2**53 - 1))
 runs = st.dictionaries(run, rows, min_size=1, max_size=4)
-whole = st.integers(-(2**63), 2**63 - 2**10).map(float)
+whole = st.integers(-(10**15), 10**15).map(float)
 events = st.dictionaries(run, st.lists(st.tuples(whole, numbers, numbers), max_size=4), min_size=1, max_size=4)
 
 

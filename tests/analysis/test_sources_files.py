@@ -55,6 +55,14 @@ def test_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
             read(source, METRIC)
 
 
+def test_names_of_files_are_printable(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a\x1b[31m\xff.csv")
+    path.write_text(HEADER + "reach,dreamer,0,10,1\n")
+    scores = read(path, METRIC)
+    assert scores.source == "a\\x1b[31m\\udcff.csv"
+    assert set(scores.runs["suite"]) == {"a\\x1b[31m\\udcff"}
+
+
 def test_messages_quote_at_most_a_line(score_file: Callable[[object], Path]) -> None:
     for content in ([CURVES[0] | {"task": ["x" * 9000]}], {"method": "m", "steps": 1, "scores": ["x" * 9000]}):
         with pytest.raises(UserError) as refused:
