@@ -342,9 +342,6 @@ def _parser() -> Parser:
             "--set", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
             help="override settings of all runs, such as steps=1e5 behavior.horizon=10",
         )  # fmt: skip
-        results(child)
-
-    def results(child: Parser) -> None:
         add_results(child, "root of all results")
 
     child = verb("validate", validate, "check suites without running anything")
@@ -383,7 +380,7 @@ def _parser() -> Parser:
         "folder", type=filled_path, metavar="RUN_FOLDER",
         help="results/<suite>/<task>/<variant>/<seed>, or the id of its Slurm job, such as 12_3",
     )  # fmt: skip
-    results(child)
+    add_results(child, "root of all results")
     child.add_argument("-f", "--follow", action="store_true", help="follow the output until the run ends")
 
     child = verb("debug", debug, "train a run in this terminal, with a debugger where it fails")

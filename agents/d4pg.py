@@ -196,8 +196,8 @@ class D4PG(Stateful):
         frames, steps, count = self._frames, self._settings.n_step, batch.reward.shape[0]
         noise = Noise(self._seed, self._updates)
         draw = noise.uniform("transition", (count,))
-        shift = tf.where(batch.discount[:, -1] == 0, tf.cast(draw * steps, tf.int32), 0)
-        times = tf.minimum(shift[:, None] + tf.range(frames + steps), frames + steps - 1)
+        first = tf.where(batch.discount[:, -1] == 0, tf.cast(draw * steps, tf.int32), 0)
+        times = tf.minimum(first[:, None] + tf.range(frames + steps), frames + steps - 1)
         seen, action, reward, discount = (
             tf.gather(part, times, batch_dims=1)
             for part in (batch.observations[self._observed], batch.action, batch.reward, batch.discount)

@@ -132,7 +132,7 @@ def family(task: str) -> Family:
     Raises:
         UserError: For an unknown task; the message contains the nearest name.
     """
-    found = _FAMILY_OF.get(task) or next((each for each in _OPEN if re.fullmatch(str(each.form), task)), None)
+    found = _find(task)
     if found is None:
         raise UserError(f"unknown task {shortened(task)}; allowed: {', '.join(PATTERNS)}{hint(task, TASKS)}")
     return found
@@ -140,7 +140,11 @@ def family(task: str) -> Family:
 
 def exists(task: str) -> bool:
     """Returns whether a task is listed, or has the form of tasks that need not be listed."""
-    return task in _FAMILY_OF or any(re.fullmatch(str(each.form), task) for each in _OPEN)
+    return _find(task) is not None
+
+
+def _find(task: str) -> Family | None:
+    return _FAMILY_OF.get(task) or next((each for each in _OPEN if re.fullmatch(str(each.form), task)), None)
 
 
 def packages(task: str) -> tuple[str, ...]:
